@@ -1,0 +1,157 @@
+//! What a message says: one body in, one [`Event`] out. Pure: no clock, no SQL, no network.
+//!
+//! [`decode`] reads only the header, and reads it tolerantly: a message whose header can be read is
+//! an event whatever its payload holds. What the payload means is a projection's business, through
+//! the payload structs of one family a file ([`nova`], [`recipe`]).
+
+mod cloudevents;
+mod fields;
+pub mod json;
+pub mod nova;
+mod oslo;
+pub mod recipe;
+mod redact;
+pub mod time;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+pub use oslo::Compression;
+
+/// What separates events of different volume and retention; each has its own partitions of the log.
+/// A function of the body alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// Nova's notifications about instances, legacy and versioned.
+    Instance,
+    /// `recipe.*`, `build.*`, `bootstrap.*` and the neutral `ttm.*` events of the HTTP intake.
+    Recipe,
+    /// `perf.*`: samples of hosts.
+    Perf,
+    /// Ceilometer's samples, in every shape.
+    Meter,
+    /// `deployment.*`, `instance.*`, `service.*` CloudEvents.
+    Deployment,
+    /// `sales_order.*`: what we ourselves decided about money.
+    Billing,
+    /// Everything else, logged until a projection reads it.
+    Other,
+}
+
+impl Family {
+    /// All families, in the order of their names in the schema.
+    pub const ALL: [Family; 7] = [
+        Family::Instance,
+        Family::Recipe,
+        Family::Perf,
+        Family::Meter,
+        Family::Deployment,
+        Family::Billing,
+        Family::Other,
+    ];
+
+    /// The family's name, as in SQL, JSON and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Family::Instance => "instance",
+            Family::Recipe => "recipe",
+            Family::Perf => "perf",
+            Family::Meter => "meter",
+            Family::Deployment => "deployment",
+            Family::Billing => "billing",
+            Family::Other => "other",
+        }
+    }
+
+    /// The family of that name.
+    pub fn parse(name: &str) -> Option<Family> {
+        Family::ALL.into_iter().find(|family| family.as_str() == name)
+    }
+
+    /// Whether the family's part of the log is split by day of `key_at`, so that old days can be
+    /// dropped without touching the rest.
+    pub const fn is_by_day(self) -> bool {
+        matches!(self, Family::Perf | Family::Meter)
+    }
+}
+
+impl std::fmt::Display for Family {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A fact to be recorded: the header columns every projection needs, beside the body as it arrived.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The sender's message id; UUIDv5 of (`source`, `id`) for CloudEvents, of the content where
+    /// there is none, of the text where it is not a UUID.
+    pub id: Uuid,
+    /// Decides the partition and which projections read it.
+    pub family: Family,
+    /// Type string as on the wire, e.g. `compute.instance.create.end`. At most [`TEXT_MAX`] bytes.
+    pub kind: String,
+    /// The entity: instance id, host, deployment id or project. At most [`TEXT_MAX`] bytes.
+    pub stream: Option<String>,
+    /// Tenant, where the header or the payload's top level names one. At most [`TEXT_MAX`] bytes.
+    pub project_id: Option<String>,
+    /// The sender's clock, µs; `None` where the sender gave no time between 2000 and 2100.
+    pub occurred_at: Option<Timestamp>,
+    /// The time that is part of the event's identity: `occurred_at` for oslo notifications and
+    /// `perf.*`; `None` where the identity has no time (other CloudEvents) or none was given.
+    pub key_at: Option<Timestamp>,
+    /// `publisher_id` of a notification, `source` of a CloudEvent. At most [`TEXT_MAX`] bytes.
+    pub source: String,
+    /// Whether secrets were replaced by `null` in `body`.
+    pub redacted: bool,
+    /// The body as it arrived, without compression, envelope and secrets.
+    pub body: Vec<u8>,
+}
+
+/// An event at its place in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Place in the log: contiguous from 1, in commit order.
+    pub position: i64,
+    /// When it was appended, by the clock of the process that did.
+    pub recorded_at: Timestamp,
+    /// What was appended.
+    pub event: Event,
+}
+
+/// The longest text a header column holds, in bytes; a longer one is cut and ends in its hash.
+pub const TEXT_MAX: usize = 255;
+
+/// Why a body is not an event. The text is the dead letter's reason.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum DecodeError {
+    /// No bytes, or only white space.
+    #[error("the body is empty")]
+    Empty,
+    /// The transport said it was compressed, and it is not, or it is damaged or too large.
+    #[error("the body does not decompress as {0}: {1}")]
+    Compression(&'static str, String),
+    /// Not JSON, even when read tolerantly.
+    #[error("not JSON: {0}")]
+    Json(String),
+    /// JSON, but not an object.
+    #[error("a JSON object is expected, this is {0}")]
+    NotAnObject(&'static str),
+    /// An oslo envelope or a CloudEvent of a version we do not know.
+    #[error("{0} version {1} is not known")]
+    Version(&'static str, String),
+    /// An object in which no header can be found.
+    #[error("no header: neither event_type, nor a CloudEvents type, nor an RPC method")]
+    NoHeader,
+}
+
+/// Reads the header of one message. `body` is what the transport handed over, after `compression`
+/// (see [`Compression::from_header`]) is taken off. The same body gives the same event by queue,
+/// file or HTTP.
+///
+/// # Errors
+///
+/// When no header can be read; the message then belongs among the dead letters.
+pub fn decode(body: Vec<u8>, compression: Option<Compression>) -> Result<Event, DecodeError> {
+    oslo::decode(body, compression)
+}

@@ -1,0 +1,3 @@
+//! The `stackledger` binary.
+
+fn main() {}
