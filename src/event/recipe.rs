@@ -14,9 +14,20 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are the contract's, by the same names")]
 pub enum RecipeEvent {
-    BuildStarted { instance_id: String, instance_name: Option<String>, deployment_id: Option<String> },
-    BootstrapStarted { instance_id: String },
-    RecipeStarted { instance_id: String, recipe: String, run_id: Option<String>, message: Option<String> },
+    BuildStarted {
+        instance_id: String,
+        instance_name: Option<String>,
+        deployment_id: Option<String>,
+    },
+    BootstrapStarted {
+        instance_id: String,
+    },
+    RecipeStarted {
+        instance_id: String,
+        recipe: String,
+        run_id: Option<String>,
+        message: Option<String>,
+    },
     RecipeEnded {
         instance_id: String,
         recipe: String,
@@ -24,13 +35,27 @@ pub enum RecipeEvent {
         message: Option<String>,
         outcome: Option<Outcome>,
     },
-    BuildEnded { instance_id: String, instance_name: Option<String>, outcome: Option<Outcome> },
+    BuildEnded {
+        instance_id: String,
+        instance_name: Option<String>,
+        outcome: Option<Outcome>,
+    },
     /// `GET …/time/now` was called; whether it began the build or the bootstrap is the projection's to say.
-    TtmTimeNow { instance_id: String },
+    TtmTimeNow {
+        instance_id: String,
+    },
     /// `POST …/recipe[/NAME]` was called; `recipe` is `None` for the form without a name.
-    TtmRecipe { instance_id: String, recipe: Option<String>, message: Option<String> },
+    TtmRecipe {
+        instance_id: String,
+        recipe: Option<String>,
+        message: Option<String>,
+    },
     /// `POST …/metrics` was called. `end_time` is the text as sent (`""` means not ended yet).
-    TtmMetrics { instance_id: String, instance_name: Option<String>, end_time: Option<String> },
+    TtmMetrics {
+        instance_id: String,
+        instance_name: Option<String>,
+        end_time: Option<String>,
+    },
 }
 
 /// Reads the `data` of an event of family `recipe`. `None` for a kind that is not known.

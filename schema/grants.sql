@@ -1,0 +1,23 @@
+-- What the application's role may do; run by every migrate, after the migrations.
+-- It reads and appends the log, and owns the read models; it cannot change what was appended.
+
+GRANT USAGE ON SCHEMA log, projection TO stackledger_app;
+GRANT SELECT ON ALL TABLES IN SCHEMA log TO stackledger_app;
+GRANT INSERT ON log.event, log.batch TO stackledger_app;
+GRANT UPDATE (position, batch, hash) ON log.head TO stackledger_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON log.dead_letter TO stackledger_app;
+GRANT EXECUTE ON FUNCTION log.ensure_day(text, date) TO stackledger_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON projection.checkpoint TO stackledger_app;
+GRANT SELECT ON refinery_schema_history TO stackledger_app;
+
+-- Rows are copied straight into the leaves; new ones inherit this from the default privileges.
+DO $$
+DECLARE leaf regclass;
+BEGIN
+    FOR leaf IN SELECT relid FROM pg_partition_tree('log.event') LOOP
+        EXECUTE format('GRANT SELECT, INSERT ON %s TO stackledger_app', leaf);
+    END LOOP;
+    EXECUTE format('GRANT CREATE ON DATABASE %I TO stackledger_app', current_database());
+END
+$$;
+ALTER DEFAULT PRIVILEGES IN SCHEMA log GRANT SELECT, INSERT ON TABLES TO stackledger_app;

@@ -1,0 +1,155 @@
+//! The way into the log, with what happens when the log does not take a batch.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Batch;
+use crate::db::{self, Database};
+use crate::health::Health;
+use crate::lifecycle::{Backoff, now};
+use crate::log::{AppendError, Appended, Appender, DeadLetter};
+
+/// What is to be done with a batch after an attempt to append it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// It is in the log: the broker may forget it.
+    Ack,
+    /// One of its values will never be taken: halve the batch until that event stands alone, and
+    /// keep it as a dead letter.
+    Split,
+    /// It will be taken later: hold it unacked, take nothing more meanwhile, try again.
+    Retry,
+    /// Our defect or a foreign schema: as [`Disposition::Retry`], but said loudly. Nothing is acked
+    /// that is not stored.
+    RetryLoudly,
+}
+
+/// The decision, as a table (without a broker or a database to try it on).
+pub fn dispose(result: &Result<Appended, AppendError>) -> Disposition {
+    match result {
+        Ok(_) => Disposition::Ack,
+        Err(AppendError::BadData(_)) => Disposition::Split,
+        Err(AppendError::Transient(_)) => Disposition::Retry,
+        Err(AppendError::Refused(_)) => Disposition::RetryLoudly,
+    }
+}
+
+/// The process was asked to stop before the batch could be stored: it stays with the broker.
+#[derive(Debug, thiserror::Error)]
+#[error("asked to stop before the batch was stored")]
+pub struct Stopped;
+
+/// Stores batches over one connection, however often that has to be made anew.
+pub struct Sink {
+    database: Database,
+    health: Arc<Health>,
+    appender: Option<Appender>,
+    stop: CancellationToken,
+}
+
+/// The database's name among the parts that [`Health`] knows.
+pub const DATABASE: &str = "database";
+
+impl Sink {
+    /// Connects when the first batch comes.
+    pub fn new(database: Database, health: Arc<Health>, stop: CancellationToken) -> Self {
+        Sink { database, health, appender: None, stop }
+    }
+
+    /// Stores a batch, durably. Returns only when it is stored, or when the process is to stop.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`]; then nothing may be acked.
+    pub async fn store(&mut self, batch: Batch) -> Result<Appended, Stopped> {
+        let mut backoff = Backoff::for_service();
+        // Halves of a batch that could not be stored whole, the first on top.
+        let mut parts = vec![batch];
+        let mut stored = Appended::default();
+        while let Some(mut part) = parts.pop() {
+            let started = std::time::Instant::now();
+            let result = self.append(&part).await;
+            match dispose(&result) {
+                Disposition::Ack => {
+                    backoff.reset();
+                    let appended = result.unwrap_or_default();
+                    self.report(&appended, started.elapsed());
+                    merge(&mut stored, appended);
+                }
+                Disposition::Split => {
+                    let reason = result.err().map(|error| error.to_string()).unwrap_or_default();
+                    if part.events.len() > 1 {
+                        let rest = part.events.split_off(part.events.len() / 2);
+                        parts.push(Batch { events: rest, ..Batch::default() });
+                    } else {
+                        let origin = "the log";
+                        tracing::warn!(reason, "the log refuses an event: kept as a dead letter");
+                        part.dead_letters.extend(part.events.drain(..).map(|event| DeadLetter {
+                            reason: reason.clone(),
+                            origin: origin.to_owned(),
+                            compression: None,
+                            body: event.body,
+                        }));
+                        stored.is_new.push(false);
+                    }
+                    parts.push(part);
+                }
+                disposition @ (Disposition::Retry | Disposition::RetryLoudly) => {
+                    let reason = result.err().map(|error| error.to_string()).unwrap_or_default();
+                    self.appender = None;
+                    let is_news = self.health.fault(DATABASE, &reason);
+                    if disposition == Disposition::RetryLoudly {
+                        tracing::error!("{reason}; nothing is acked, trying again");
+                    } else if is_news {
+                        tracing::warn!("{reason}; consuming pauses, trying again");
+                    }
+                    parts.push(part);
+                    if !backoff.wait(&self.stop).await {
+                        return Err(Stopped);
+                    }
+                }
+            }
+        }
+        Ok(stored)
+    }
+
+    async fn append(&mut self, batch: &Batch) -> Result<Appended, AppendError> {
+        let appender = match &mut self.appender {
+            Some(appender) if !appender.is_closed() => appender,
+            _ => {
+                let client = self.database.connect(None).await?;
+                self.appender.insert(Appender::new(client).await?)
+            }
+        };
+        appender.append(&batch.events, &batch.dead_letters, now()).await
+    }
+
+    fn report(&self, appended: &Appended, took: std::time::Duration) {
+        if self.health.works(DATABASE) {
+            tracing::info!("the database takes batches again");
+        }
+        metrics::counter!("stackledger_events_appended_total").increment(appended.events as u64);
+        metrics::counter!("stackledger_duplicates_total").increment(appended.duplicates as u64);
+        metrics::histogram!("stackledger_append_seconds").record(took.as_secs_f64());
+    }
+}
+
+fn merge(stored: &mut Appended, part: Appended) {
+    stored.head = stored.head.max(part.head);
+    stored.events += part.events;
+    stored.duplicates += part.duplicates;
+    stored.dead_letters += part.dead_letters;
+    stored.is_new.extend(part.is_new);
+}
+
+/// Whether the database answers, and its schema is ours.
+///
+/// # Errors
+///
+/// When it does not, in one line.
+pub async fn check_database(database: &Database) -> anyhow::Result<()> {
+    let client =
+        database.connect(None).await.map_err(|error| anyhow::anyhow!("{}", db::explain(&error)))?;
+    database.check_schema(&client).await
+}

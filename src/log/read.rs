@@ -1,0 +1,242 @@
+//! Reading: in order of positions, from the leaves that hold them and no others, so that the cost
+//! does not grow with the log.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use tokio_postgres::{Client, Row};
+
+use super::chain::hex;
+use super::copy::{COLUMNS, NO_TIME};
+use super::leaf::is_leaf_name;
+use crate::event::{Event, Family, Recorded};
+
+/// The last position of the log (0 when it is empty) and the chain's hash there, as hex.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn head(client: &Client) -> Result<(i64, String), tokio_postgres::Error> {
+    let row = client.query_one("-- log::head\nSELECT position, hash FROM log.head", &[]).await?;
+    Ok((row.get(0), hex(row.get(1))))
+}
+
+/// Reads the events of some families in order, for one reader over one connection.
+pub struct Reader {
+    families: Vec<&'static str>,
+}
+
+/// A stretch of the log: what a reader of these families has to apply, and where it is then.
+#[derive(Debug)]
+pub struct Stretch {
+    /// The events, in order of positions.
+    pub events: Vec<Recorded>,
+    /// The reader has now seen everything up to here (other families' events included).
+    pub position: i64,
+}
+
+impl Reader {
+    /// Reads these families only.
+    pub fn new(families: &[Family]) -> Self {
+        Reader { families: families.iter().map(|family| family.as_str()).collect() }
+    }
+
+    /// The next events after `position`: whole batches, until there are about `limit` of them.
+    /// No events and an unmoved position: there is nothing new.
+    ///
+    /// # Errors
+    ///
+    /// When the database is away.
+    pub async fn next(
+        &self,
+        client: &Client,
+        position: i64,
+        limit: i64,
+    ) -> Result<Stretch, tokio_postgres::Error> {
+        // Batches become visible in order: whatever is seen here is a prefix of the log.
+        let batches = client
+            .query(
+                "-- log::next batches
+                 SELECT family = ANY($3), leaf, first_position, last_position FROM log.batch
+                 WHERE last_position > $1 ORDER BY last_position LIMIT $2",
+                &[&position, &limit, &self.families],
+            )
+            .await?;
+        let mut seen = position;
+        let mut wanted = 0;
+        let mut ranges: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+        for batch in &batches {
+            let (is_ours, leaf): (bool, &str) = (batch.get(0), batch.get(1));
+            let (first, last): (i64, i64) = (batch.get(2), batch.get(3));
+            let first = first.max(position + 1);
+            let count = if is_ours { last - first + 1 } else { 0 };
+            if wanted > 0 && wanted + count > limit {
+                break;
+            }
+            seen = last;
+            if is_ours {
+                wanted += count;
+                ranges.entry(leaf).or_insert((first, last)).1 = last;
+            }
+            // A batch of other families alone is cheap to pass; still, a stretch has an end.
+            if wanted >= limit {
+                break;
+            }
+        }
+        let reads = ranges
+            .iter()
+            .filter(|(leaf, _)| is_leaf_name(leaf))
+            .map(|(leaf, (first, last))| range(client, leaf, *first, *last));
+        let mut events: Vec<Recorded> =
+            futures_util::future::try_join_all(reads).await?.into_iter().flatten().collect();
+        if ranges.len() > 1 {
+            events.sort_unstable_by_key(|event| event.position);
+        }
+        Ok(Stretch { events, position: seen })
+    }
+}
+
+async fn range(
+    client: &Client,
+    leaf: &str,
+    first: i64,
+    last: i64,
+) -> Result<Vec<Recorded>, tokio_postgres::Error> {
+    use futures_util::TryStreamExt;
+
+    let statement = client
+        .prepare(&format!(
+            "-- log::range
+             SELECT {COLUMNS} FROM log.{leaf} WHERE position BETWEEN $1 AND $2 ORDER BY position"
+        ))
+        .await?;
+    client
+        .query_raw(&statement, [first, last])
+        .await?
+        .map_ok(|row| recorded(&row))
+        .try_collect()
+        .await
+}
+
+/// The columns [`COLUMNS`] of a row.
+pub(super) fn recorded(row: &Row) -> Recorded {
+    let key_at: Timestamp = row.get(7);
+    Recorded {
+        position: row.get(0),
+        recorded_at: row.get(8),
+        event: Event {
+            id: row.get(1),
+            family: Family::parse(row.get(2)).unwrap_or(Family::Other),
+            kind: row.get(3),
+            stream: row.get(4),
+            project_id: row.get(5),
+            occurred_at: row.get(6),
+            key_at: (key_at != NO_TIME).then_some(key_at),
+            source: row.get(9),
+            redacted: row.get(10),
+            body: row.get(12),
+        },
+    }
+}
+
+/// One event with its body.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn at(client: &Client, position: i64) -> Result<Option<Recorded>, tokio_postgres::Error> {
+    let leaf = client
+        .query_opt(
+            "-- log::at batch
+             SELECT leaf FROM log.batch WHERE last_position >= $1 AND first_position <= $1
+             ORDER BY last_position LIMIT 1",
+            &[&position],
+        )
+        .await?;
+    let Some(leaf) = leaf.map(|row| row.get::<_, String>(0)).filter(|leaf| is_leaf_name(leaf))
+    else {
+        return Ok(None);
+    };
+    Ok(range(client, &leaf, position, position).await?.pop())
+}
+
+/// Which events a page shows.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// One entity's events.
+    pub stream: Option<String>,
+    /// Events of one kind.
+    pub kind: Option<String>,
+    /// Events of one family.
+    pub family: Option<Family>,
+}
+
+/// A page of the log, without bodies.
+#[derive(Debug)]
+pub struct Page {
+    /// Position, recorded_at and header of each event; bodies are empty.
+    pub events: Vec<Recorded>,
+    /// Where the next page begins, when there may be one.
+    pub next: Option<i64>,
+}
+
+/// How many positions a page without a stream looks at before it answers with what it found. A rare
+/// kind in a long log takes several pages, not one long scan.
+const SCAN_MAX: i64 = 20_000;
+
+/// Events after position `after` that match.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn page(
+    client: &Client,
+    filter: &Filter,
+    after: i64,
+    limit: i64,
+) -> Result<Page, tokio_postgres::Error> {
+    let (head, _) = head(client).await?;
+    let by_stream = filter.stream.is_some();
+    // A stream has an index of its own in every leaf; everything else goes by position.
+    let until = if by_stream { head } else { head.min(after.saturating_add(SCAN_MAX)) };
+    let family = filter.family.map(Family::as_str);
+    let leaves = client
+        .query(
+            "-- log::page leaves
+             SELECT DISTINCT leaf FROM log.batch
+             WHERE NOT $3 AND last_position > $1 AND first_position <= $2
+               AND ($4::text IS NULL OR family = $4)
+             UNION
+             SELECT relid::regclass::text FROM pg_partition_tree('log.event')
+             WHERE $3 AND isleaf AND ($4::text IS NULL OR relid::regclass::text LIKE 'log.event_' || $4 || '%')",
+            &[&after, &until, &by_stream, &family],
+        )
+        .await?;
+    let mut parts = Vec::new();
+    for leaf in &leaves {
+        let leaf = leaf.get::<_, &str>(0).trim_start_matches("log.");
+        if is_leaf_name(leaf) {
+            let columns = COLUMNS.replace("body", "''::bytea AS body");
+            parts.push(format!(
+                "(SELECT {columns} FROM log.{leaf}
+                  WHERE position > $1 AND position <= $2 AND ($3::text IS NULL OR kind = $3) {}
+                  ORDER BY position LIMIT $4)",
+                // Named only where it is given, so that the planner knows which index to take.
+                if by_stream { "AND stream = $5" } else { "AND $5::text IS NULL" }
+            ));
+        }
+    }
+    let mut events = Vec::new();
+    if !parts.is_empty() {
+        let sql = format!("-- log::page\n{} ORDER BY position LIMIT $4", parts.join(" UNION ALL "));
+        let rows =
+            client.query(&sql, &[&after, &until, &filter.kind, &limit, &filter.stream]).await?;
+        events = rows.iter().map(recorded).collect();
+    }
+    let next = match events.last() {
+        Some(last) if events.len() as i64 == limit => Some(last.position),
+        _ if until < head => Some(until),
+        _ => None,
+    };
+    Ok(Page { events, next })
+}

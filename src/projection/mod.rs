@@ -1,0 +1,52 @@
+//! Projections: events in, rows out. A read model is a pure function of the set of events, the
+//! configuration and the projection's version: it reads no clock, no network and no other
+//! projection's tables, and any order, duplication and batching gives the same rows.
+//!
+//! A projection is a folder here, its tables in `schema/<name>.sql`, and one entry in [`ALL`]; the
+//! runner, replay, verify, the API and the tests loop over it.
+
+pub mod timing;
+
+use std::any::Any;
+
+use anyhow::Result;
+use futures_util::future::BoxFuture;
+use tokio_postgres::Transaction;
+
+use crate::event::{Family, Recorded};
+
+/// A projection, as a struct of functions.
+pub struct Projection {
+    /// Its name, and that of the PostgreSQL schema its tables live in.
+    pub name: &'static str,
+    /// To be raised with every change that gives other rows for the same events; when it differs
+    /// from the tables', they are replayed.
+    pub version: i32,
+    /// The families it reads.
+    pub families: &'static [Family],
+    /// Creates its tables, unqualified: the search path says in which schema.
+    pub ddl: &'static str,
+    /// Its tables, for comparing live rows with replayed ones.
+    pub tables: &'static [&'static str],
+    /// What the events say, without looking at any row. CPU only; runs beside `apply` of the
+    /// stretch before.
+    pub decode: fn(Vec<Recorded>) -> Decoded,
+    /// Folds the facts into the rows, by sets, in the transaction that also moves the checkpoint.
+    pub apply: for<'a> fn(&'a Transaction<'a>, Box<dyn Any + Send>) -> BoxFuture<'a, Result<()>>,
+}
+
+/// What `decode` made of a stretch of the log.
+pub struct Decoded {
+    /// The facts, of the projection's own type.
+    pub facts: Box<dyn Any + Send>,
+    /// Events that could not be used, or held a value that could not.
+    pub skipped: u64,
+}
+
+/// Every projection.
+pub const ALL: &[&Projection] = &[&timing::PROJECTION];
+
+/// The projection of that name.
+pub fn by_name(name: &str) -> Option<&'static Projection> {
+    ALL.iter().copied().find(|projection| projection.name == name)
+}

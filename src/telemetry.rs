@@ -1,0 +1,48 @@
+//! Logs on stderr, metrics in Prometheus' text form.
+
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+use crate::config::LogFormat;
+
+static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Sends log lines to stderr. `filter` is a tracing filter, e.g. `info` or `stackledger=debug`.
+///
+/// # Errors
+///
+/// When the filter cannot be read.
+pub fn init(filter: &str, format: LogFormat) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| {
+        anyhow::anyhow!("LOG={filter:?} is not a tracing filter ({error}); accepted: error, warn, info, debug, trace, or target=level,…")
+    })?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second call (a test in the same process) keeps the first subscriber.
+    let _ = match format {
+        LogFormat::Text => lines.with_target(false).try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+    Ok(())
+}
+
+/// Installs the recorder of this process's metrics, once.
+pub fn init_metrics() -> &'static PrometheusHandle {
+    METRICS.get_or_init(|| {
+        let seconds =
+            [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &seconds)
+            .expect("the list of buckets is not empty");
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        let _ = metrics::set_global_recorder(recorder);
+        handle
+    })
+}
+
+/// The metrics as `/metrics` answers them.
+pub fn render_metrics() -> String {
+    init_metrics().render()
+}
