@@ -5,10 +5,13 @@
 //! the payload structs of one family a file ([`nova`], [`recipe`]).
 
 mod cloudevents;
+mod compression;
 mod fields;
+mod header;
 pub mod json;
 pub mod nova;
 mod oslo;
+mod payload;
 pub mod recipe;
 mod redact;
 pub mod time;
@@ -16,7 +19,7 @@ pub mod time;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub use oslo::Compression;
+pub use compression::Compression;
 
 /// What separates events of different volume and retention; each has its own partitions of the log.
 /// A function of the body alone.

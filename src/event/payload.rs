@@ -142,20 +142,24 @@ impl<'a> Inner<'a> {
 }
 
 impl<'a> Sample<'a> {
-    /// The first sample of a payload in any of Ceilometer's shapes: a list, an object with
-    /// `samples`, or the sample itself.
+    /// The first sample in any of Ceilometer's shapes: a list, an object with `samples`, or the
+    /// sample itself. `payload` is the top level of `value`.
     ///
     /// # Errors
     ///
     /// When the sample cannot be read strictly.
-    pub fn first_of(payload: Value<'a>) -> Result<Option<Sample<'a>>, serde_json::Error> {
-        let inner: Payload = payload.object()?;
-        let first = match inner.samples.raw() {
-            _ if inner.counter_name.is_there() => payload.raw(),
-            Some(_) => first(inner.samples),
-            None => first(payload),
+    pub fn first_of(
+        value: Value<'a>,
+        payload: &Payload<'a>,
+    ) -> Result<Option<Sample<'a>>, serde_json::Error> {
+        let sample = if payload.counter_name.is_there() {
+            value.raw()
+        } else if payload.samples.is_there() {
+            first(payload.samples)
+        } else {
+            first(value)
         };
-        first.map(object::<Sample>).transpose()
+        sample.map(object).transpose()
     }
 }
 
@@ -205,7 +209,8 @@ mod tests {
         ] {
             raw_object! { Message { payload: Value = "payload", } }
             let message: Message = serde_json::from_str(payload).unwrap();
-            let sample = Sample::first_of(message.payload).unwrap().unwrap();
+            let inner = message.payload.object().unwrap();
+            let sample = Sample::first_of(message.payload, &inner).unwrap().unwrap();
             assert_eq!(sample.project_id.text().as_deref(), Some("p"), "{payload}");
         }
     }
