@@ -10,11 +10,8 @@ use serde::de::DeserializeOwned;
 
 /// Literals that Python writes and JSON does not know, and strings of the same length instead.
 /// None of them looks like a number, so that a reader of numbers still sees that there is none.
-const LITERALS: [(&[u8], &[u8]); 3] = [
-    (b"NaN", br#""?""#),
-    (b"Infinity", br#""??????""#),
-    (b"-Infinity", br#""???????""#),
-];
+const LITERALS: [(&[u8], &[u8]); 3] =
+    [(b"NaN", br#""?""#), (b"Infinity", br#""??????""#), (b"-Infinity", br#""???????""#)];
 
 /// The bytes as a text of the **same length** in which what only Python accepts is replaced:
 /// `NaN` and the infinities by strings, lone surrogate escapes by `\ufffd`, raw control characters

@@ -122,7 +122,7 @@ fn notification<'a>(
         occurred_at,
         key_at: occurred_at,
         source: fields.publisher_id.id().unwrap_or_default(),
-        secrets: redact::secrets(text, fields, exception)?,
+        secrets: redact::secrets(text, fields, exception),
     })
 }
 
@@ -148,7 +148,7 @@ fn rpc<'a>(text: &str, fields: &Fields<'a>, method: &str) -> Result<Draft<'a>, D
         occurred_at: Fields::time([fields.context_timestamp, fields.timestamp]),
         key_at: None,
         source: fields.publisher_id.id().unwrap_or_default(),
-        secrets: redact::secrets(text, fields, arguments)?,
+        secrets: redact::secrets(text, fields, arguments),
     })
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::fields::{Value, holds, object, raw_object};
+use super::fields::{Value, object, raw_object};
 
 raw_object! {
     /// The top level of a notification's payload or of a CloudEvent's `data`.
@@ -165,7 +165,7 @@ impl<'a> Sample<'a> {
 
 /// The first element of a list, without reading the rest of it.
 fn first(list: Value<'_>) -> Option<&RawValue> {
-    let elements = list.raw().filter(|raw| holds(raw))?.get().strip_prefix('[')?;
+    let elements = list.get()?.get().strip_prefix('[')?;
     serde_json::Deserializer::from_str(elements).into_iter().next()?.ok()
 }
 
