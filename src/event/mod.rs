@@ -14,6 +14,8 @@ mod oslo;
 mod payload;
 pub mod recipe;
 mod redact;
+#[cfg(test)]
+mod tests;
 pub mod time;
 
 use jiff::Timestamp;
