@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::fields::Value;
 use super::header::{Draft, Fields, Identity};
 use super::payload::Payload;
 use super::{DecodeError, Family, redact};
@@ -33,7 +32,7 @@ pub(super) fn draft<'a>(
         Family::Instance | Family::Meter | Family::Other => data.thing(),
     };
     let source = fields.source.id().unwrap_or_default();
-    let occurred_at = Fields::time([fields.time, Value::default()]);
+    let occurred_at = fields.time.time();
     Ok(Draft {
         identity: match fields.id.id() {
             Some(id) => Identity::of_pair(&source, &id),

@@ -7,9 +7,10 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::json;
+use super::{json, time};
 
 /// Defines a struct of values that are borrowed from a JSON object by key. Keys that are not there
 /// stay empty, unknown ones are skipped, of equal ones the last wins, as in Python; what is no
@@ -35,7 +36,7 @@ macro_rules! raw_object {
                 enum Key {
                     $(#[serde(rename = $key)] $field,)*
                     #[serde(other)]
-                    OTHER,
+                    Unknown,
                 }
                 struct Object;
                 impl<'de> serde::de::Visitor<'de> for Object {
@@ -54,7 +55,7 @@ macro_rules! raw_object {
                             object.len += 1;
                             match key {
                                 $(Key::$field => object.$field.put(map.next_value()?),)*
-                                Key::OTHER => {
+                                Key::Unknown => {
                                     map.next_value::<serde::de::IgnoredAny>()?;
                                 }
                             }
@@ -102,6 +103,11 @@ impl<'a> Value<'a> {
     /// The string or number it holds, see [`id`].
     pub fn id(self) -> Option<Cow<'a, str>> {
         self.0.and_then(id)
+    }
+
+    /// The time it holds, see [`time::parse`].
+    pub fn time(self) -> Option<Timestamp> {
+        time::parse(&self.text()?)
     }
 
     /// The object it holds; one without keys if it holds anything else.

@@ -46,11 +46,6 @@ impl<'a> Fields<'a> {
     pub fn context_project(&self) -> Option<Cow<'a, str>> {
         self.context_project_id.id().or_else(|| self.context_tenant.id())
     }
-
-    /// The first of the values that is a time.
-    pub fn time(values: [Value<'a>; 2]) -> Option<Timestamp> {
-        values.into_iter().find_map(|value| super::time::parse(&value.text()?))
-    }
 }
 
 /// Where an event's id comes from.

@@ -17,8 +17,7 @@ const LITERALS: [(&[u8], &[u8]); 3] =
 /// `NaN` and the infinities by strings, lone surrogate escapes by `\ufffd`, raw control characters
 /// in strings by spaces, bytes that are no UTF-8 by `?`, a leading byte order mark by spaces.
 pub fn lenient(bytes: &[u8]) -> Cow<'_, str> {
-    let mut text = Cow::Borrowed(bytes);
-    mend_utf8(&mut text);
+    let mut text = mend_utf8(bytes);
     mend_json(&mut text);
     match text {
         Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
@@ -55,18 +54,17 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> 
     read(bytes, |text| serde_json::from_str(text))
 }
 
-/// Replaces what is no UTF-8 by question marks.
-fn mend_utf8(text: &mut Cow<'_, [u8]>) {
-    let mut at = 0;
-    let mut broken = Vec::new();
-    for chunk in text.utf8_chunks() {
-        at += chunk.valid().len();
-        broken.push(at..at + chunk.invalid().len());
-        at += chunk.invalid().len();
+/// The bytes with question marks for those that are no UTF-8.
+fn mend_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if std::str::from_utf8(bytes).is_ok() {
+        return bytes.into();
     }
-    for span in broken.into_iter().filter(|span| !span.is_empty()) {
-        text.to_mut()[span].fill(b'?');
+    let mut text = Vec::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.extend_from_slice(chunk.valid().as_bytes());
+        text.resize(text.len() + chunk.invalid().len(), b'?');
     }
+    text.into()
 }
 
 /// Replaces what JSON does not allow.
@@ -176,7 +174,7 @@ mod tests {
         }
 
         #[test]
-        fn the_length_never_changes_near_json(text in r#"["\\uNaIinfty-d8c0\[\]\x00]{0,40}"#) {
+        fn the_length_never_changes_near_json(text in r#"["\\uNaIinftyd8c0\-\[\]\x00]{0,40}"#) {
             prop_assert_eq!(lenient(text.as_bytes()).len(), text.len());
         }
     }

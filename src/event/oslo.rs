@@ -10,7 +10,11 @@ use super::header::{Draft, Fields, Headed, Identity};
 use super::payload::{Payload, Sample};
 use super::{DecodeError, Event, Family, cloudevents, json, redact};
 
+/// How many envelopes are taken off. One is usual; a limit keeps the work linear.
+const ENVELOPES: usize = 8;
+
 /// What one look at a body finds.
+#[expect(clippy::large_enum_variant, reason = "it is moved once")]
 enum Message {
     /// An oslo envelope of format 2: the message within.
     Envelope(String),
@@ -30,13 +34,13 @@ pub(super) fn decode(
     {
         body = plain;
     }
-    // Envelopes within envelopes: each is shorter than the last, so this ends.
-    loop {
+    for _ in 0..=ENVELOPES {
         match json::read(&body, message)? {
             Message::Envelope(inner) => body = inner.into_bytes(),
             Message::Header(header) => return Ok(header.with_body(body)),
         }
     }
+    Err(DecodeError::NoHeader)
 }
 
 /// Reads the top level of a body.
@@ -112,7 +116,7 @@ fn notification<'a>(
         _ => (payload.thing(), payload.project()?),
     };
     let exception = fields.payload.raw().filter(|_| payload.args.is_there());
-    let occurred_at = Fields::time([fields.timestamp, fields.context_timestamp]);
+    let occurred_at = fields.timestamp.time().or_else(|| fields.context_timestamp.time());
     Ok(Draft {
         identity: identity(text, fields),
         family,
@@ -145,7 +149,7 @@ fn rpc<'a>(text: &str, fields: &Fields<'a>, method: &str) -> Result<Draft<'a>, D
         kind: format!("rpc.{method}").into(),
         stream: project.clone(),
         project_id: project.or_else(|| fields.context_project()),
-        occurred_at: Fields::time([fields.context_timestamp, fields.timestamp]),
+        occurred_at: fields.context_timestamp.time().or_else(|| fields.timestamp.time()),
         key_at: None,
         source: fields.publisher_id.id().unwrap_or_default(),
         secrets: redact::secrets(text, fields, arguments),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::fields::{Value, object, raw_object};
+use super::fields::{Value, object, raw_object, text};
 
 raw_object! {
     /// The top level of a notification's payload or of a CloudEvent's `data`.
@@ -67,29 +67,22 @@ impl<'a> Payload<'a> {
         if let Some(id) = self.instance_id.id().or_else(|| self.instance_uuid.id()) {
             return Ok(Some(id));
         }
-        if let Some(id) = Inner::instance_in(self.data)? {
-            return Ok(Some(id));
-        }
-        if let Some(id) = Inner::instance_in(self.instance)? {
-            return Ok(Some(id));
-        }
-        if let Some(id) = Inner::instance_in(self.exception.object::<Inner>()?.kwargs)? {
-            return Ok(Some(id));
-        }
+        let exception: Inner = self.exception.object()?;
         let args: Inner = self.args.object()?;
-        if let Some(id) = Inner::instance_in(args.instance)? {
-            return Ok(Some(id));
+        for value in [self.data, self.instance, exception.kwargs, args.instance] {
+            if let Some(id) = Inner::instance_in(value)? {
+                return Ok(Some(id));
+            }
         }
         if let Some(id) = args.instance_uuid.id().or_else(|| args.instance_id.id()) {
             return Ok(Some(id));
         }
-        if let Some(id) = Inner::instance_in(self.instance_properties)? {
-            return Ok(Some(id));
+        for value in [self.instance_properties, self.request_spec] {
+            if let Some(id) = Inner::instance_in(value)? {
+                return Ok(Some(id));
+            }
         }
-        if let Some(id) = Inner::instance_in(self.request_spec)? {
-            return Ok(Some(id));
-        }
-        Ok(first(self.instance_uuids).and_then(super::fields::text))
+        Ok(first(self.instance_uuids).and_then(text))
     }
 
     /// The project the payload names, in either format.
@@ -137,7 +130,7 @@ impl<'a> Inner<'a> {
             .id()
             .or_else(|| self.instance_uuid.id())
             .or_else(|| self.instance_id.id())
-            .or_else(|| first(self.instance_uuids).and_then(super::fields::text))
+            .or_else(|| first(self.instance_uuids).and_then(text))
     }
 }
 

@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn arguments_lose_what_telling_keys_hold() {
-        let text = r#"{"payload": {"args": [{"Admin_Pass": "p", "n": 1e400, "x": {"TOKENS": [1]}}], "private\u005fkey" : {"a": "]\\"}"}, "secret": 5, "passes": true, "password": ""}, "p\u0061ss": "no argument"}"#;
+        let text = r#"{"payload": {"args": [{"Admin_Pass": "p", "n": 1e400, "x": {"TOKENS": [1]}}], "private\u005fkey" : {"a": "]\"}"}, "secret": 5, "passes": true, "password": ""}, "p\u0061ss": "no argument"}"#;
         let left = r#"{"payload": {"args": [{"Admin_Pass": null, "n": 1e400, "x": {"TOKENS": null}}], "private\u005fkey" : null, "secret": null, "passes": true, "password": ""}, "p\u0061ss": "no argument"}"#;
         assert_eq!(redacted(text), left);
     }

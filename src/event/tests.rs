@@ -65,6 +65,35 @@ fn header(event: &Event) -> String {
     )
 }
 
+/// A notification, what is known of it.
+fn notification(said: &nova::Notification) -> String {
+    let mut lines =
+        format!("  {:?} {:?}\n  instance {}", said.format, said.subject, said.instance_id);
+    for (name, value) in [
+        ("request", &said.request_id),
+        ("service", &said.publisher_service),
+        ("speaker", &said.publisher_host),
+        ("name", &said.name),
+        ("project", &said.project_id),
+        ("host", &said.host),
+        ("flavor", &said.flavor),
+        ("image", &said.image),
+        ("state", &said.state),
+        ("task", &said.task_state),
+        ("created", &said.created_at.map(|time| time.to_string())),
+        ("launched", &said.launched_at.map(|time| time.to_string())),
+        ("deleted", &said.deleted_at.map(|time| time.to_string())),
+    ] {
+        if let Some(value) = value {
+            write!(lines, ", {name} {value:?}").unwrap();
+        }
+    }
+    if let Some(fault) = &said.fault {
+        write!(lines, "\n  {fault:?}").unwrap();
+    }
+    lines + "\n"
+}
+
 #[test]
 fn headers_of_all_fixtures() {
     let mut all = String::new();
@@ -83,7 +112,11 @@ fn notifications_of_all_instance_fixtures() {
     let mut all = String::new();
     for (name, body) in fixtures("instance") {
         let event = decode(body, compression(&name)).unwrap();
-        writeln!(all, "{name}\n{:#?}", nova::decode(&event.kind, &event.body)).unwrap();
+        let said = match nova::decode(&event.kind, &event.body) {
+            Ok(Some(said)) => notification(&said),
+            other => format!("  {other:?}\n"),
+        };
+        write!(all, "{name}\n{said}").unwrap();
     }
     insta::assert_snapshot!(all);
 }
@@ -93,7 +126,7 @@ fn events_of_all_recipe_fixtures() {
     let mut all = String::new();
     for (name, body) in fixtures("recipe") {
         let event = decode(body, None).unwrap();
-        writeln!(all, "{name}\n{:#?}", recipe::decode(&event.kind, &event.body)).unwrap();
+        writeln!(all, "{name}\n  {:?}", recipe::decode(&event.kind, &event.body)).unwrap();
     }
     insta::assert_snapshot!(all);
 }
@@ -197,6 +230,17 @@ fn nesting_hinders_neither_the_header_nor_the_instance() {
         assert_eq!(notification.instance_id, "i");
     }
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn envelopes_do_not_nest_without_end() {
+    let envelope = r#"{"oslo.version": "2.0", "oslo.message": "#;
+    let wrapped = |depth: usize| {
+        let body = envelope.repeat(depth) + r#"{"event_type": "x"}"# + &"}".repeat(depth);
+        decode(body.into_bytes(), None).map(|event| event.kind)
+    };
+    assert_eq!(wrapped(8).as_deref(), Ok("x"));
+    assert_eq!(wrapped(100_000), Err(DecodeError::NoHeader));
 }
 
 /// Bodies that look like messages often enough to get past the first look.

@@ -2,10 +2,8 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
-
 use super::super::fields::{Value, raw_object};
-use super::super::{payload, time};
+use super::super::payload;
 use super::fault::number;
 use super::{Fault, Format, Notification, Phase, Subject, names};
 
@@ -97,9 +95,9 @@ pub(super) fn notification(
         image: image(&data),
         state: owned([data.state]),
         task_state: owned([data.task_state, data.state_description, data.new_task_state]),
-        created_at: at([data.created_at]),
-        launched_at: at([data.launched_at]),
-        deleted_at: at([data.deleted_at, data.terminated_at]),
+        created_at: data.created_at.time(),
+        launched_at: data.launched_at.time(),
+        deleted_at: data.deleted_at.time().or_else(|| data.terminated_at.time()),
         fault: fault(format, &subject, &data)?,
         subject,
     }))
@@ -185,7 +183,87 @@ fn owned<const N: usize>(values: [Value<'_>; N]) -> Option<String> {
     values.into_iter().find_map(Value::id).map(Cow::into_owned)
 }
 
-/// The first time among the values.
-fn at<const N: usize>(values: [Value<'_>; N]) -> Option<Timestamp> {
-    values.into_iter().find_map(|value| time::parse(&value.text()?))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The notification that this payload makes, sent by `compute.host-1` as an error.
+    fn read(kind: &str, payload: &str) -> Notification {
+        let body = format!(
+            r#"{{"publisher_id": "compute.host-1", "priority": "ERROR", "payload": {payload}}}"#
+        );
+        notification(kind, &body).unwrap().unwrap()
+    }
+
+    #[test]
+    fn both_formats_tell_one_fact_alike() {
+        let legacy = read(
+            "compute.instance.finish_resize.end",
+            r#"{"instance_id": "i", "tenant_id": "p", "display_name": "n", "host": "h",
+                "instance_type": "m1", "image_ref_url": "http://glance/images/g", "state": "resized",
+                "state_description": "", "created_at": "2026-11-19 10:43:14+00:00",
+                "launched_at": "2026-11-19T10:43:42.000000", "deleted_at": "", "terminated_at": ""}"#,
+        );
+        let versioned = read(
+            "instance.resize_finish.end",
+            r#"{"nova_object.data": {"uuid": "i", "tenant_id": "p", "display_name": "n", "host": "h",
+                "flavor": {"nova_object.data": {"name": "m1"}}, "image_uuid": "g",
+                "state": "resized", "task_state": null, "created_at": "2026-11-19T10:43:14Z",
+                "launched_at": "2026-11-19T10:43:42Z", "deleted_at": null, "fault": null}}"#,
+        );
+        assert_eq!(legacy, Notification { format: Format::Legacy, ..versioned });
+        assert_eq!(legacy.flavor.as_deref(), Some("m1"));
+        assert_eq!(legacy.fault, None);
+    }
+
+    #[test]
+    fn a_creation_that_ends_with_a_reason_has_failed() {
+        for (message, phase) in [
+            (r#""Success""#, Phase::End),
+            (r#""""#, Phase::End),
+            ("null", Phase::End),
+            (r#""No space left""#, Phase::Error),
+        ] {
+            let payload = format!(r#"{{"instance_id": "i", "message": {message}}}"#);
+            let said = read("compute.instance.create.end", &payload);
+            let failed = phase == Phase::Error;
+            assert_eq!(said.subject, Subject::Operation { operation: "create".into(), phase });
+            assert_eq!(said.fault.is_some(), failed, "{message}");
+        }
+        let said = read("compute.instance.reboot.end", r#"{"instance_id": "i", "message": "m"}"#);
+        assert_eq!(
+            said.subject,
+            Subject::Operation { operation: "reboot".into(), phase: Phase::End }
+        );
+    }
+
+    #[test]
+    fn publishers_are_a_service_and_perhaps_a_host() {
+        for (id, service, host) in [
+            ("compute.c-1.example.org", Some("compute"), Some("c-1.example.org")),
+            ("nova-compute:c-1.example.org", Some("nova-compute"), Some("c-1.example.org")),
+            ("compute", Some("compute"), None),
+            ("", None, None),
+        ] {
+            let body = format!(r#"{{"publisher_id": "{id}", "payload": {{"instance_id": "i"}}}}"#);
+            let said = notification("compute.instance.update", &body).unwrap().unwrap();
+            assert_eq!(said.publisher_service.as_deref(), service, "{id}");
+            assert_eq!(said.publisher_host.as_deref(), host, "{id}");
+        }
+    }
+
+    #[test]
+    fn an_image_is_an_id_however_it_is_referred_to() {
+        for (reference, id) in [
+            (r#""http://10.0.0.4:9292/images/g""#, Some("g")),
+            (r#""g""#, Some("g")),
+            (r#""http://10.0.0.4:9292/images/""#, None),
+            ("null", None),
+            ("5", None),
+        ] {
+            let payload = format!(r#"{{"instance_id": "i", "image_ref_url": {reference}}}"#);
+            let said = read("compute.instance.update", &payload);
+            assert_eq!(said.image.as_deref(), id, "{reference}");
+        }
+    }
 }
