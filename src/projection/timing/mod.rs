@@ -1,5 +1,7 @@
 //! Timing: how long builds, operations and recipes took, and what is stuck.
 
+pub mod routes;
+
 use crate::event::Family;
 use crate::projection::{Decoded, Projection};
 
