@@ -31,7 +31,6 @@ struct Header<'a> {
 
 /// A CloudEvent 1.0 in structured JSON.
 #[derive(Serialize, ToSchema)]
-#[expect(dead_code, reason = "describes what is sent")]
 pub(super) struct CloudEvent {
     /// `1.0`
     specversion: String,
