@@ -117,7 +117,7 @@ impl FromParameters for Filter {
 /// Events in the order of the log, without bodies
 ///
 /// A page may be empty and still have a next one: a rare kind is looked for a stretch at a time.
-#[utoipa::path(get, path = "/v1/events", tag = "Operate", params(Filter, Paging),
+#[utoipa::path(get, path = "/v1/events", tag = "Operate", operation_id = "events", params(Filter, Paging),
     responses((status = 200, body = Items<Event>)))]
 async fn list(
     extract::State(state): extract::State<State>,
@@ -132,7 +132,7 @@ async fn list(
 }
 
 /// One event with its body
-#[utoipa::path(get, path = "/v1/events/{position}", tag = "Operate",
+#[utoipa::path(get, path = "/v1/events/{position}", tag = "Operate", operation_id = "event",
     params(("position" = i64, Path, description = "Its place in the log")),
     responses((status = 200, body = EventWithBody)))]
 async fn show(

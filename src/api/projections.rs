@@ -133,7 +133,7 @@ impl FromParameters for Clock {
 }
 
 /// Projections with their checkpoints and lags
-#[utoipa::path(get, path = "/v1/projections", tag = "Operate", params(Clock),
+#[utoipa::path(get, path = "/v1/projections", tag = "Operate", operation_id = "projections", params(Clock),
     responses((status = 200, body = Items<Progress>)))]
 async fn list(
     extract::State(state): extract::State<State>,

@@ -228,7 +228,9 @@ pub async fn page(
     }
     let mut events = Vec::new();
     if !parts.is_empty() {
-        let sql = format!("-- log::page\n{} ORDER BY position LIMIT $4", parts.join(" UNION ALL "));
+        let parts = parts.join(" UNION ALL ");
+        let sql =
+            format!("-- log::page\nSELECT * FROM ({parts}) AS parts ORDER BY position LIMIT $4");
         let rows =
             client.query(&sql, &[&after, &until, &filter.kind, &limit, &filter.stream]).await?;
         events = rows.iter().map(recorded).collect();

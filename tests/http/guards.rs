@@ -105,13 +105,11 @@ async fn a_stop_finishes_what_is_in_hand() {
 #[tokio::test]
 async fn without_the_database_answers_are_503() {
     let server = Server::start().await;
-    // Nobody gets in any more, and who is in gets out.
-    let name: String = server.sql.query_one("SELECT current_database()", &[]).await.unwrap().get(0);
     server.ok("/v1/instances").await;
-    server.execute(&format!("RESET ROLE; ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
-    server
-        .execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
-        .await;
+    // Nobody gets in any more, and who is in gets out.
+    server.execute_outside("ALTER DATABASE {} ALLOW_CONNECTIONS false").await;
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'";
+    server.execute_outside(end).await;
     for path in ["/v1/instances", "/v1/events", "/ttm/api/v1.0/instances", "/readyz"] {
         assert_eq!(server.refused(path).await["status"], 503, "{path}");
     }

@@ -150,3 +150,12 @@ async fn the_description_holds_every_route() {
     assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
     assert!(!page.text().await.unwrap().contains("://"), "the page loads nothing from elsewhere");
 }
+
+#[tokio::test]
+async fn a_read_model_that_is_not_there_yet_is_waited_for() {
+    let server = Server::start().await;
+    server.execute("DROP SCHEMA timing CASCADE").await;
+    for path in ["/v1/instances", "/v1/timings", "/ttm/api/v1.0/instances/i-1"] {
+        assert_eq!(server.refused(path).await["status"], 503, "{path}");
+    }
+}

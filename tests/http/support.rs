@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use stackledger::api::{self, State};
-use stackledger::config::Secret;
+use stackledger::config::{LogFormat, Secret};
 use stackledger::db::Database;
 use stackledger::health::Health;
 use stackledger::ingest::intake::Intake;
@@ -30,6 +30,7 @@ impl Server {
     }
 
     pub async fn with_tokens(tokens: &[&str]) -> Server {
+        stackledger::telemetry::init("warn", LogFormat::Text).unwrap();
         let admin = std::env::var("DATABASE_URL")
             .expect("DATABASE_URL is not set: run scripts/test, or name a PostgreSQL to test on");
         let admin = Secret::new(admin);
@@ -45,7 +46,7 @@ impl Server {
 
         let (health, stop) = (Arc::new(Health::default()), CancellationToken::new());
         let state = State {
-            pool: database.pool(8, None).unwrap(),
+            pool: database.query_pool(8).unwrap(),
             intake: Intake::start(database.clone(), health.clone(), stop.clone()),
             health: health.clone(),
             database,
@@ -82,6 +83,13 @@ impl Server {
 
     pub async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> (u16, Value) {
         answer(self.http.post(self.url(path)).body(body)).await
+    }
+
+    /// Runs a statement from outside the server's database, `{}` standing for its name.
+    pub async fn execute_outside(&self, sql: &str) {
+        let database = Database::new(Some(&self.admin)).unwrap();
+        let client = database.connect_as_given().await.unwrap();
+        client.batch_execute(&sql.replace("{}", &self.name)).await.unwrap();
     }
 
     pub async fn execute(&self, sql: &str) {
