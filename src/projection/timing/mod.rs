@@ -8,6 +8,7 @@ pub const PROJECTION: Projection = Projection {
     name: "timing",
     version: 1,
     families: &[Family::Instance, Family::Recipe],
+    config: |_| String::new(),
     ddl: include_str!("../../../schema/timing.sql"),
     tables: &[],
     decode: |_| Decoded { facts: Box::new(()), skipped: 0 },
