@@ -10,6 +10,7 @@ mod compare;
 mod feed;
 mod replay;
 mod runner;
+mod status;
 pub mod timing;
 mod wake;
 
@@ -26,6 +27,7 @@ pub use checkpoint::{Made, Slot};
 pub use compare::{Comparison, compare};
 pub use replay::{Progress, replay};
 pub use runner::run;
+pub use status::{Status, statuses};
 
 /// A projection, as a struct of functions.
 pub struct Projection {

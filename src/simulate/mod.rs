@@ -11,6 +11,7 @@
 //! - `plan`: both together, and the order of publishing;
 //! - `publish`: the only part that does anything; `broker`: where it does not.
 
+mod agree;
 mod broker;
 mod cloud;
 mod plan;
@@ -22,6 +23,7 @@ mod tests;
 pub mod truth;
 mod wire;
 
+pub use agree::differences;
 pub use plan::{Options, Plan, SHUFFLE_MAX, plan};
 pub use publish::{Published, publish};
 pub use wire::Message;
