@@ -157,18 +157,20 @@ where
     if raw.get().starts_with('{') { serde_json::from_str(raw.get()) } else { Ok(T::default()) }
 }
 
-/// The string the value holds, with U+FFFD for NUL (which PostgreSQL's texts cannot hold). `None`
-/// for what is no string, and for the empty one.
-pub(super) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
+/// The string the value holds, as it is. `None` for what is no string.
+pub(super) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
     let inside = raw.get().strip_prefix('"')?.strip_suffix('"')?;
-    if inside.is_empty() {
-        return None;
-    }
     if !inside.contains('\\') {
         return Some(inside.into());
     }
-    let text: String = json::parse(raw.get().as_bytes()).ok()?;
-    Some(if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }.into())
+    json::parse::<String>(raw.get().as_bytes()).ok().map(Cow::from)
+}
+
+/// The [`string`], with U+FFFD for NUL (which PostgreSQL's texts cannot hold). `None` for the empty
+/// one too.
+pub(super) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let text = string(raw).filter(|text| !text.is_empty())?;
+    Some(if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text })
 }
 
 /// The [`text`], or the number as it is written.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::compression::Compression;
-use super::fields::{Value, id, raw_object, text};
+use super::fields::{Value, id, raw_object, string};
 use super::header::{Draft, Fields, Headed, Identity};
 use super::payload::{Payload, Sample};
 use super::{DecodeError, Event, Family, cloudevents, json, redact};
@@ -89,13 +89,9 @@ fn envelope(version: &RawValue, inner: &RawValue) -> Result<Message, DecodeError
     if version != "2" && !version.starts_with("2.") {
         return Err(DecodeError::Version("oslo.messaging", version.chars().take(40).collect()));
     }
-    let inner = match text(inner) {
-        Some(inner) => inner.into_owned(),
-        None if inner.get().starts_with('"') => String::new(),
-        // Not as oslo writes it, but there is no doubt what is meant.
-        None => inner.get().to_owned(),
-    };
-    Ok(Message::Envelope(inner))
+    // Not as oslo writes it, but if it is no string there is still no doubt what is meant.
+    let inner = string(inner).unwrap_or_else(|| inner.get().into());
+    Ok(Message::Envelope(inner.into_owned()))
 }
 
 /// The header of a notification.

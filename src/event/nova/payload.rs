@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
+
 use super::super::fields::{Value, raw_object};
 use super::super::payload;
 use super::fault::number;
@@ -95,7 +97,7 @@ pub(super) fn notification(
         image: image(&data),
         state: owned([data.state]),
         task_state: owned([data.task_state, data.state_description, data.new_task_state]),
-        created_at: data.created_at.time(),
+        created_at: data.created_at.time().map(whole_second),
         launched_at: data.launched_at.time(),
         deleted_at: data.deleted_at.time().or_else(|| data.terminated_at.time()),
         fault: fault(format, &subject, &data)?,
@@ -183,6 +185,11 @@ fn owned<const N: usize>(values: [Value<'_>; N]) -> Option<String> {
     values.into_iter().find_map(Value::id).map(Cow::into_owned)
 }
 
+/// The time without the fraction that a legacy `created_at` has until the database has rounded it.
+fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,7 +208,7 @@ mod tests {
             "compute.instance.finish_resize.end",
             r#"{"instance_id": "i", "tenant_id": "p", "display_name": "n", "host": "h",
                 "instance_type": "m1", "image_ref_url": "http://glance/images/g", "state": "resized",
-                "state_description": "", "created_at": "2026-11-19 10:43:14+00:00",
+                "state_description": "", "created_at": "2026-11-19 10:43:14.2+00:00",
                 "launched_at": "2026-11-19T10:43:42.000000", "deleted_at": "", "terminated_at": ""}"#,
         );
         let versioned = read(
