@@ -135,8 +135,7 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<()> {
     let config = Config::from_env()?;
-    // lapin logs what comes back to a publisher with its body, at WARN; we handle what comes back.
-    telemetry::init(&format!("{},lapin=error", config.log), config.log_format)?;
+    telemetry::init(&config.log, config.log_format)?;
     let env = Env { config: Arc::new(config) };
     match command {
         Command::Up => roles::run(&env, roles::Roles::ALL).await,
