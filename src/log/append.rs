@@ -130,8 +130,9 @@ impl Appender {
         let mut seen = HashSet::with_capacity(events.len());
         let mut batch: BTreeMap<Leaf, Part<'_>> = BTreeMap::new();
         for (index, event) in events.iter().enumerate() {
-            if seen.insert((event.key_at, event.id)) {
-                batch.entry(Leaf::of(event)).or_default().push(index, event);
+            let leaf = Leaf::of(event);
+            if seen.insert((leaf, event.key_at, event.id)) {
+                batch.entry(leaf).or_default().push(index, event);
             }
         }
         for part in batch.values_mut() {

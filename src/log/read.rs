@@ -244,7 +244,10 @@ pub async fn page(
     }
     let mut events = Vec::new();
     if !parts.is_empty() {
-        let sql = format!("-- log::page\n{} ORDER BY position LIMIT $4", parts.join(" UNION ALL "));
+        let sql = format!(
+            "-- log::page\nSELECT * FROM ({}) AS page ORDER BY position LIMIT $4",
+            parts.join(" UNION ALL ")
+        );
         let rows =
             client.query(&sql, &[&after, &until, &filter.kind, &limit, &filter.stream]).await?;
         events = rows.iter().map(recorded).collect();
