@@ -72,3 +72,40 @@ impl Drop for TestBroker {
         let _ = deleted.join();
     }
 }
+
+/// Declares an exchange as oslo.messaging does by default: topic, transient.
+pub async fn declare_as_oslo(channel: &Channel, exchange: &str) {
+    let options = lapin::options::ExchangeDeclareOptions::default();
+    declare(channel, exchange, options).await;
+}
+
+/// Declares a topic exchange.
+pub async fn declare(
+    channel: &Channel,
+    exchange: &str,
+    options: lapin::options::ExchangeDeclareOptions,
+) {
+    channel
+        .exchange_declare(exchange.into(), lapin::ExchangeKind::Topic, options, Default::default())
+        .await
+        .unwrap();
+}
+
+/// Publishes a body with oslo's properties and further headers.
+pub async fn publish(channel: &Channel, exchange: &str, key: &str, body: &[u8], headers: &[(&str, &str)]) {
+    let mut table = lapin::types::FieldTable::default();
+    for (name, value) in headers {
+        table.insert((*name).into(), lapin::types::AMQPValue::LongString((*value).into()));
+    }
+    let properties = lapin::BasicProperties::default()
+        .with_content_type("application/json".into())
+        .with_content_encoding("utf-8".into())
+        .with_delivery_mode(2)
+        .with_headers(table);
+    channel
+        .basic_publish(exchange.into(), key.into(), Default::default(), body, properties)
+        .await
+        .unwrap()
+        .await
+        .unwrap();
+}
