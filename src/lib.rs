@@ -11,4 +11,5 @@ pub mod lifecycle;
 pub mod log;
 pub mod projection;
 pub mod simulate;
+pub mod sketch;
 pub mod telemetry;
