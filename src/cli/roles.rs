@@ -12,6 +12,9 @@ use crate::health::Health;
 use crate::ingest::{amqp, intake::Intake};
 use crate::{lifecycle, log, projection, telemetry};
 
+/// Connections that answer queries: more than the cores of most servers, fewer than its limit.
+const SERVE_CONNECTIONS: usize = 16;
+
 /// What a process does.
 #[derive(Clone, Copy)]
 pub(super) struct Roles {
@@ -51,9 +54,14 @@ pub(super) async fn run(env: &Env, roles: Roles) -> Result<()> {
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("LISTEN={address} cannot be listened on"))?;
-        tracing::info!("serving http://{}", listener.local_addr()?);
         let intake = Intake::start(database.clone(), Arc::clone(&health), stop.clone());
-        let state = api::State::new(&database, intake, Arc::clone(&health), &env.config)?;
+        let state = api::State {
+            pool: database.pool(SERVE_CONNECTIONS, None)?,
+            intake,
+            health: Arc::clone(&health),
+            database: database.clone(),
+            tokens: env.config.tokens.clone().into(),
+        };
         let stop = stop.clone();
         tasks.spawn(async move { api::serve(listener, state, stop).await });
     }

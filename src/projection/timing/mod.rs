@@ -19,6 +19,7 @@ mod operations;
 mod pair;
 mod recipes;
 mod requests;
+pub mod routes;
 mod rows;
 mod stored;
 mod story;
