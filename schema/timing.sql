@@ -12,6 +12,7 @@ CREATE TABLE instance (
     flavor               text,
     image                text,
     state                text,
+    launched_at          timestamptz,
     deleted_at           timestamptz,
     stamp_at             timestamptz[] NOT NULL,
     stamp_id             uuid[]      NOT NULL,
@@ -53,7 +54,7 @@ CREATE INDEX instance_host ON instance (host, first_at, instance_id);
 CREATE INDEX instance_incomplete ON instance (coalesce(build_started_at, first_at), instance_id)
     WHERE build_status IN ('building', 'bootstrapping');
 
-COMMENT ON COLUMN instance.stamp_at IS 'When name, project_id, host, flavor, image, state and deleted_at (in this order) were said';
+COMMENT ON COLUMN instance.stamp_at IS 'When name, project_id, host, flavor, image, state, launched_at and deleted_at (in this order) were said';
 COMMENT ON COLUMN instance.stamp_id IS 'By which event';
 COMMENT ON COLUMN instance.announced_at IS 'Earliest build.started';
 COMMENT ON COLUMN instance.bootstrap_at IS 'Earliest bootstrap.started';
@@ -69,13 +70,15 @@ COMMENT ON COLUMN instance.skewed IS 'Clocks disagreed: a duration that came out
 
 CREATE TABLE operation (
     instance_id  text    NOT NULL,
-    operation_id uuid    NOT NULL,
     operation    text    NOT NULL,
+    at           timestamptz NOT NULL,
+    operation_id uuid    NOT NULL,
     request_id   text,
     host         text,
     flavor       text,
     image        text,
     project_id   text,
+    apart        text[],
     started_at   timestamptz,
     start_id     uuid,
     start_format text,
@@ -86,10 +89,14 @@ CREATE TABLE operation (
     status       text    NOT NULL CHECK (status IN ('complete', 'failed', 'open', 'start_missing')),
     error        text,
     skewed       boolean NOT NULL DEFAULT false,
-    PRIMARY KEY (instance_id, operation_id)
+    -- The time is part of a notification's identity, so an id alone may stand twice.
+    PRIMARY KEY (instance_id, operation, at, operation_id)
 );
-CREATE INDEX operation_time ON operation (operation, (coalesce(started_at, ended_at)));
+CREATE INDEX operation_time ON operation (operation, at);
 
+COMMENT ON COLUMN operation.at IS 'When it started; when it ended, where its start is missing';
+COMMENT ON COLUMN operation.apart IS 'Request id, flavor, image and project as the start and then as the end named them, where they differ; the columns then show the end''s, and the start''s where the end named none';
+COMMENT ON COLUMN operation.status IS 'An operation that ended badly has failed, also where its start is missing';
 COMMENT ON COLUMN operation.operation_id IS 'Id of the event that started it, else of the one that ended it';
 COMMENT ON COLUMN operation.operation IS 'Nova''s versioned name, e.g. create, resize_finish';
 COMMENT ON COLUMN operation.host IS 'The host that reported it (the publisher''s), not always the instance''s';
@@ -115,9 +122,11 @@ COMMENT ON COLUMN operation_hour.bin_counts IS 'How many fell into each bin; rel
 
 CREATE TABLE recipe (
     instance_id   text NOT NULL,
+    at            timestamptz NOT NULL,
     recipe_id     uuid NOT NULL,
     recipe        text NOT NULL,
     run_id        text,
+    apart         text[],
     started_at    timestamptz,
     start_id      uuid,
     start_message text,
@@ -128,19 +137,21 @@ CREATE TABLE recipe (
     duration_us   bigint CHECK (duration_us >= 0),
     skewed        boolean NOT NULL DEFAULT false,
     is_ttm        boolean NOT NULL DEFAULT false,
-    PRIMARY KEY (instance_id, recipe_id)
+    PRIMARY KEY (instance_id, at, recipe_id)
 );
+COMMENT ON COLUMN recipe.at IS 'When it started; when it ended, where its start is missing';
+COMMENT ON COLUMN recipe.apart IS 'The run id as the start and as the end named it, where only one of them did';
 COMMENT ON COLUMN recipe.recipe_id IS 'Id of the event that started it, else of the one that ended it';
 COMMENT ON COLUMN recipe.is_ttm IS 'Derived from calls of TTM''s recipe route (ttm_recipe_call)';
 
 -- Calls of TTM's recipe route: whether one starts or ends a recipe depends on all that came before.
 CREATE TABLE ttm_recipe_call (
     instance_id text        NOT NULL,
-    event_id    uuid        NOT NULL,
     called_at   timestamptz NOT NULL,
+    event_id    uuid        NOT NULL,
     recipe      text,
     message     text,
-    PRIMARY KEY (instance_id, event_id)
+    PRIMARY KEY (instance_id, called_at, event_id)
 );
 
 -- Everything one API request caused, per instance it touched.

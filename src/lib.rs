@@ -1,6 +1,7 @@
 //! One immutable log of what a cloud reported; every answer is a projection of it.
 
 pub mod api;
+pub mod cli;
 pub mod config;
 pub mod db;
 pub mod event;

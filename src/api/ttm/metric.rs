@@ -112,7 +112,7 @@ async fn recipes(
             "-- ttm::recipes
              SELECT instance_id, recipe, started_at, start_message, ended_at, end_message
              FROM timing.recipe WHERE instance_id = ANY($1)
-             ORDER BY coalesce(started_at, ended_at), recipe_id",
+             ORDER BY at, recipe_id",
             &[&instance_ids],
         )
         .await?;

@@ -1,17 +1,62 @@
 //! Timing: how long builds, operations and recipes took, and what is stuck.
+//!
+//! `fact` reads events; `fold` makes new rows of rows and facts, instance by
+//! instance (`story`), with the rules in `instance`
+//! (registers), `pair` and `operations`, `recipes`, `build` (how a build stands) and `requests`;
+//! `load` and `write` carry rows from and to the database, `hours` sums up how they changed. All
+//! but the last three steps are pure, and none depends on the order in which facts arrive: rows
+//! hold facts, and what is concluded from facts is concluded anew whenever one is added.
 
+mod apart;
+mod build;
+mod fact;
+mod fold;
+mod hours;
+mod instance;
+mod keys;
+mod load;
+mod operations;
+mod pair;
+mod recipes;
+mod requests;
 pub mod routes;
+mod rows;
+mod stored;
+mod story;
+#[cfg(test)]
+mod tests;
+mod write;
 
+use std::any::Any;
+
+use anyhow::{Result, anyhow};
+use tokio_postgres::Transaction;
+
+use self::fact::Fact;
+use self::keys::Keys;
 use crate::event::Family;
-use crate::projection::{Decoded, Projection};
+use crate::projection::Projection;
 
 /// The read model.
 pub const PROJECTION: Projection = Projection {
     name: "timing",
     version: 1,
     families: &[Family::Instance, Family::Recipe],
+    config: |_| String::new(),
     ddl: include_str!("../../../schema/timing.sql"),
-    tables: &[],
-    decode: |_| Decoded { facts: Box::new(()), skipped: 0 },
-    apply: |_, _| Box::pin(async { Ok(()) }),
+    tables: &["instance", "operation", "operation_hour", "recipe", "ttm_recipe_call", "request"],
+    decode: fact::decode,
+    apply: |tx, facts| Box::pin(async move { apply(tx, facts).await }),
 };
+
+/// Folds facts into the rows of the search path's schema.
+async fn apply(tx: &Transaction<'_>, facts: Box<dyn Any + Send>) -> Result<()> {
+    let facts: Box<Vec<Fact>> =
+        facts.downcast().map_err(|_| anyhow!("these are not facts of timing"))?;
+    if facts.is_empty() {
+        return Ok(());
+    }
+    let before = load::rows(tx, &Keys::of(&facts)).await?;
+    let after = fold::fold(before.clone(), *facts);
+    write::rows(tx, &before, &after).await
+}

@@ -178,8 +178,8 @@ const EXACT: &str = "-- timing::timings exact
                status, duration_us
         FROM timing.operation
         WHERE ($2::text IS NULL OR operation = $2)
-          AND ($3::timestamptz IS NULL OR coalesce(started_at, ended_at) >= $3)
-          AND ($4::timestamptz IS NULL OR coalesce(started_at, ended_at) < $4)
+          AND ($3::timestamptz IS NULL OR at >= $3)
+          AND ($4::timestamptz IS NULL OR at < $4)
     ), complete AS (
         SELECT grp, status, CASE WHEN status = 'complete' THEN duration_us END AS us FROM operations
         WHERE $5::text IS NULL OR grp > $5

@@ -1,0 +1,170 @@
+//! The rows of every table, as `schema/timing.sql` has them.
+
+use std::error::Error;
+
+use bytes::BytesMut;
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use tokio_postgres::Row;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
+use uuid::Uuid;
+
+use super::stored::{Columns, Key, Stored, table, text_enum};
+use crate::event::nova::Format;
+use crate::event::recipe::Outcome;
+
+/// When something was said, and by which event: what is later wins, and ids break ties.
+pub(super) type Stamp = (Timestamp, Uuid);
+
+/// How an operation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    /// Its start and its good end are known.
+    Complete,
+    /// It ended badly, whether its start is known or not: a failure is a failure.
+    Failed,
+    /// It has not ended, or its end was lost.
+    Open,
+    /// It ended well, and its start was lost.
+    StartMissing,
+}
+
+/// How a build stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BuildStatus {
+    Building,
+    Bootstrapping,
+    Complete,
+    Failed,
+}
+
+text_enum!(Status: Complete = "complete", Failed = "failed", Open = "open", StartMissing = "start_missing");
+text_enum!(BuildStatus: Building = "building", Bootstrapping = "bootstrapping", Complete = "complete", Failed = "failed");
+text_enum!(Format: Legacy = "legacy", Versioned = "versioned");
+text_enum!(Outcome: Success = "success", Failure = "failure");
+
+table! {
+    /// What is known of an instance, and its build.
+    Instance in "instance" by |row| ([&row.instance_id, "", ""], Timestamp::UNIX_EPOCH, Uuid::nil());
+    instance_id: String = TEXT,
+    name: Option<String> = TEXT,
+    project_id: Option<String> = TEXT,
+    host: Option<String> = TEXT,
+    flavor: Option<String> = TEXT,
+    image: Option<String> = TEXT,
+    state: Option<String> = TEXT,
+    launched_at: Option<Timestamp> = TIMESTAMPTZ,
+    deleted_at: Option<Timestamp> = TIMESTAMPTZ,
+    stamp_at: Vec<Option<Timestamp>> = TIMESTAMPTZ_ARRAY,
+    stamp_id: Vec<Option<Uuid>> = UUID_ARRAY,
+    first_at: Timestamp = TIMESTAMPTZ,
+    last_at: Timestamp = TIMESTAMPTZ,
+    last_id: Uuid = UUID,
+    last_kind: String = TEXT,
+    announced_at: Option<Timestamp> = TIMESTAMPTZ,
+    bootstrap_at: Option<Timestamp> = TIMESTAMPTZ,
+    ended_at: Option<Timestamp> = TIMESTAMPTZ,
+    ended_id: Option<Uuid> = UUID,
+    ended_outcome: Option<Outcome> = TEXT,
+    no_host_at: Option<Timestamp> = TIMESTAMPTZ,
+    no_host_id: Option<Uuid> = UUID,
+    no_host_error: Option<String> = TEXT,
+    ttm_first_at: Option<Timestamp> = TIMESTAMPTZ,
+    ttm_first_id: Option<Uuid> = UUID,
+    ttm_last_at: Option<Timestamp> = TIMESTAMPTZ,
+    ttm_last_id: Option<Uuid> = UUID,
+    ttm_end_at: Option<Timestamp> = TIMESTAMPTZ,
+    ttm_end_id: Option<Uuid> = UUID,
+    ttm_end_time: Option<String> = TEXT,
+    build_status: Option<BuildStatus> = TEXT,
+    build_started_at: Option<Timestamp> = TIMESTAMPTZ,
+    bootstrap_started_at: Option<Timestamp> = TIMESTAMPTZ,
+    build_ended_at: Option<Timestamp> = TIMESTAMPTZ,
+    build_duration_us: Option<i64> = INT8,
+    spawn_us: Option<i64> = INT8,
+    attempts: i32 = INT4,
+    build_error: Option<String> = TEXT,
+    skewed: bool = BOOL,
+}
+
+table! {
+    /// An operation: what its start and its end said.
+    Operation in "operation" by |row| ([&row.instance_id, &row.operation, ""], row.at, row.operation_id);
+    instance_id: String = TEXT,
+    operation: String = TEXT,
+    at: Timestamp = TIMESTAMPTZ,
+    operation_id: Uuid = UUID,
+    request_id: Option<String> = TEXT,
+    host: Option<String> = TEXT,
+    flavor: Option<String> = TEXT,
+    image: Option<String> = TEXT,
+    project_id: Option<String> = TEXT,
+    apart: Option<Vec<Option<String>>> = TEXT_ARRAY,
+    started_at: Option<Timestamp> = TIMESTAMPTZ,
+    start_id: Option<Uuid> = UUID,
+    start_format: Option<Format> = TEXT,
+    ended_at: Option<Timestamp> = TIMESTAMPTZ,
+    end_id: Option<Uuid> = UUID,
+    end_format: Option<Format> = TEXT,
+    duration_us: Option<i64> = INT8,
+    status: Status = TEXT,
+    error: Option<String> = TEXT,
+    skewed: bool = BOOL,
+}
+
+table! {
+    /// Sums of the operations of one hour.
+    Hour in "operation_hour" by |row| ([&row.operation, &row.dimension, &row.value], row.hour, Uuid::nil());
+    operation: String = TEXT,
+    dimension: String = TEXT,
+    hour: Timestamp = TIMESTAMPTZ,
+    value: String = TEXT,
+    count: i64 = INT8,
+    failed: i64 = INT8,
+    open: i64 = INT8,
+    sum_us: Decimal = NUMERIC,
+    bins: Vec<i32> = INT4_ARRAY,
+    bin_counts: Vec<i64> = INT8_ARRAY,
+}
+
+table! {
+    /// One run of a recipe.
+    Recipe in "recipe" by |row| ([&row.instance_id, "", ""], row.at, row.recipe_id);
+    instance_id: String = TEXT,
+    at: Timestamp = TIMESTAMPTZ,
+    recipe_id: Uuid = UUID,
+    recipe: String = TEXT,
+    run_id: Option<String> = TEXT,
+    apart: Option<Vec<Option<String>>> = TEXT_ARRAY,
+    started_at: Option<Timestamp> = TIMESTAMPTZ,
+    start_id: Option<Uuid> = UUID,
+    start_message: Option<String> = TEXT,
+    ended_at: Option<Timestamp> = TIMESTAMPTZ,
+    end_id: Option<Uuid> = UUID,
+    end_message: Option<String> = TEXT,
+    outcome: Option<Outcome> = TEXT,
+    duration_us: Option<i64> = INT8,
+    skewed: bool = BOOL,
+    is_ttm: bool = BOOL,
+}
+
+table! {
+    /// A call of TTM's recipe route.
+    Call in "ttm_recipe_call" by |row| ([&row.instance_id, "", ""], row.called_at, row.event_id);
+    instance_id: String = TEXT,
+    called_at: Timestamp = TIMESTAMPTZ,
+    event_id: Uuid = UUID,
+    recipe: Option<String> = TEXT,
+    message: Option<String> = TEXT,
+}
+
+table! {
+    /// What one request caused on one instance.
+    Request in "request" by |row| ([&row.request_id, &row.instance_id, ""], Timestamp::UNIX_EPOCH, Uuid::nil());
+    request_id: String = TEXT,
+    instance_id: String = TEXT,
+    occurred_at: Vec<Timestamp> = TIMESTAMPTZ_ARRAY,
+    event_id: Vec<Uuid> = UUID_ARRAY,
+    kind: Vec<String> = TEXT_ARRAY,
+    source: Vec<String> = TEXT_ARRAY,
+}

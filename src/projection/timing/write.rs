@@ -1,0 +1,115 @@
+//! Writes what changed: rows that are no longer there are deleted, new ones copied in, one statement
+//! each per table. A row that changed is both.
+
+use anyhow::{Context, Result};
+use tokio_postgres::Transaction;
+
+use super::fold::{Rows, diff};
+use super::rows::{Hour, Instance, Operation, Recipe, Request};
+use super::stored::copy;
+use super::{hours, load};
+
+/// Makes the tables hold `after` where they held `before`, and the hourly sums follow.
+pub(super) async fn rows(tx: &Transaction<'_>, before: &Rows, after: &Rows) -> Result<()> {
+    let (gone, new) = diff(&before.instances, &after.instances);
+    delete_instances(tx, &gone).await?;
+    copy(tx, &new).await?;
+
+    let (gone, new) = diff(&before.operations, &after.operations);
+    delete_operations(tx, &gone).await?;
+    copy(tx, &new).await?;
+    write_hours(tx, &gone, &new).await?;
+
+    let (gone, new) = diff(&before.recipes, &after.recipes);
+    delete_recipes(tx, &gone).await?;
+    copy(tx, &new).await?;
+
+    // Calls are only ever added.
+    let (_, new) = diff(&before.calls, &after.calls);
+    copy(tx, &new).await?;
+
+    let (gone, new) = diff(&before.requests, &after.requests);
+    delete_requests(tx, &gone).await?;
+    copy(tx, &new).await
+}
+
+/// Brings the sums in line with the operations that changed.
+async fn write_hours(tx: &Transaction<'_>, gone: &[&Operation], new: &[&Operation]) -> Result<()> {
+    let deltas = hours::deltas(gone, new);
+    let before = load::hours(tx, deltas.keys()).await?;
+    let after = hours::fold(before.clone(), deltas);
+    delete_hours(tx, &before).await?;
+    copy(tx, &after.iter().collect::<Vec<_>>()).await
+}
+
+async fn delete_instances(tx: &Transaction<'_>, rows: &[&Instance]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<&str> = rows.iter().map(|row| row.instance_id.as_str()).collect();
+    let statement = "-- timing::delete_instance
+        DELETE FROM instance WHERE instance_id = ANY($1)";
+    tx.execute(statement, &[&ids]).await.context("replacing instance")?;
+    Ok(())
+}
+
+async fn delete_operations(tx: &Transaction<'_>, rows: &[&Operation]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let instances: Vec<&str> = rows.iter().map(|row| row.instance_id.as_str()).collect();
+    let names: Vec<&str> = rows.iter().map(|row| row.operation.as_str()).collect();
+    let times: Vec<_> = rows.iter().map(|row| row.at).collect();
+    let ids: Vec<_> = rows.iter().map(|row| row.operation_id).collect();
+    let statement = "-- timing::delete_operation
+        DELETE FROM operation WHERE (instance_id, operation, at, operation_id) IN
+            (SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[]))";
+    tx.execute(statement, &[&instances, &names, &times, &ids])
+        .await
+        .context("replacing operation")?;
+    Ok(())
+}
+
+async fn delete_hours(tx: &Transaction<'_>, rows: &[Hour]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let operations: Vec<&str> = rows.iter().map(|row| row.operation.as_str()).collect();
+    let dimensions: Vec<&str> = rows.iter().map(|row| row.dimension.as_str()).collect();
+    let hours: Vec<_> = rows.iter().map(|row| row.hour).collect();
+    let values: Vec<&str> = rows.iter().map(|row| row.value.as_str()).collect();
+    let statement = "-- timing::delete_operation_hour
+        DELETE FROM operation_hour WHERE (operation, dimension, hour, value) IN
+            (SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[]))";
+    tx.execute(statement, &[&operations, &dimensions, &hours, &values])
+        .await
+        .context("replacing operation_hour")?;
+    Ok(())
+}
+
+async fn delete_recipes(tx: &Transaction<'_>, rows: &[&Recipe]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let instances: Vec<&str> = rows.iter().map(|row| row.instance_id.as_str()).collect();
+    let times: Vec<_> = rows.iter().map(|row| row.at).collect();
+    let ids: Vec<_> = rows.iter().map(|row| row.recipe_id).collect();
+    let statement = "-- timing::delete_recipe
+        DELETE FROM recipe WHERE (instance_id, at, recipe_id) IN
+            (SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::uuid[]))";
+    tx.execute(statement, &[&instances, &times, &ids]).await.context("replacing recipe")?;
+    Ok(())
+}
+
+async fn delete_requests(tx: &Transaction<'_>, rows: &[&Request]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let requests: Vec<&str> = rows.iter().map(|row| row.request_id.as_str()).collect();
+    let instances: Vec<&str> = rows.iter().map(|row| row.instance_id.as_str()).collect();
+    let statement = "-- timing::delete_request
+        DELETE FROM request WHERE (request_id, instance_id) IN
+            (SELECT * FROM unnest($1::text[], $2::text[]))";
+    tx.execute(statement, &[&requests, &instances]).await.context("replacing request")?;
+    Ok(())
+}
