@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use bytes::{BufMut, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
-    QueueDeclareOptions, QueueDeleteOptions,
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
+    ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
@@ -31,7 +31,11 @@ pub async fn run(database_url: &str, amqp_url: &str, count: u32, rounds: usize) 
     let bodies: Vec<Vec<u8>> =
         plan.messages().filter(is_nova).take(count as usize).map(|message| message.body).collect();
     let bytes: usize = bodies.iter().map(Vec::len).sum();
-    println!("{} messages, {} bytes on average, {rounds} rounds", bodies.len(), bytes / bodies.len());
+    println!(
+        "{} messages, {} bytes on average, {rounds} rounds",
+        bodies.len(),
+        bytes / bodies.len()
+    );
     let broker = Connection::connect(amqp_url, ConnectionProperties::default()).await?;
     let channel = broker.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
@@ -51,7 +55,11 @@ pub async fn run(database_url: &str, amqp_url: &str, count: u32, rounds: usize) 
         let few = &bodies[..ROW_AT_A_TIME.min(bodies.len())];
         fill(&channel, few).await?;
         cases[3].per_s.push(row_at_a_time(&broker, &database, few.len()).await?);
-        eprintln!("round {} of {rounds}: {:?}", round + 1, cases.each_ref().map(|c| c.per_s[round] as u64));
+        eprintln!(
+            "round {} of {rounds}: {:?}",
+            round + 1,
+            cases.each_ref().map(|c| c.per_s[round] as u64)
+        );
     }
     channel.queue_delete(QUEUE.into(), QueueDeleteOptions::default()).await?;
     print("ingest: RabbitMQ to durable log", "messages", &cases)
@@ -66,7 +74,13 @@ async fn fill(channel: &Channel, bodies: &[Vec<u8>]) -> Result<()> {
     for body in bodies {
         confirms.push(
             channel
-                .basic_publish("".into(), QUEUE.into(), BasicPublishOptions::default(), body, properties.clone())
+                .basic_publish(
+                    "".into(),
+                    QUEUE.into(),
+                    BasicPublishOptions::default(),
+                    body,
+                    properties.clone(),
+                )
                 .await?,
         );
         if confirms.len() == 1000 {
@@ -89,7 +103,12 @@ async fn drain(broker: &Connection, count: usize) -> Result<f64> {
     channel.basic_qos(3000, BasicQosOptions::default()).await?;
     let started = Instant::now();
     let mut deliveries = channel
-        .basic_consume(QUEUE.into(), "drain".into(), BasicConsumeOptions::default(), FieldTable::default())
+        .basic_consume(
+            QUEUE.into(),
+            "drain".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
         .await?;
     for seen in 1..=count {
         let delivery = deliveries.next().await.context("the consumer ended")??;
@@ -113,7 +132,11 @@ async fn consume(database: &Database, amqp_url: &str, count: usize) -> Result<f6
         max_length_bytes: None,
     };
     config.file = File {
-        sources: vec![Source { exchange: "amq.topic".to_owned(), ours: false, queues: vec![queue] }],
+        sources: vec![Source {
+            exchange: "amq.topic".to_owned(),
+            ours: false,
+            queues: vec![queue],
+        }],
     };
     let watch = database.connect(None).await?;
     let stop = CancellationToken::new();
@@ -148,7 +171,10 @@ async fn copy(database: &Database, bodies: &[Vec<u8>]) -> Result<f64> {
             rows.put_i32(8);
             rows.put_i64((batch * 1000 + n) as i64);
             rows.put_i32(16);
-            rows.put_u128(((batch * 1000 + n) as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+            rows.put_u128(
+                ((batch * 1000 + n) as u128)
+                    .wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835),
+            );
             rows.put_i32(27);
             rows.put_slice(b"compute.instance.create.end");
             rows.put_i32(8);
@@ -157,7 +183,8 @@ async fn copy(database: &Database, bodies: &[Vec<u8>]) -> Result<f64> {
             rows.put_slice(body);
         }
         rows.put_i16(-1);
-        let mut sink = std::pin::pin!(client.copy_in("COPY bench_copy FROM STDIN (FORMAT binary)").await?);
+        let mut sink =
+            std::pin::pin!(client.copy_in("COPY bench_copy FROM STDIN (FORMAT binary)").await?);
         sink.send(rows.freeze()).await?;
         sink.finish().await?;
     }
@@ -175,7 +202,12 @@ async fn row_at_a_time(broker: &Connection, database: &Database, count: usize) -
     channel.basic_qos(100, BasicQosOptions::default()).await?;
     let started = Instant::now();
     let mut deliveries = channel
-        .basic_consume(QUEUE.into(), "rows".into(), BasicConsumeOptions::default(), FieldTable::default())
+        .basic_consume(
+            QUEUE.into(),
+            "rows".into(),
+            BasicConsumeOptions::default(),
+            FieldTable::default(),
+        )
         .await?;
     for _ in 0..count {
         let delivery = deliveries.next().await.context("the consumer ended")??;

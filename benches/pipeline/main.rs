@@ -32,7 +32,9 @@ fn arguments() -> Result<Arguments> {
             // cargo bench adds it.
             "--bench" => {}
             "ingest" | "replay" => found.what = argument,
-            other => bail!("{other:?} is not known: ingest or replay, --messages N, --events N, --rounds R"),
+            other => bail!(
+                "{other:?} is not known: ingest or replay, --messages N, --events N, --rounds R"
+            ),
         }
     }
     Ok(found)
@@ -41,11 +43,19 @@ fn arguments() -> Result<Arguments> {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = arguments()?;
-    let database_url = std::env::var("DATABASE_URL").context("DATABASE_URL is not set: use scripts/bench")?;
+    let database_url =
+        std::env::var("DATABASE_URL").context("DATABASE_URL is not set: use scripts/bench")?;
     match arguments.what.as_str() {
         "ingest" => {
-            let amqp_url = std::env::var("AMQP_URL").context("AMQP_URL is not set: use scripts/bench")?;
-            ingest::run(&database_url, &amqp_url, arguments.count.unwrap_or(200_000), arguments.rounds).await
+            let amqp_url =
+                std::env::var("AMQP_URL").context("AMQP_URL is not set: use scripts/bench")?;
+            ingest::run(
+                &database_url,
+                &amqp_url,
+                arguments.count.unwrap_or(200_000),
+                arguments.rounds,
+            )
+            .await
         }
         "replay" => {
             replay::run(&database_url, arguments.count.unwrap_or(500_000), arguments.rounds).await

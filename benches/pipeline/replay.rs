@@ -21,12 +21,15 @@ pub async fn run(database_url: &str, count: u32, rounds: usize) -> Result<()> {
     let client = database.connect_as_given().await?;
     client.batch_execute("VACUUM (ANALYZE) log.event").await?;
 
-    let mut cases =
-        ["reader", "replay of timing"].map(|name| Case { name, per_s: Vec::new() });
+    let mut cases = ["reader", "replay of timing"].map(|name| Case { name, per_s: Vec::new() });
     for round in 0..rounds {
         cases[0].per_s.push(read(&client, count).await?);
         cases[1].per_s.push(replay(&database).await?);
-        eprintln!("round {} of {rounds}: {:?}", round + 1, cases.each_ref().map(|c| c.per_s[round] as u64));
+        eprintln!(
+            "round {} of {rounds}: {:?}",
+            round + 1,
+            cases.each_ref().map(|c| c.per_s[round] as u64)
+        );
     }
     print("replay: log to timing", "events", &cases)
 }
@@ -55,7 +58,8 @@ async fn read(client: &tokio_postgres::Client, count: u32) -> Result<f64> {
              TO STDOUT (FORMAT binary)",
         )
         .await?;
-    let bytes: usize = stream.try_fold(0, |sum, bytes| async move { Ok(sum + bytes.len()) }).await?;
+    let bytes: usize =
+        stream.try_fold(0, |sum, bytes| async move { Ok(sum + bytes.len()) }).await?;
     assert!(bytes > 0);
     Ok(f64::from(count) / started.elapsed().as_secs_f64())
 }
@@ -65,9 +69,16 @@ async fn replay(database: &Database) -> Result<f64> {
     let made = projection.made(&File::default());
     let started = Instant::now();
     let mut events = 0;
-    projection::replay(database, projection, &made, "bench", &CancellationToken::new(), |progress| {
-        events = progress.events;
-    })
+    projection::replay(
+        database,
+        projection,
+        &made,
+        "bench",
+        &CancellationToken::new(),
+        |progress| {
+            events = progress.events;
+        },
+    )
     .await?;
     Ok(events as f64 / started.elapsed().as_secs_f64())
 }

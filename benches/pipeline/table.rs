@@ -22,12 +22,14 @@ pub fn print(title: &str, unit: &str, cases: &[Case]) -> Result<()> {
     for case in cases {
         let ratios: Vec<f64> =
             case.per_s.iter().zip(&cases[0].per_s).map(|(rate, base)| rate / base).collect();
-        let (low, high) = ratios
-            .iter()
-            .fold((f64::INFINITY, 0.0_f64), |(low, high), ratio| (low.min(*ratio), high.max(*ratio)));
+        let (low, high) = ratios.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), ratio| {
+            (low.min(*ratio), high.max(*ratio))
+        });
         println!(
             "| {} | {:.0} | {:.2} | {low:.2} – {high:.2} |",
-            case.name, median(&case.per_s), median(&ratios)
+            case.name,
+            median(&case.per_s),
+            median(&ratios)
         );
         report.push(json!({"case": case.name, "per_s": case.per_s, "ratio": median(&ratios)}));
     }

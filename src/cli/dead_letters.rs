@@ -10,8 +10,8 @@ use super::{Env, No};
 use crate::health::Health;
 use crate::ingest::Sink;
 use crate::ingest::redrive::{self, Redriven, redrive};
-use crate::log::{self, DeadLetterStatus};
 use crate::lifecycle;
+use crate::log::{self, DeadLetterStatus};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
@@ -78,7 +78,10 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
             };
             eprintln!(
                 "dead letter {id}, {}, received {} from {}: {}",
-                stored.status.as_str(), stored.received_at, stored.letter.origin, stored.letter.reason
+                stored.status.as_str(),
+                stored.received_at,
+                stored.letter.origin,
+                stored.letter.reason
             );
             std::io::stdout().write_all(&stored.letter.body)?;
         }

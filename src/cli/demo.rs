@@ -53,7 +53,9 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     if wrong.is_empty() {
         println!(
             "All {} builds, with their operations and recipes, are as published: {} messages, {} events.",
-            truth.instances.len(), truth.messages.published, truth.messages.unique
+            truth.instances.len(),
+            truth.messages.published,
+            truth.messages.unique
         );
         return Ok(());
     }
@@ -70,14 +72,17 @@ struct Client {
 impl Client {
     async fn get(&self, path: &str) -> Result<Value> {
         let url = format!("{}{path}", self.url);
-        let response =
-            self.http.get(&url).send().await.with_context(|| format!("asking {url}"))?;
+        let response = self.http.get(&url).send().await.with_context(|| format!("asking {url}"))?;
         // What is not there yet is an answer, too: the messages are on their way.
         if response.status() == reqwest::StatusCode::NOT_FOUND {
             return Ok(Value::Null);
         }
         if !response.status().is_success() {
-            bail!("{url} answers {}: {}", response.status(), response.text().await.unwrap_or_default());
+            bail!(
+                "{url} answers {}: {}",
+                response.status(),
+                response.text().await.unwrap_or_default()
+            );
         }
         Ok(response.json().await?)
     }
@@ -85,7 +90,9 @@ impl Client {
 
 async fn instances(client: &Client, truth: &Truth) -> Result<Vec<Value>> {
     stream::iter(&truth.instances)
-        .map(|instance| async { client.get(&format!("/v1/instances/{}", instance.instance_id)).await })
+        .map(|instance| async {
+            client.get(&format!("/v1/instances/{}", instance.instance_id)).await
+        })
         .buffered(8)
         .try_collect()
         .await
@@ -104,8 +111,13 @@ fn builds(truths: &[InstanceTruth], answers: &[Value]) {
     let row = |answer: &Value| {
         let build = &answer["build"];
         let cells = [
-            &answer["name"], &build["status"], &build["duration_s"], &build["spawn_s"],
-            &build["attempts"], &answer["host"], &build["error"],
+            &answer["name"],
+            &build["status"],
+            &build["duration_s"],
+            &build["spawn_s"],
+            &build["attempts"],
+            &answer["host"],
+            &build["error"],
         ];
         cells.map(shown).to_vec()
     };

@@ -26,12 +26,18 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
         let imported = file::import(path, &mut sink, env.config.batch_size).await?;
         println!(
             "{}: {} lines, {} new events, {} known already, {} kept as dead letters",
-            path.display(), imported.lines, imported.events, imported.duplicates, imported.undecodable
+            path.display(),
+            imported.lines,
+            imported.events,
+            imported.duplicates,
+            imported.undecodable
         );
         undecodable += imported.undecodable;
     }
     if undecodable > 0 {
-        eprintln!("stackledger: {undecodable} lines could not be read: see `stackledger dead-letters list`");
+        eprintln!(
+            "stackledger: {undecodable} lines could not be read: see `stackledger dead-letters list`"
+        );
         return Err(No.into());
     }
     Ok(())

@@ -99,7 +99,8 @@ impl Env {
     /// A database whose schema is this program's.
     pub async fn checked_database(&self) -> anyhow::Result<Database> {
         let database = self.database()?;
-        let client = database.connect(None).await.map_err(|error| unreachable(&database, &error))?;
+        let client =
+            database.connect(None).await.map_err(|error| unreachable(&database, &error))?;
         database.check_schema(&client).await?;
         Ok(database)
     }

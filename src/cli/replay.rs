@@ -66,7 +66,10 @@ impl Shown {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(0);
             let style = "{msg} {wide_bar} position {pos} of {len}, {per_sec}, {eta} left";
-            bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_style(
+                ProgressStyle::with_template(style)
+                    .unwrap_or_else(|_| ProgressStyle::default_bar()),
+            );
             bar.set_message(name);
             bar
         });
@@ -86,7 +89,10 @@ impl Shown {
                     / progress.position.max(1) as f64;
                 eprintln!(
                     "{}: position {} of {}, {:.0} events/s, {left:.0} s left",
-                    self.name, progress.position, progress.head, progress.events_per_s()
+                    self.name,
+                    progress.position,
+                    progress.head,
+                    progress.events_per_s()
                 );
             }
             None => {}
@@ -100,7 +106,11 @@ impl Shown {
         match last {
             Some(last) => println!(
                 "{}: replayed {} events up to position {} in {:.1} s ({:.0} events/s)",
-                self.name, last.events, last.position, last.elapsed.as_secs_f64(), last.events_per_s()
+                self.name,
+                last.events,
+                last.position,
+                last.elapsed.as_secs_f64(),
+                last.events_per_s()
             ),
             None => println!("{}: nothing to replay", self.name),
         }

@@ -64,7 +64,9 @@ pub(super) async fn run(env: &Env, options: Options, now: Timestamp) -> Result<(
                 let published = simulate::publish(url.expose(), &plan, options.force).await?;
                 tracing::info!(
                     "published {} messages ({} bytes) in {:.1} s",
-                    published.messages, published.bytes, published.elapsed_s
+                    published.messages,
+                    published.bytes,
+                    published.elapsed_s
                 );
             }
         }

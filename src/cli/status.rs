@@ -5,8 +5,8 @@ use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use serde_json::{Value, json};
 
-use super::output::table;
 use super::Env;
+use super::output::table;
 use crate::config::Secret;
 use crate::ingest::amqp;
 use crate::{lifecycle, log, projection};
@@ -75,7 +75,10 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
             .iter()
             .map(|q| {
                 let shown = |n: Option<u32>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
-                let broker = q.error.as_ref().map_or_else(|| q.broker.clone(), |e| format!("{}: {e}", q.broker));
+                let broker = q
+                    .error
+                    .as_ref()
+                    .map_or_else(|| q.broker.clone(), |e| format!("{}: {e}", q.broker));
                 vec![q.queue.clone(), shown(q.messages), shown(q.consumers), broker]
             })
             .collect::<Vec<_>>(),
@@ -115,7 +118,9 @@ async fn depths(url: &Secret, names: Vec<&str>) -> Vec<Depth> {
             Err(error) => Err(error),
         };
         depths.push(match declared {
-            Ok(queue) => depth(name, Some(queue.message_count()), Some(queue.consumer_count()), None),
+            Ok(queue) => {
+                depth(name, Some(queue.message_count()), Some(queue.consumer_count()), None)
+            }
             Err(_) => depth(name, None, None, Some("not declared yet".to_owned())),
         });
     }

@@ -3,8 +3,8 @@
 use anyhow::Result;
 
 use super::{Env, No};
-use crate::log::{self, Anchor};
 use crate::lifecycle;
+use crate::log::{self, Anchor};
 use crate::projection::{self, ALL};
 
 #[derive(Debug, clap::Args)]

@@ -79,9 +79,7 @@ pub(super) async fn create(
     let schema = slot.schema(projection);
     let transaction = client.transaction().await?;
     // Two processes that start at once: one makes them, the other finds them.
-    transaction
-        .execute("SELECT pg_advisory_xact_lock(hashtext('projection.create'))", &[])
-        .await?;
+    transaction.execute("SELECT pg_advisory_xact_lock(hashtext('projection.create'))", &[]).await?;
     let is_new = transaction
         .execute(
             "-- checkpoint::create

@@ -4,10 +4,10 @@
 use anyhow::{Context, Result, bail};
 use tokio_util::sync::CancellationToken;
 
+use super::Projection;
 use super::checkpoint::Slot;
 use super::feed::Feed;
 use super::runner::connect;
-use super::Projection;
 use crate::db::Database;
 
 /// What a comparison saw.

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use tokio_util::sync::CancellationToken;
 
+use super::Projection;
 use super::checkpoint::{self, Made, Slot};
 use super::feed::Feed;
 use super::runner::{Step, connect};
-use super::Projection;
 use crate::db::{self, Database};
 use crate::log;
 
@@ -60,7 +60,10 @@ pub async fn replay(
         let mut feed = Feed::until(reading, projection, before, head);
         while let Some(prepared) = feed.next().await? {
             if stop.is_cancelled() {
-                bail!("stopped at position {}: the next replay goes on from there", step.held.position);
+                bail!(
+                    "stopped at position {}: the next replay goes on from there",
+                    step.held.position
+                );
             }
             events += prepared.events;
             step.apply(prepared).await?;
@@ -117,8 +120,15 @@ async fn swap(database: &Database, mut step: Step) -> Result<()> {
     let mut feed = Feed::until(reading, projection, step.held.position, position);
     while let Some(prepared) = feed.next().await? {
         (projection.apply)(&transaction, prepared.decoded.facts).await?;
-        checkpoint::advance(&transaction, projection, slot, &step.held, prepared.to, prepared.decoded.skipped)
-            .await?;
+        checkpoint::advance(
+            &transaction,
+            projection,
+            slot,
+            &step.held,
+            prepared.to,
+            prepared.decoded.skipped,
+        )
+        .await?;
         step.held.position = prepared.to;
     }
     transaction

@@ -101,8 +101,7 @@ impl Runner {
         };
         tracing::info!("{part}: projecting from position {}", held.position);
         let reading = self.database.connect(None).await?;
-        let mut feed =
-            Feed::follow(reading, self.projection, held.position, self.wake.clone());
+        let mut feed = Feed::follow(reading, self.projection, held.position, self.wake.clone());
         let mut step = Step { client, projection: self.projection, slot: Slot::Live, held };
         let mut extend = tokio::time::interval(EXTEND_INTERVAL);
         loop {
@@ -140,10 +139,19 @@ impl Runner {
                 tracing::info!(
                     "projection {}: its tables are of version {}, this is {}, or the configuration \
                      changed: replaying beside them",
-                    self.projection.name, made.version, self.made.version
+                    self.projection.name,
+                    made.version,
+                    self.made.version
                 );
-                replay::replay(&self.database, self.projection, &self.made, &self.holder, &self.stop, |_| {})
-                    .await?;
+                replay::replay(
+                    &self.database,
+                    self.projection,
+                    &self.made,
+                    &self.holder,
+                    &self.stop,
+                    |_| {},
+                )
+                .await?;
             }
             Some(_) => {}
         }
@@ -168,12 +176,20 @@ impl Step {
         if events > 0 {
             (self.projection.apply)(&transaction, decoded.facts).await?;
         }
-        checkpoint::advance(&transaction, self.projection, self.slot, &self.held, to, decoded.skipped)
-            .await?;
+        checkpoint::advance(
+            &transaction,
+            self.projection,
+            self.slot,
+            &self.held,
+            to,
+            decoded.skipped,
+        )
+        .await?;
         transaction.commit().await?;
         self.held.position = to;
         let name = self.projection.name;
-        metrics::counter!("stackledger_projection_events_total", "projection" => name).increment(events);
+        metrics::counter!("stackledger_projection_events_total", "projection" => name)
+            .increment(events);
         metrics::histogram!("stackledger_projection_step_seconds", "projection" => name)
             .record(started.elapsed().as_secs_f64());
         Ok(())
@@ -185,7 +201,9 @@ impl Step {
             || error.downcast_ref::<tokio_postgres::Error>().is_some_and(db::is_transient);
         if !passes {
             let text = describe(error);
-            let _ = checkpoint::note_error(&self.client, self.projection, self.slot, &self.held, &text).await;
+            let _ =
+                checkpoint::note_error(&self.client, self.projection, self.slot, &self.held, &text)
+                    .await;
         }
     }
 }

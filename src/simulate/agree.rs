@@ -35,17 +35,14 @@ pub fn differences(truth: &InstanceTruth, answer: &Value) -> Vec<String> {
     found
 }
 
-fn recipes(
-    truth: &InstanceTruth,
-    answer: &Value,
-    expect: &mut impl FnMut(&str, Value, &Value),
-) {
+fn recipes(truth: &InstanceTruth, answer: &Value, expect: &mut impl FnMut(&str, Value, &Value)) {
     let answered: Vec<&Value> = answer["recipes"].as_array().into_iter().flatten().collect();
     expect("number of recipes", truth.recipes.len().into(), &answered.len().into());
     for recipe in &truth.recipes {
         let started = serde_json::to_value(recipe.started_at).unwrap_or_default();
         let name = Value::from(recipe.recipe.as_str());
-        let found = answered.iter().find(|a| a["recipe"] == name && same(&started, &a["started_at"]));
+        let found =
+            answered.iter().find(|a| a["recipe"] == name && same(&started, &a["started_at"]));
         let nothing = Value::Null;
         let found = found.copied().unwrap_or(&nothing);
         let expected = serde_json::to_value(recipe).unwrap_or_default();

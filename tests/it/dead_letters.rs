@@ -3,8 +3,8 @@
 use crate::support::broker::{broker, declare_as_oslo, publish};
 use crate::support::consuming::consume;
 use crate::support::database::database;
-use crate::support::eventually;
 use crate::support::events::fixture;
+use crate::support::eventually;
 use crate::support::process::{command, run, succeed};
 
 /// Every fixture of every folder, each between two good neighbours, through a real queue: each is
@@ -15,7 +15,8 @@ async fn every_fixture_becomes_an_event_or_a_dead_letter() {
     let (_connection, cloud) = broker.channel().await;
     declare_as_oslo(&cloud, "nova").await;
     let consuming = consume(&db, &broker);
-    eventually("bound", || async { !broker.ask("bindings").await.as_array().unwrap().is_empty() }).await;
+    eventually("bound", || async { !broker.ask("bindings").await.as_array().unwrap().is_empty() })
+        .await;
     eventually("bound to nova", || async {
         broker.ask("bindings").await.as_array().unwrap().iter().any(|it| it["source"] == "nova")
     })
@@ -27,14 +28,26 @@ async fn every_fixture_becomes_an_event_or_a_dead_letter() {
         }
     }
     assert!(bodies.len() > 150);
-    let nested = format!("{{\"message_id\": \"m\", \"event_type\": \"x\", \"payload\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    let nested = format!(
+        "{{\"message_id\": \"m\", \"event_type\": \"x\", \"payload\": {}{}}}",
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
     bodies.push(nested.into_bytes());
     bodies.push(vec![b' '; 16 << 20]);
     for body in &bodies {
         publish(&cloud, "nova", "notifications.info", body, &[]).await;
     }
-    publish(&cloud, "nova", "notifications.info", b"zipped?", &[("compression", "application/x-gzip")]).await;
-    publish(&cloud, "nova", "notifications.info", b"zipped?", &[("compression", "unheard of")]).await;
+    publish(
+        &cloud,
+        "nova",
+        "notifications.info",
+        b"zipped?",
+        &[("compression", "application/x-gzip")],
+    )
+    .await;
+    publish(&cloud, "nova", "notifications.info", b"zipped?", &[("compression", "unheard of")])
+        .await;
     // What decodes alone is what must be there, once per identity.
     let mut events = std::collections::BTreeSet::new();
     let mut letters = std::collections::BTreeSet::new();
@@ -46,7 +59,8 @@ async fn every_fixture_becomes_an_event_or_a_dead_letter() {
     }
     letters.insert(b"zipped?".to_vec());
     eventually("all of it is stored", || async {
-        db.number("SELECT (SELECT position FROM log.head) + (SELECT count(*) FROM log.dead_letter)").await
+        db.number("SELECT (SELECT position FROM log.head) + (SELECT count(*) FROM log.dead_letter)")
+            .await
             >= (events.len() + letters.len()) as i64
     })
     .await;
@@ -83,7 +97,10 @@ async fn the_command_lists_shows_redrives_and_discards() {
         list
     };
     let listed = succeed(list(&["list"])).await;
-    assert!(listed.contains("no header") && listed.contains("not JSON") && listed.contains("line 2"), "{listed}");
+    assert!(
+        listed.contains("no header") && listed.contains("not JSON") && listed.contains("line 2"),
+        "{listed}"
+    );
     assert_eq!(succeed(list(&["show", "1"])).await, "{\"not\": \"a message\"}");
     let output = run(list(&["redrive", "--all"])).await;
     assert_eq!(output.status.code(), Some(1), "neither can be read yet");
@@ -104,13 +121,17 @@ async fn the_command_lists_shows_redrives_and_discards() {
     for arguments in [["show", "77"], ["discard", "77"], ["redrive", "77"]] {
         let output = run(list(&arguments)).await;
         assert_eq!(output.status.code(), Some(1));
-        assert_eq!(String::from_utf8_lossy(&output.stderr), "stackledger: there is no dead letter 77\n");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stderr),
+            "stackledger: there is no dead letter 77\n"
+        );
     }
 }
 
 /// A folder of this test's own within the build folder.
 fn tempfile() -> std::path::PathBuf {
-    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(crate::support::unique("dl"));
+    let folder =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(crate::support::unique("dl"));
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }

@@ -50,7 +50,8 @@ async fn what_is_appended_is_read_as_it_was() {
     }
     append(&db.database, &all).await;
     let client = db.client().await;
-    let stretch = Reader::new(&Family::ALL).next(&client, 0, i64::MAX, Limit::default()).await.unwrap();
+    let stretch =
+        Reader::new(&Family::ALL).next(&client, 0, i64::MAX, Limit::default()).await.unwrap();
     assert_eq!(stretch.position, all.len() as i64);
     assert_eq!(
         stretch.events.iter().map(|event| event.position).collect::<Vec<_>>(),
@@ -69,8 +70,13 @@ async fn what_is_appended_is_read_as_it_was() {
 async fn days_of_perf_and_meter_have_leaves_of_their_own() {
     let db = database().await;
     let day = 24 * 3600;
-    append(&db.database, &[event(Family::Perf, 0), event(Family::Perf, day), event(Family::Meter, 0)]).await;
-    let leaves = db.rows("SELECT DISTINCT tableoid::regclass::text AS leaf FROM log.event ORDER BY 1").await;
+    append(
+        &db.database,
+        &[event(Family::Perf, 0), event(Family::Perf, day), event(Family::Meter, 0)],
+    )
+    .await;
+    let leaves =
+        db.rows("SELECT DISTINCT tableoid::regclass::text AS leaf FROM log.event ORDER BY 1").await;
     assert_eq!(leaves.len(), 3, "{leaves:?}");
     // A day can be detached by its owner without touching the rest.
     let superuser = db.superuser().await;
@@ -140,7 +146,8 @@ async fn a_reader_beside_32_appenders_skips_nothing() {
             let (mut position, mut seen) = (0, Vec::new());
             loop {
                 let was_done = done.load(Ordering::SeqCst);
-                let stretch = reader.next(&client, position, i64::MAX, Limit::default()).await.unwrap();
+                let stretch =
+                    reader.next(&client, position, i64::MAX, Limit::default()).await.unwrap();
                 seen.extend(stretch.events.iter().map(|event| (event.position, event.event.id)));
                 if stretch.position == position && was_done {
                     return seen;

@@ -50,8 +50,16 @@ async fn an_untouched_log_verifies() {
 #[tokio::test]
 async fn a_changed_row_is_named() {
     for column in [
-        "body = 'x'", "kind = 'x'", "stream = NULL", "project_id = 'x'", "source = 'x'", "redacted = true",
-        "occurred_at = now()", "recorded_at = now()", "id = gen_random_uuid()", "hash = '\\x00'",
+        "body = 'x'",
+        "kind = 'x'",
+        "stream = NULL",
+        "project_id = 'x'",
+        "source = 'x'",
+        "redacted = true",
+        "occurred_at = now()",
+        "recorded_at = now()",
+        "id = gen_random_uuid()",
+        "hash = '\\x00'",
     ] {
         let sql = format!("UPDATE log.event_other SET {column} WHERE position = 34");
         assert_eq!(position_after(&sql).await, 34, "{column}");
@@ -77,7 +85,8 @@ async fn an_inserted_row_is_named() {
 
 #[tokio::test]
 async fn reordered_rows_are_named() {
-    let swap = "UPDATE log.event_other SET position = 15 + 17 - position WHERE position IN (15, 17)";
+    let swap =
+        "UPDATE log.event_other SET position = 15 + 17 - position WHERE position IN (15, 17)";
     assert_eq!(position_after(swap).await, 15);
     let shift = "UPDATE log.event_other SET position = -1 WHERE position = 60;
                  UPDATE log.event_other SET position = position + 1 WHERE position BETWEEN 51 AND 59;
@@ -88,7 +97,8 @@ async fn reordered_rows_are_named() {
 #[tokio::test]
 async fn a_cut_off_tail_is_named() {
     assert_eq!(position_after("DELETE FROM log.event_other WHERE position > 57").await, 58);
-    let with_its_batches = "DELETE FROM log.event_other WHERE position > 50; DELETE FROM log.batch WHERE batch > 5";
+    let with_its_batches =
+        "DELETE FROM log.event_other WHERE position > 50; DELETE FROM log.batch WHERE batch > 5";
     assert_eq!(position_after(with_its_batches).await, 51);
     // Head set back as well: a projection that has seen more says so.
     let with_its_head = format!(
@@ -120,7 +130,10 @@ async fn a_rewritten_chain_is_found_against_a_noted_head() {
     let forged = database().await;
     for batch in 0..6 {
         let mut batch = events(batch * 10, 10);
-        batch.iter_mut().filter(|e| e.body == b"{\"n\": 33}").for_each(|e| e.body = b"{\"n\": 0}".to_vec());
+        batch
+            .iter_mut()
+            .filter(|e| e.body == b"{\"n\": 33}")
+            .for_each(|e| e.body = b"{\"n\": 0}".to_vec());
         append(&forged.database, &batch).await;
     }
     append(&forged.database, &events(600, 10)).await;
@@ -157,14 +170,16 @@ async fn the_application_cannot_change_the_log() {
 #[tokio::test]
 async fn the_triggers_refuse_everybody() {
     let db = filled().await;
-    append(&db.database, &[crate::support::events::event(stackledger::event::Family::Meter, 1)]).await;
+    append(&db.database, &[crate::support::events::event(stackledger::event::Family::Meter, 1)])
+        .await;
     let superuser = db.superuser().await;
     superuser.batch_execute("SET session_replication_role = replica").await.unwrap();
-    let leaves = db
-        .rows("SELECT relid::regclass::text AS leaf FROM pg_partition_tree('log.event')")
-        .await;
+    let leaves =
+        db.rows("SELECT relid::regclass::text AS leaf FROM pg_partition_tree('log.event')").await;
     assert!(leaves.len() > 8);
-    for leaf in leaves.iter().map(|leaf| leaf.split('"').nth(3).unwrap()).chain(["log.batch", "log.head"]) {
+    for leaf in
+        leaves.iter().map(|leaf| leaf.split('"').nth(3).unwrap()).chain(["log.batch", "log.head"])
+    {
         for statement in ["UPDATE {} SET hash = ''", "DELETE FROM {}", "TRUNCATE {} CASCADE"] {
             let error = superuser.batch_execute(&statement.replace("{}", leaf)).await.unwrap_err();
             let text = error.as_db_error().unwrap().message().to_owned();

@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::support::broker::{TestBroker, broker, declare, declare_as_oslo, publish};
 use crate::support::consuming::{consume, consume_file};
 use crate::support::database::{TestDatabase, database};
-use crate::support::eventually;
 use crate::support::events::fixture;
+use crate::support::eventually;
 
 async fn names(broker: &TestBroker, what: &str) -> Vec<String> {
     let all = broker.ask(what).await;
@@ -53,7 +53,14 @@ async fn the_cloud_s_exchanges_are_waited_for_never_declared() {
     let (_connection, cloud) = broker.channel().await;
     declare_as_oslo(&cloud, "nova").await;
     eventually("bound to nova", || async { bound(&broker, "nova").await.len() == 2 }).await;
-    publish(&cloud, "nova", "notifications.info", &fixture("instance/legacy-create-start.json"), &[]).await;
+    publish(
+        &cloud,
+        "nova",
+        "notifications.info",
+        &fixture("instance/legacy-create-start.json"),
+        &[],
+    )
+    .await;
     holds(&db, 1).await;
     declare_as_oslo(&cloud, "nova").await;
     consuming.stop().await;
@@ -101,7 +108,8 @@ async fn bindings_are_made_again_when_an_exchange_vanished() {
     eventually("connections are closed", || async { broker.close_connections().await > 0 }).await;
     eventually("bound again", || async { bound(&broker, "nova").await.len() == 2 }).await;
     let (_connection, cloud) = broker.channel().await;
-    publish(&cloud, "nova", "notifications.info", &fixture("instance/delete-start.json"), &[]).await;
+    publish(&cloud, "nova", "notifications.info", &fixture("instance/delete-start.json"), &[])
+        .await;
     holds(&db, 1).await;
     consuming.stop().await;
 }
@@ -111,7 +119,10 @@ async fn a_queue_of_ours_with_other_arguments_is_named() {
     let (db, broker) = (database().await, broker().await);
     let (_connection, channel) = broker.channel().await;
     let transient = QueueDeclareOptions::default();
-    channel.queue_declare("stackledger.instance".into(), transient, Default::default()).await.unwrap();
+    channel
+        .queue_declare("stackledger.instance".into(), transient, Default::default())
+        .await
+        .unwrap();
     let consuming = consume(&db, &broker);
     eventually("the fault is known", || async {
         consuming.health.faults().values().any(|reason| {
@@ -136,7 +147,14 @@ async fn further_exchanges_and_quorum_queues_come_from_the_configuration() {
     eventually("bound", || async { bound(&broker, "heat").await.len() == 1 }).await;
     let queues = broker.ask("queues").await;
     assert_eq!(queues[0]["type"], "quorum");
-    publish(&cloud, "heat", "notifications.info", &fixture("other/dump-7-heat-stack-create.json"), &[]).await;
+    publish(
+        &cloud,
+        "heat",
+        "notifications.info",
+        &fixture("other/dump-7-heat-stack-create.json"),
+        &[],
+    )
+    .await;
     holds(&db, 1).await;
     assert_eq!(db.rows("SELECT family FROM log.event").await, [r#"{"family": "other"}"#]);
     consuming.stop().await;

@@ -99,7 +99,9 @@ impl Build {
                 self.spawn = self.attempt_started.take().map(|start| at - start);
                 match fault_of(detail) {
                     // Havana's end names no class, only the reason.
-                    Some(fault) if matches!(fact.what, What::Operation { phase: Phase::End, .. }) => {
+                    Some(fault)
+                        if matches!(fact.what, What::Operation { phase: Phase::End, .. }) =>
+                    {
                         self.error = Some((at, fault.message.clone()));
                     }
                     Some(fault) => self.error = Some((at, fault.to_string())),

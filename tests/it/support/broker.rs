@@ -66,7 +66,8 @@ impl Drop for TestBroker {
     fn drop(&mut self) {
         let url = format!("{}/api/vhosts/{}", self.management, self.vhost);
         let deleted = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let _ = runtime.block_on(reqwest::Client::new().delete(url).send());
         });
         let _ = deleted.join();
@@ -92,7 +93,13 @@ pub async fn declare(
 }
 
 /// Publishes a body with oslo's properties and further headers.
-pub async fn publish(channel: &Channel, exchange: &str, key: &str, body: &[u8], headers: &[(&str, &str)]) {
+pub async fn publish(
+    channel: &Channel,
+    exchange: &str,
+    key: &str,
+    body: &[u8],
+    headers: &[(&str, &str)],
+) {
     let mut table = lapin::types::FieldTable::default();
     for (name, value) in headers {
         table.insert((*name).into(), lapin::types::AMQPValue::LongString((*value).into()));

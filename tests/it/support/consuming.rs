@@ -25,7 +25,8 @@ pub fn consume(db: &TestDatabase, broker: &TestBroker) -> Consuming {
 
 /// The sources of a TOML file.
 pub fn consume_file(db: &TestDatabase, broker: &TestBroker, file: File) -> Consuming {
-    let vars = [("AMQP_URL".to_owned(), broker.url.clone()), ("BATCH_SIZE".to_owned(), "100".to_owned())];
+    let vars =
+        [("AMQP_URL".to_owned(), broker.url.clone()), ("BATCH_SIZE".to_owned(), "100".to_owned())];
     let mut config = Config::from_vars(vars).unwrap();
     config.file = file;
     let (health, stop) = (Arc::new(Health::default()), CancellationToken::new());

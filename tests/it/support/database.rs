@@ -25,6 +25,9 @@ pub async fn database() -> TestDatabase {
         .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
         .await
         .unwrap();
+    // A clone has everything but the rights on the database itself, which are not in it.
+    let grant = format!("GRANT CREATE ON DATABASE {name} TO {}", stackledger::db::APP_ROLE);
+    admin.batch_execute(&grant).await.unwrap();
     let url = sibling(&base, &name);
     let database = Database::new(Some(&Secret::new(&url))).unwrap();
     TestDatabase { url, database, name }
@@ -62,7 +65,8 @@ impl Drop for TestDatabase {
         }
         let (base, name) = (variable("DATABASE_URL"), self.name.clone());
         let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let admin = admin(&base).await;
                 let _ = admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await;

@@ -43,7 +43,8 @@ pub async fn append(database: &Database, events: &[Event]) -> Appended {
 
 /// A body as the fixtures hold it.
 pub fn fixture(name: &str) -> Vec<u8> {
-    std::fs::read(format!("fixtures/{name}")).unwrap_or_else(|error| panic!("fixtures/{name}: {error}"))
+    std::fs::read(format!("fixtures/{name}"))
+        .unwrap_or_else(|error| panic!("fixtures/{name}: {error}"))
 }
 
 /// A fixture's event.
