@@ -57,15 +57,17 @@ CREATE TABLE log.batch (
     family         text        NOT NULL,
     first_position bigint      NOT NULL,
     last_position  bigint      NOT NULL CHECK (last_position >= first_position),
+    bytes          bigint      NOT NULL,
     digest         bytea       NOT NULL,
     hash           bytea       NOT NULL,
     recorded_at    timestamptz NOT NULL
 );
-CREATE UNIQUE INDEX batch_last_position ON log.batch (last_position) INCLUDE (leaf, family, first_position);
+CREATE UNIQUE INDEX batch_last_position ON log.batch (last_position);
 
 COMMENT ON TABLE  log.batch        IS 'One row per append and leaf; the hash chain. Stays when a leaf is dropped';
 COMMENT ON COLUMN log.batch.batch  IS 'Contiguous from 1, in the order of positions';
 COMMENT ON COLUMN log.batch.leaf   IS 'Name of the partition that holds the rows';
+COMMENT ON COLUMN log.batch.bytes  IS 'Size of the bodies: what a reader needs to bound its memory';
 COMMENT ON COLUMN log.batch.digest IS 'Hash of the batch''s last row, which covers the rows before it';
 COMMENT ON COLUMN log.batch.hash   IS 'SHA-256 over the hash of the batch before, and this row: the chain';
 

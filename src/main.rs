@@ -1,3 +1,5 @@
-//! The `stackledger` binary.
+//! The `stackledger` binary: everything is in the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    stackledger::cli::main()
+}

@@ -1,5 +1,6 @@
 //! Logs on stderr, metrics in Prometheus' text form.
 
+use std::io::IsTerminal;
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -9,16 +10,23 @@ use crate::config::LogFormat;
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
+/// What libraries say and we say better: lapin logs every closed channel and every returned
+/// message, bodies included, though we handle them; refinery and tokio-postgres repeat our lines.
+const QUIET: &str = "lapin=off,refinery_core=warn,tokio_postgres=warn";
+
 /// Sends log lines to stderr. `filter` is a tracing filter, e.g. `info` or `stackledger=debug`.
 ///
 /// # Errors
 ///
 /// When the filter cannot be read.
 pub fn init(filter: &str, format: LogFormat) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| {
+    let filter = EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|error| {
         anyhow::anyhow!("LOG={filter:?} is not a tracing filter ({error}); accepted: error, warn, info, debug, trace, or target=level,…")
     })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     // A second call (a test in the same process) keeps the first subscriber.
     let _ = match format {
         LogFormat::Text => lines.with_target(false).try_init(),

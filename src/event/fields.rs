@@ -1,1 +1,230 @@
-//! (to come)
+//! Objects read in one pass: the wanted keys as they stand in the text, everything else skipped.
+//!
+//! OpenStack's types drift: a number may come where a text belongs, a key twice, `null` anywhere.
+//! So nothing is typed while it is read. A struct of [`raw_object`] borrows each wanted value's
+//! text, and [`text`] and [`id`] say later what is in it. Skipping does not recurse, so nesting
+//! does no harm, and nothing is allocated.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+
+use super::{json, time};
+
+/// Defines a struct of values that are borrowed from a JSON object by key. Keys that are not there
+/// stay empty, unknown ones are skipped, of equal ones the last wins, as in Python; what is no
+/// object at all is an error.
+macro_rules! raw_object {
+    (
+        $(#[$about:meta])*
+        $name:ident { $($(#[$note:meta])* $field:ident: $slot:ident = $key:tt,)* }
+    ) => {
+        $(#[$about])*
+        #[derive(Default)]
+        pub(in crate::event) struct $name<'a> {
+            $($(#[$note])* pub $field: $crate::event::fields::$slot<'a>,)*
+            /// How many keys the object has.
+            pub len: usize,
+        }
+
+        impl<'de: 'a, 'a> serde::Deserialize<'de> for $name<'a> {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                #[derive(serde::Deserialize)]
+                #[serde(field_identifier)]
+                #[expect(non_camel_case_types, reason = "named after the fields")]
+                enum Key {
+                    $(#[serde(rename = $key)] $field,)*
+                    #[serde(other)]
+                    Unknown,
+                }
+                struct Object;
+                impl<'de> serde::de::Visitor<'de> for Object {
+                    type Value = $name<'de>;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("a JSON object")
+                    }
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(
+                        self,
+                        mut map: A,
+                    ) -> Result<Self::Value, A::Error> {
+                        let mut object = $name::default();
+                        while let Some(key) = map.next_key()? {
+                            object.len += 1;
+                            match key {
+                                $(Key::$field => object.$field.put(map.next_value()?),)*
+                                Key::Unknown => {
+                                    map.next_value::<serde::de::IgnoredAny>()?;
+                                }
+                            }
+                        }
+                        Ok(object)
+                    }
+                }
+                from.deserialize_map(Object)
+            }
+        }
+    };
+}
+pub(super) use raw_object;
+
+/// The value of one key: the last one, where the key comes more than once.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Value<'a>(Option<&'a RawValue>);
+
+impl<'a> Value<'a> {
+    /// Takes a value of the key.
+    pub fn put(&mut self, value: &'a RawValue) {
+        self.0 = Some(value);
+    }
+
+    /// The value, if it holds something (see [`holds`]).
+    pub fn get(self) -> Option<&'a RawValue> {
+        self.0.filter(|raw| holds(raw.get()))
+    }
+
+    /// Whether the key is there, whatever its value.
+    pub fn is_there(self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The value as it stands, `null` included.
+    pub fn raw(self) -> Option<&'a RawValue> {
+        self.0
+    }
+
+    /// The string it holds, see [`text`].
+    pub fn text(self) -> Option<Cow<'a, str>> {
+        self.0.and_then(text)
+    }
+
+    /// The string or number it holds, see [`id`].
+    pub fn id(self) -> Option<Cow<'a, str>> {
+        self.0.and_then(id)
+    }
+
+    /// The time it holds, see [`time::parse`].
+    pub fn time(self) -> Option<Timestamp> {
+        time::parse(&self.text()?)
+    }
+
+    /// The object it holds; one without keys if it holds anything else.
+    ///
+    /// # Errors
+    ///
+    /// When the object cannot be read strictly, e.g. for half a surrogate pair in a key.
+    pub fn object<T>(self) -> Result<T, serde_json::Error>
+    where
+        T: serde::Deserialize<'a> + Default,
+    {
+        self.0.map_or_else(|| Ok(T::default()), object)
+    }
+}
+
+/// Every value of a key that holds something, where each of them matters.
+#[derive(Default)]
+pub(super) struct Values<'a>(pub Vec<&'a RawValue>);
+
+impl<'a> Values<'a> {
+    /// Takes a value of the key.
+    pub fn put(&mut self, value: &'a RawValue) {
+        if holds(value.get()) {
+            self.0.push(value);
+        }
+    }
+}
+
+/// Whether the value is something: not `null`, and no empty string, list or object.
+pub(super) fn holds(text: &str) -> bool {
+    let empty = |open, close| {
+        let inside = text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+        inside.is_some_and(|inside: &str| inside.trim_ascii().is_empty())
+    };
+    !(matches!(text, "null" | "\"\"") || empty('[', ']') || empty('{', '}'))
+}
+
+/// The object; one without keys if the value is anything else.
+///
+/// # Errors
+///
+/// When the object cannot be read strictly.
+pub(super) fn object<'a, T>(raw: &'a RawValue) -> Result<T, serde_json::Error>
+where
+    T: serde::Deserialize<'a> + Default,
+{
+    if raw.get().starts_with('{') { serde_json::from_str(raw.get()) } else { Ok(T::default()) }
+}
+
+/// The string the value holds, as it is. `None` for what is no string.
+pub(super) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let inside = raw.get().strip_prefix('"')?.strip_suffix('"')?;
+    if !inside.contains('\\') {
+        return Some(inside.into());
+    }
+    json::parse::<String>(raw.get().as_bytes()).ok().map(Cow::from)
+}
+
+/// The [`string`], with U+FFFD for NUL (which PostgreSQL's texts cannot hold). `None` for the empty
+/// one too.
+pub(super) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let text = string(raw).filter(|text| !text.is_empty())?;
+    Some(if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text })
+}
+
+/// The [`text`], or the number as it is written.
+pub(super) fn id(raw: &RawValue) -> Option<Cow<'_, str>> {
+    let is_number = raw.get().starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    if is_number { Some(raw.get().into()) } else { text(raw) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    raw_object! {
+        /// Some keys.
+        Sample {
+            name: Value = "a.name",
+            other: Value = "other",
+            secrets: Values = "secret",
+        }
+    }
+
+    fn raw(text: &str) -> &RawValue {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn the_last_of_equal_keys_wins_and_the_rest_is_skipped() {
+        let text = r#"{"a.name": 1, "x": {"other": 2}, "a.name": "b", "secret": [], "secret": 1, "secret": 2}"#;
+        let sample: Sample = serde_json::from_str(text).unwrap();
+        assert_eq!(sample.name.text().as_deref(), Some("b"));
+        assert!(!sample.other.is_there());
+        assert_eq!(sample.secrets.0.iter().map(|raw| raw.get()).collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(sample.len, 6);
+        assert!(serde_json::from_str::<Sample>("[1]").is_err());
+    }
+
+    #[test]
+    fn texts_are_borrowed_unless_escaped() {
+        assert!(matches!(text(raw(r#""čau""#)), Some(Cow::Borrowed("čau"))));
+        assert_eq!(text(raw(r#""\u010d\u0000\"""#)).as_deref(), Some("č\u{fffd}\""));
+        assert_eq!(text(raw(r#""\udc80""#)).as_deref(), Some("\u{fffd}"));
+        assert_eq!(text(raw(r#""""#)), None);
+        assert_eq!(text(raw("12")), None);
+        assert_eq!(id(raw("12")).as_deref(), Some("12"));
+        assert_eq!(id(raw("true")), None);
+    }
+
+    #[test]
+    fn nothing_is_held_by_null_and_empty_values() {
+        for empty in ["null", "\"\"", "[]", "[ ]", "{}", "{\n}"] {
+            assert!(!holds(empty), "{empty}");
+        }
+        for full in ["false", "0", "\" \"", "[[]]", "{\"a\": 1}"] {
+            assert!(holds(full), "{full}");
+        }
+    }
+}

@@ -5,18 +5,23 @@
 //! the payload structs of one family a file ([`nova`], [`recipe`]).
 
 mod cloudevents;
+mod compression;
 mod fields;
+mod header;
 pub mod json;
 pub mod nova;
 mod oslo;
+mod payload;
 pub mod recipe;
 mod redact;
+#[cfg(test)]
+mod tests;
 pub mod time;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub use oslo::Compression;
+pub use compression::Compression;
 
 /// What separates events of different volume and retention; each has its own partitions of the log.
 /// A function of the body alone.

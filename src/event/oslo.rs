@@ -1,19 +1,178 @@
-//! (to come)
-use super::*;
-/// x
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// x
-    Zlib,
-    /// x
-    Bz2,
+//! From a delivered body to an event: envelopes, notifications and RPC casts of oslo.messaging.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::compression::Compression;
+use super::fields::{Value, id, raw_object, string};
+use super::header::{Draft, Fields, Headed, Identity};
+use super::payload::{Payload, Sample};
+use super::{DecodeError, Event, Family, cloudevents, json, redact};
+
+/// How many envelopes are taken off. One is usual; a limit keeps the work linear.
+const ENVELOPES: usize = 8;
+
+/// What one look at a body finds.
+#[expect(clippy::large_enum_variant, reason = "it is moved once")]
+enum Message {
+    /// An oslo envelope of format 2: the message within.
+    Envelope(String),
+    /// The message itself.
+    Header(Headed),
 }
-impl Compression {
-    /// x
-    pub fn from_header(_: &str) -> Option<Self> {
-        None
+
+/// See [`super::decode`].
+pub(super) fn decode(
+    mut body: Vec<u8>,
+    compression: Option<Compression>,
+) -> Result<Event, DecodeError> {
+    if let Some(compression) = compression {
+        body = compression.decompress(&body)?;
+    } else if let Some(compression) = Compression::sniff(&body)
+        && let Ok(plain) = compression.decompress(&body)
+    {
+        body = plain;
+    }
+    for _ in 0..=ENVELOPES {
+        match json::read(&body, message)? {
+            Message::Envelope(inner) => body = inner.into_bytes(),
+            Message::Header(header) => return Ok(header.with_body(body)),
+        }
+    }
+    Err(DecodeError::NoHeader)
+}
+
+/// Reads the top level of a body.
+fn message(text: &str) -> Result<Message, DecodeError> {
+    if !text.trim_ascii_start().starts_with('{') {
+        return Err(not_an_object(text));
+    }
+    let fields: Fields = serde_json::from_str(text)?;
+    if let (Some(version), Some(inner)) = (fields.oslo_version.raw(), fields.oslo_message.raw()) {
+        return envelope(version, inner);
+    }
+    let draft = if let Some(kind) = fields.event_type.text() {
+        notification(text, &fields, kind)?
+    } else if let (Some(method), true) = (fields.method.text(), fields.args.is_there()) {
+        rpc(text, &fields, &method)?
+    } else if let Some(kind) = fields.kind.text()
+        && [fields.specversion, fields.source, fields.data].into_iter().any(Value::is_there)
+    {
+        cloudevents::draft(text, &fields, kind)?
+    } else {
+        return Err(DecodeError::NoHeader);
+    };
+    Ok(Message::Header(draft.finish()))
+}
+
+/// Why a body that does not begin with a brace is no message.
+fn not_an_object(text: &str) -> DecodeError {
+    if text.trim_ascii().is_empty() {
+        return DecodeError::Empty;
+    }
+    match serde_json::from_str::<&RawValue>(text) {
+        Err(error) => error.into(),
+        Ok(raw) => DecodeError::NotAnObject(match raw.get().as_bytes()[0] {
+            b'[' => "a list",
+            b'"' => "a string",
+            b't' | b'f' => "a boolean",
+            b'n' => "null",
+            _ => "a number",
+        }),
     }
 }
-pub(super) fn decode(_: Vec<u8>, _: Option<Compression>) -> Result<Event, DecodeError> {
-    Err(DecodeError::Empty)
+
+/// Takes the message out of an envelope of format 2.
+fn envelope(version: &RawValue, inner: &RawValue) -> Result<Message, DecodeError> {
+    let version = id(version).unwrap_or_else(|| version.get().into());
+    if version != "2" && !version.starts_with("2.") {
+        return Err(DecodeError::Version("oslo.messaging", version.chars().take(40).collect()));
+    }
+    // Not as oslo writes it, but if it is no string there is still no doubt what is meant.
+    let inner = string(inner).unwrap_or_else(|| inner.get().into());
+    Ok(Message::Envelope(inner.into_owned()))
+}
+
+/// The header of a notification.
+fn notification<'a>(
+    text: &str,
+    fields: &Fields<'a>,
+    kind: Cow<'a, str>,
+) -> Result<Draft<'a>, DecodeError> {
+    let payload: Payload = fields.payload.object()?;
+    let family = family(&kind, &payload);
+    let (stream, project) = match family {
+        Family::Meter => {
+            let project = Sample::first_of(fields.payload, &payload)?
+                .and_then(|sample| sample.project_id.id());
+            (project.clone(), project)
+        }
+        Family::Instance => (payload.instance()?, payload.project()?),
+        _ => (payload.thing(), payload.project()?),
+    };
+    let exception = fields.payload.raw().filter(|_| payload.args.is_there());
+    let occurred_at = fields.timestamp.time().or_else(|| fields.context_timestamp.time());
+    Ok(Draft {
+        identity: identity(text, fields),
+        family,
+        kind,
+        stream,
+        project_id: project.or_else(|| fields.context_project()),
+        occurred_at,
+        key_at: occurred_at,
+        source: fields.publisher_id.id().unwrap_or_default(),
+        secrets: redact::secrets(text, fields, exception),
+    })
+}
+
+raw_object! {
+    /// The arguments of an RPC cast to Ceilometer's collector.
+    Args { data: Value = "data", }
+}
+
+/// The header of an RPC cast. It has no time of its own, so none is part of its identity.
+fn rpc<'a>(text: &str, fields: &Fields<'a>, method: &str) -> Result<Draft<'a>, DecodeError> {
+    let data = fields.args.object::<Args>()?.data;
+    let sample = Sample::first_of(data, &data.object()?)?;
+    let sample = sample.filter(|sample| sample.counter_name.is_there());
+    let family = if sample.is_some() { Family::Meter } else { Family::Other };
+    let arguments = fields.args.raw().filter(|_| family == Family::Other);
+    let project = sample.and_then(|sample| sample.project_id.id());
+    Ok(Draft {
+        identity: identity(text, fields),
+        family,
+        kind: format!("rpc.{method}").into(),
+        stream: project.clone(),
+        project_id: project.or_else(|| fields.context_project()),
+        occurred_at: fields.context_timestamp.time().or_else(|| fields.timestamp.time()),
+        key_at: None,
+        source: fields.publisher_id.id().unwrap_or_default(),
+        secrets: redact::secrets(text, fields, arguments),
+    })
+}
+
+/// The sender's id, or the content's without what differs between copies.
+fn identity(text: &str, fields: &Fields<'_>) -> Identity {
+    match fields.message_id.id() {
+        Some(id) => Identity::of_text(&id),
+        None => Identity::Content(fields.unique_id.raw().map(|raw| redact::span(text, raw))),
+    }
+}
+
+/// The family of a notification.
+fn family(kind: &str, payload: &Payload<'_>) -> Family {
+    let is = |name| kind.strip_prefix(name).is_some_and(|rest: &str| !rest.is_empty());
+    let is_or_within = |name| {
+        kind.strip_prefix(name).is_some_and(|rest: &str| rest.is_empty() || rest.starts_with('.'))
+    };
+    match kind {
+        "metering" | "telemetry.polling" | "telemetry.api" => Family::Meter,
+        "compute.exception" => Family::Instance,
+        _ if is("compute.instance.") || is("instance.") || is("compute_task.") => Family::Instance,
+        _ if is_or_within("scheduler.run_instance") => Family::Instance,
+        _ if is_or_within("scheduler.select_destinations") => Family::Instance,
+        _ if payload.is_exception() => Family::Instance,
+        _ => Family::Other,
+    }
 }

@@ -1,6 +1,13 @@
 //! Events of family `recipe`: `recipe.*`, `build.*`, `bootstrap.*`, and the neutral `ttm.*` events
 //! that TTM's own routes append.
 
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::fields::{Value, raw_object};
+use super::json;
+
 /// Outcome of a recipe or a build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -64,6 +71,162 @@ pub enum RecipeEvent {
 ///
 /// One sentence naming the field that is missing or of the wrong type.
 pub fn decode(kind: &str, body: &[u8]) -> Result<Option<RecipeEvent>, String> {
-    let _ = (kind, body);
-    Err(String::new())
+    json::read(body, |text| {
+        let event: CloudEvent = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let data: Data = event.data.object().map_err(|error| error.to_string())?;
+        read(kind, &data)
+    })
+}
+
+raw_object! {
+    /// What is wanted of a CloudEvent.
+    CloudEvent { data: Value = "data", }
+}
+
+raw_object! {
+    /// The fields of every kind's `data`.
+    Data {
+        instance_id: Value = "instance_id",
+        instance_name: Value = "instance_name",
+        deployment_id: Value = "deployment_id",
+        recipe: Value = "recipe",
+        run_id: Value = "run_id",
+        message: Value = "message",
+        outcome: Value = "outcome",
+        end_time: Value = "end_time",
+    }
+}
+
+/// Reads what an event of that kind has for `data`.
+fn read(kind: &str, data: &Data<'_>) -> Result<Option<RecipeEvent>, String> {
+    let instance_id = || required("instance_id", data.instance_id);
+    let instance_name = || optional("instance_name", data.instance_name);
+    let recipe = || required("recipe", data.recipe);
+    let run_id = || optional("run_id", data.run_id);
+    let message = || optional("message", data.message);
+    Ok(Some(match kind {
+        "build.started" => RecipeEvent::BuildStarted {
+            instance_id: instance_id()?,
+            instance_name: instance_name()?,
+            deployment_id: optional("deployment_id", data.deployment_id)?,
+        },
+        "bootstrap.started" => RecipeEvent::BootstrapStarted { instance_id: instance_id()? },
+        "recipe.started" => RecipeEvent::RecipeStarted {
+            instance_id: instance_id()?,
+            recipe: recipe()?,
+            run_id: run_id()?,
+            message: message()?,
+        },
+        "recipe.ended" => RecipeEvent::RecipeEnded {
+            instance_id: instance_id()?,
+            recipe: recipe()?,
+            run_id: run_id()?,
+            message: message()?,
+            outcome: outcome(data.outcome)?,
+        },
+        "build.ended" => RecipeEvent::BuildEnded {
+            instance_id: instance_id()?,
+            instance_name: instance_name()?,
+            outcome: outcome(data.outcome)?,
+        },
+        "ttm.time_now" => RecipeEvent::TtmTimeNow { instance_id: instance_id()? },
+        "ttm.recipe" => RecipeEvent::TtmRecipe {
+            instance_id: instance_id()?,
+            recipe: optional("recipe", data.recipe)?,
+            message: message()?,
+        },
+        "ttm.metrics" => RecipeEvent::TtmMetrics {
+            instance_id: instance_id()?,
+            instance_name: instance_name()?,
+            end_time: end_time(data.end_time),
+        },
+        _ => return Ok(None),
+    }))
+}
+
+/// The text of a field that must be there. A number counts as its text.
+fn required(name: &str, value: Value<'_>) -> Result<String, String> {
+    optional(name, value)?.ok_or_else(|| format!("data.{name} is missing"))
+}
+
+/// The text of a field. A number counts as its text.
+fn optional(name: &str, value: Value<'_>) -> Result<Option<String>, String> {
+    match value.id() {
+        None if !matches!(value.raw().map(RawValue::get), None | Some("null" | "\"\"")) => {
+            Err(format!("data.{name} is not a string"))
+        }
+        text => Ok(text.map(Cow::into_owned)),
+    }
+}
+
+/// The outcome, if it is told.
+fn outcome(value: Value<'_>) -> Result<Option<Outcome>, String> {
+    match optional("outcome", value)?.as_deref() {
+        None => Ok(None),
+        Some("success") => Ok(Some(Outcome::Success)),
+        Some("failure") => Ok(Some(Outcome::Failure)),
+        Some(_) => Err("data.outcome is neither success nor failure".to_owned()),
+    }
+}
+
+/// The end as it was sent, `""` included; callers send anything here, and what is neither text nor
+/// number is as if it was not sent.
+fn end_time(value: Value<'_>) -> Option<String> {
+    if value.raw().is_some_and(|raw| raw.get() == "\"\"") {
+        return Some(String::new());
+    }
+    value.id().map(Cow::into_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(kind: &str, data: &str) -> Result<Option<RecipeEvent>, String> {
+        decode(kind, format!(r#"{{"type": "{kind}", "data": {data}}}"#).as_bytes())
+    }
+
+    fn end_time(value: &str) -> Option<String> {
+        let data = format!(r#"{{"instance_id": "i", "end_time": {value}}}"#);
+        let Ok(Some(RecipeEvent::TtmMetrics { end_time, .. })) = decoded("ttm.metrics", &data)
+        else {
+            panic!("{data} is a ttm.metrics")
+        };
+        end_time
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named() {
+        let error = |kind, data| decoded(kind, data).unwrap_err();
+        assert_eq!(error("build.started", "{}"), "data.instance_id is missing");
+        assert_eq!(error("build.started", "[1]"), "data.instance_id is missing");
+        assert_eq!(
+            error("build.started", r#"{"instance_id": {}}"#),
+            "data.instance_id is not a string"
+        );
+        assert_eq!(error("recipe.started", r#"{"instance_id": "i"}"#), "data.recipe is missing");
+        assert_eq!(
+            error("build.ended", r#"{"instance_id": "i", "outcome": "maybe"}"#),
+            "data.outcome is neither success nor failure"
+        );
+        assert_eq!(decoded("recipe.paused", "{}"), Ok(None));
+    }
+
+    #[test]
+    fn numbers_may_stand_for_ids_and_empty_texts_for_nothing() {
+        let event = decoded("ttm.recipe", r#"{"instance_id": 7, "recipe": "", "message": null}"#);
+        let expected =
+            RecipeEvent::TtmRecipe { instance_id: "7".to_owned(), recipe: None, message: None };
+        assert_eq!(event, Ok(Some(expected)));
+    }
+
+    #[test]
+    fn an_end_time_of_any_type_is_kept_as_far_as_it_is_a_text() {
+        assert_eq!(end_time("\"\"").as_deref(), Some(""));
+        assert_eq!(end_time("\"soon\"").as_deref(), Some("soon"));
+        assert_eq!(end_time("12.50").as_deref(), Some("12.50"));
+        for other in ["null", "true", "[]", "{\"a\": 1}"] {
+            assert_eq!(end_time(other), None, "{other}");
+        }
+    }
 }

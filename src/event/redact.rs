@@ -1,1 +1,177 @@
-//! (to come)
+//! Secrets that services put into their messages, and how they leave the body.
+//!
+//! The body stays as it arrived, byte by byte, but for the values found here: they become `null`.
+
+use std::ops::Range;
+
+use serde_json::value::RawValue;
+
+use super::fields::holds;
+use super::header::Fields;
+use super::json;
+
+/// How deep arguments are searched; what lies deeper is removed whole.
+const DEPTH: usize = 64;
+
+/// What the lower-cased key of a secret contains.
+const SECRET: [&str; 5] = ["pass", "secret", "token", "credential", "private_key"];
+
+/// The places of all secrets in `text`, in order: the tokens and catalogues of the request's
+/// context, and what stands under telling keys in `arguments` of a call, at any depth.
+pub(super) fn secrets(
+    text: &str,
+    fields: &Fields<'_>,
+    arguments: Option<&RawValue>,
+) -> Vec<Range<usize>> {
+    let context = fields.auth_tokens.0.iter().chain(&fields.service_catalogs.0);
+    let mut spans: Vec<_> = context.map(|raw| span(text, raw)).collect();
+    if let Some(arguments) = arguments {
+        search(text, span(text, arguments), &mut spans);
+    }
+    spans.sort_by_key(|span| span.start);
+    spans
+}
+
+/// The bytes that `part`, a value borrowed from `text`, takes in it.
+pub(super) fn span(text: &str, part: &RawValue) -> Range<usize> {
+    let start = part.get().as_ptr().addr() - text.as_ptr().addr();
+    start..start + part.get().len()
+}
+
+/// The body with the given places, which are in order and apart, replaced.
+pub(super) fn splice(body: &[u8], edits: &[(Range<usize>, &str)]) -> Vec<u8> {
+    let mut spliced = Vec::with_capacity(body.len());
+    let mut at = 0;
+    for (span, replacement) in edits {
+        spliced.extend_from_slice(&body[at..span.start]);
+        spliced.extend_from_slice(replacement.as_bytes());
+        at = span.end;
+    }
+    spliced.extend_from_slice(&body[at..]);
+    spliced
+}
+
+/// Notes the places of secrets in the JSON value at `span` of the text, in one pass and without
+/// recursion. Whoever found the value has seen that it is well formed.
+fn search(text: &str, span: Range<usize>, found: &mut Vec<Range<usize>>) {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (span.start, 0);
+    while at < span.end {
+        let start = at;
+        at = match bytes[start] {
+            b'"' => string_end(bytes, start),
+            b'[' | b'{' if depth == DEPTH => value_end(bytes, start),
+            byte => {
+                depth += usize::from(matches!(byte, b'[' | b'{'));
+                depth -= usize::from(matches!(byte, b']' | b'}'));
+                start + 1
+            }
+        };
+        let secret = match bytes[start] {
+            // Only a key is followed by a colon.
+            b'"' if bytes[skip_space(bytes, at)..].starts_with(b":") => {
+                let key = &text[start..at];
+                let value = skip_space(bytes, skip_space(bytes, at) + 1);
+                at = value;
+                is_telling(key).then(|| value..value_end(bytes, value))
+            }
+            b'[' | b'{' if at > start + 1 => Some(start..at),
+            _ => None,
+        };
+        if let Some(secret) = secret {
+            at = secret.end;
+            let value = &text[secret.clone()];
+            if holds(value) && !matches!(value, "true" | "false") {
+                found.push(secret);
+            }
+        }
+    }
+}
+
+/// Whether a key, in its quotes, is one under which secrets stand.
+fn is_telling(key: &str) -> bool {
+    let key = if key.contains('\\') {
+        json::parse(key.as_bytes()).unwrap_or_default()
+    } else {
+        key.to_owned()
+    };
+    let key = key.to_lowercase();
+    SECRET.iter().any(|part| key.contains(part))
+}
+
+/// Where the value that begins at `at` ends.
+fn value_end(bytes: &[u8], mut at: usize) -> usize {
+    let mut depth = 0usize;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => at = string_end(bytes, at) - 1,
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' if depth == 0 => return at,
+            b']' | b'}' => depth -= 1,
+            b',' | b' ' | b'\n' | b'\r' | b'\t' if depth == 0 => return at,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 && matches!(byte, b'"' | b']' | b'}') {
+            return at;
+        }
+    }
+    at
+}
+
+/// Where the string that begins at `at` ends.
+fn string_end(bytes: &[u8], at: usize) -> usize {
+    let mut escaped = false;
+    let inside = &bytes[at + 1..];
+    let length = inside.iter().position(|byte| {
+        let ends = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        ends
+    });
+    length.map_or(bytes.len(), |length| at + length + 2)
+}
+
+/// The first place from `at` on that is no white space.
+fn skip_space(bytes: &[u8], at: usize) -> usize {
+    let space = |byte: &&u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+    at + bytes[at..].iter().take_while(space).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn redacted(text: &str) -> String {
+        let fields: Fields = serde_json::from_str(text).unwrap();
+        let spans = secrets(text, &fields, fields.payload.raw());
+        let edits: Vec<_> = spans.into_iter().map(|span| (span, "null")).collect();
+        String::from_utf8(splice(text.as_bytes(), &edits)).unwrap()
+    }
+
+    #[test]
+    fn contexts_lose_every_token_and_catalogue() {
+        let text = r#"{"_context_auth_token": "t", "a": 1, "_context_service_catalog": [{"e": 1}], "_context_auth_token": "u"}"#;
+        let left = r#"{"_context_auth_token": null, "a": 1, "_context_service_catalog": null, "_context_auth_token": null}"#;
+        assert_eq!(redacted(text), left);
+        assert_eq!(redacted(left), left);
+        let empty = r#"{"_context_auth_token": "", "_context_service_catalog": []}"#;
+        assert_eq!(redacted(empty), empty);
+    }
+
+    #[test]
+    fn arguments_lose_what_telling_keys_hold() {
+        let text = r#"{"payload": {"args": [{"Admin_Pass": "p", "n": 1e400, "x": {"TOKENS": [1]}}], "private\u005fkey" : {"a": "]\"}"}, "secret": 5, "passes": true, "password": ""}, "p\u0061ss": "no argument"}"#;
+        let left = r#"{"payload": {"args": [{"Admin_Pass": null, "n": 1e400, "x": {"TOKENS": null}}], "private\u005fkey" : null, "secret": null, "passes": true, "password": ""}, "p\u0061ss": "no argument"}"#;
+        assert_eq!(redacted(text), left);
+    }
+
+    #[test]
+    fn what_is_too_deep_to_search_is_removed() {
+        let nested =
+            |depth: usize| format!(r#"{{"payload": {}{}}}"#, "[".repeat(depth), "]".repeat(depth));
+        assert_eq!(redacted(&nested(65)), nested(65));
+        let left = nested(64).replace("[]", "[null]");
+        assert_eq!(redacted(&nested(100_000)), left);
+        assert_eq!(redacted(&left), left);
+    }
+}

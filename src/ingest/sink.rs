@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::Batch;
-use crate::db::{self, Database};
+use crate::db::Database;
 use crate::health::Health;
 use crate::lifecycle::{Backoff, now};
 use crate::log::{AppendError, Appended, Appender, DeadLetter};
@@ -141,15 +141,4 @@ fn merge(stored: &mut Appended, part: Appended) {
     stored.duplicates += part.duplicates;
     stored.dead_letters += part.dead_letters;
     stored.is_new.extend(part.is_new);
-}
-
-/// Whether the database answers, and its schema is ours.
-///
-/// # Errors
-///
-/// When it does not, in one line.
-pub async fn check_database(database: &Database) -> anyhow::Result<()> {
-    let client =
-        database.connect(None).await.map_err(|error| anyhow::anyhow!("{}", db::explain(&error)))?;
-    database.check_schema(&client).await
 }

@@ -98,13 +98,14 @@ impl Appender {
                 "-- append: chain, head and wake-up
                  WITH batches AS (
                      INSERT INTO log.batch (batch, leaf, family, first_position, last_position,
-                                            digest, hash, recorded_at)
+                                            bytes, digest, hash, recorded_at)
                      SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[],
-                                          $5::bigint[], $6::bytea[], $7::bytea[]), (SELECT $8::timestamptz) AS t
+                                          $5::bigint[], $6::bigint[], $7::bytea[], $8::bytea[]),
+                                   (SELECT $9::timestamptz) AS t
                  ), head AS (
-                     UPDATE log.head SET position = $9, batch = $10, hash = $11
+                     UPDATE log.head SET position = $10, batch = $11, hash = $12
                  )
-                 SELECT pg_notify('stackledger_log', $9::bigint::text)",
+                 SELECT pg_notify('stackledger_log', $10::bigint::text)",
             )
             .await?;
         Ok(Appender {
@@ -129,8 +130,9 @@ impl Appender {
         let mut seen = HashSet::with_capacity(events.len());
         let mut batch: BTreeMap<Leaf, Part<'_>> = BTreeMap::new();
         for (index, event) in events.iter().enumerate() {
-            if seen.insert((event.key_at, event.id)) {
-                batch.entry(Leaf::of(event)).or_default().push(index, event);
+            let leaf = Leaf::of(event);
+            if seen.insert((leaf, event.key_at, event.id)) {
+                batch.entry(leaf).or_default().push(index, event);
             }
         }
         for part in batch.values_mut() {
@@ -283,6 +285,7 @@ struct Links {
     families: Vec<&'static str>,
     firsts: Vec<i64>,
     lasts: Vec<i64>,
+    bytes: Vec<i64>,
     digests: Vec<Vec<u8>>,
     hashes: Vec<Vec<u8>>,
 }
@@ -299,6 +302,7 @@ impl Links {
             families: Vec::new(),
             firsts: Vec::new(),
             lasts: Vec::new(),
+            bytes: Vec::new(),
             digests: Vec::new(),
             hashes: Vec::new(),
         }
@@ -326,6 +330,7 @@ impl Links {
         self.families.push(leaf.family.as_str());
         self.firsts.push(first);
         self.lasts.push(self.position);
+        self.bytes.push(rows.bytes() as i64);
         self.digests.push(digest.to_vec());
         self.hashes.push(self.hash.to_vec());
         first
@@ -346,6 +351,7 @@ impl Links {
                     &self.families,
                     &self.firsts,
                     &self.lasts,
+                    &self.bytes,
                     &self.digests,
                     &self.hashes,
                     &now,

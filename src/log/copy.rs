@@ -23,6 +23,7 @@ pub(super) struct Rows {
     buffer: BytesMut,
     /// Where each row's position stands in the buffer.
     positions: Vec<usize>,
+    body_bytes: usize,
     recorded_at: Timestamp,
     last_hash: Hash,
 }
@@ -33,7 +34,7 @@ impl Rows {
         buffer.put_slice(b"PGCOPY\n\xff\r\n\0");
         buffer.put_i32(0); // flags
         buffer.put_i32(0); // length of the header's extension
-        Rows { buffer, positions: Vec::new(), recorded_at, last_hash: ZERO }
+        Rows { buffer, positions: Vec::new(), body_bytes: 0, recorded_at, last_hash: ZERO }
     }
 
     pub fn push(&mut self, event: &Event) {
@@ -59,10 +60,16 @@ impl Rows {
         bytes(buffer, &[u8::from(event.redacted)]);
         bytes(buffer, &hash);
         bytes(buffer, &event.body);
+        self.body_bytes += event.body.len();
     }
 
     pub fn len(&self) -> usize {
         self.positions.len()
+    }
+
+    /// Size of the bodies.
+    pub fn bytes(&self) -> usize {
+        self.body_bytes
     }
 
     /// Hash of the last row: the batch's digest.

@@ -16,7 +16,7 @@ pub use dead_letter::{
     mark_redriven, show as show_dead_letter,
 };
 pub use leaf::ensure_days_ahead;
-pub use read::{Filter, Page, Reader, at, head, page};
+pub use read::{Filter, Limit, Page, Reader, Stretch, at, head, page};
 pub use verify::{Anchor, Fault, Report, verify};
 
 /// The channel that a commit of new events is announced on.

@@ -26,6 +26,25 @@ pub struct Reader {
     families: Vec<&'static str>,
 }
 
+/// How much a stretch holds at most; a batch that alone is larger goes alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// Events.
+    pub events: i64,
+    /// Bytes of their bodies.
+    pub bytes: i64,
+    /// Batches, of whichever families.
+    pub batches: i64,
+}
+
+impl Default for Limit {
+    /// Enough to make sets worth their while, little enough that a few stretches in flight stay
+    /// far below the process's memory bound.
+    fn default() -> Self {
+        Limit { events: 20_000, bytes: 24 << 20, batches: 2_000 }
+    }
+}
+
 /// A stretch of the log: what a reader of these families has to apply, and where it is then.
 #[derive(Debug)]
 pub struct Stretch {
@@ -41,7 +60,8 @@ impl Reader {
         Reader { families: families.iter().map(|family| family.as_str()).collect() }
     }
 
-    /// The next events after `position`: whole batches, until there are about `limit` of them.
+    /// The next events after `position`, up to and including `until`: whole batches, about as many
+    /// as `limit` allows.
     /// No events and an unmoved position: there is nothing new.
     ///
     /// # Errors
@@ -51,37 +71,33 @@ impl Reader {
         &self,
         client: &Client,
         position: i64,
-        limit: i64,
+        until: i64,
+        limit: Limit,
     ) -> Result<Stretch, tokio_postgres::Error> {
         // Batches become visible in order: whatever is seen here is a prefix of the log.
         let batches = client
             .query(
                 "-- log::next batches
-                 SELECT family = ANY($3), leaf, first_position, last_position FROM log.batch
-                 WHERE last_position > $1 ORDER BY last_position LIMIT $2",
-                &[&position, &limit, &self.families],
+                 SELECT family = ANY($3), leaf, first_position, last_position, bytes FROM log.batch
+                 WHERE last_position > $1 AND first_position <= $4 ORDER BY last_position LIMIT $2",
+                &[&position, &limit.batches, &self.families, &until],
             )
             .await?;
         let mut seen = position;
-        let mut wanted = 0;
+        let (mut events, mut bytes) = (0, 0);
         let mut ranges: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
         for batch in &batches {
             let (is_ours, leaf): (bool, &str) = (batch.get(0), batch.get(1));
             let (first, last): (i64, i64) = (batch.get(2), batch.get(3));
-            let first = first.max(position + 1);
-            let count = if is_ours { last - first + 1 } else { 0 };
-            if wanted > 0 && wanted + count > limit {
-                break;
-            }
-            seen = last;
+            let (first, last) = (first.max(position + 1), last.min(until));
             if is_ours {
-                wanted += count;
+                (events, bytes) = (events + last - first + 1, bytes + batch.get::<_, i64>(4));
+                if !ranges.is_empty() && (events > limit.events || bytes > limit.bytes) {
+                    break;
+                }
                 ranges.entry(leaf).or_insert((first, last)).1 = last;
             }
-            // A batch of other families alone is cheap to pass; still, a stretch has an end.
-            if wanted >= limit {
-                break;
-            }
+            seen = last;
         }
         let reads = ranges
             .iter()
@@ -228,7 +244,10 @@ pub async fn page(
     }
     let mut events = Vec::new();
     if !parts.is_empty() {
-        let sql = format!("-- log::page\n{} ORDER BY position LIMIT $4", parts.join(" UNION ALL "));
+        let sql = format!(
+            "-- log::page\nSELECT * FROM ({}) AS page ORDER BY position LIMIT $4",
+            parts.join(" UNION ALL ")
+        );
         let rows =
             client.query(&sql, &[&after, &until, &filter.kind, &limit, &filter.stream]).await?;
         events = rows.iter().map(recorded).collect();

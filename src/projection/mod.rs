@@ -5,7 +5,14 @@
 //! A projection is a folder here, its tables in `schema/<name>.sql`, and one entry in [`ALL`]; the
 //! runner, replay, verify, the API and the tests loop over it.
 
+mod checkpoint;
+mod compare;
+mod feed;
+mod replay;
+mod runner;
+mod status;
 pub mod timing;
+mod wake;
 
 use std::any::Any;
 
@@ -13,7 +20,14 @@ use anyhow::Result;
 use futures_util::future::BoxFuture;
 use tokio_postgres::Transaction;
 
+use crate::config::File;
 use crate::event::{Family, Recorded};
+
+pub use checkpoint::{Made, Slot};
+pub use compare::{Comparison, compare};
+pub use replay::{Progress, replay};
+pub use runner::run;
+pub use status::{Status, statuses};
 
 /// A projection, as a struct of functions.
 pub struct Projection {
@@ -24,6 +38,9 @@ pub struct Projection {
     pub version: i32,
     /// The families it reads.
     pub families: &'static [Family],
+    /// The part of the configuration that its rows depend on, as text; when it changes, they are
+    /// replayed.
+    pub config: fn(&File) -> String,
     /// Creates its tables, unqualified: the search path says in which schema.
     pub ddl: &'static str,
     /// Its tables, for comparing live rows with replayed ones.
@@ -34,6 +51,18 @@ pub struct Projection {
     /// Folds the facts into the rows, by sets, in the transaction that also moves the checkpoint.
     pub apply: for<'a> fn(&'a Transaction<'a>, Box<dyn Any + Send>) -> BoxFuture<'a, Result<()>>,
 }
+
+impl Projection {
+    /// What its rows are made with, by this program and this configuration.
+    pub fn made(&self, file: &File) -> Made {
+        Made { version: self.version, config: (self.config)(file) }
+    }
+}
+
+/// The lease is another process's, or the tables were swapped: whatever was being applied is not.
+#[derive(Debug, thiserror::Error)]
+#[error("the projection is held by another process")]
+pub struct Lost;
 
 /// What `decode` made of a stretch of the log.
 pub struct Decoded {

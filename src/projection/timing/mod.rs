@@ -19,6 +19,7 @@ mod operations;
 mod pair;
 mod recipes;
 mod requests;
+pub mod routes;
 mod rows;
 mod stored;
 mod story;
@@ -41,6 +42,7 @@ pub const PROJECTION: Projection = Projection {
     name: "timing",
     version: 1,
     families: &[Family::Instance, Family::Recipe],
+    config: |_| String::new(),
     ddl: include_str!("../../../schema/timing.sql"),
     tables: &["instance", "operation", "operation_hour", "recipe", "ttm_recipe_call", "request"],
     decode: fact::decode,

@@ -1,6 +1,12 @@
 //! Nova's notifications about instances: legacy and versioned payloads as one set of structs.
 
+mod fault;
+mod names;
+mod payload;
+
 use jiff::Timestamp;
+
+use super::json;
 
 /// Which of Nova's two payload formats a notification came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,6 +107,6 @@ pub struct Notification {
 ///
 /// One sentence when the body cannot be read as a notification at all (e.g. nested too deeply).
 pub fn decode(kind: &str, body: &[u8]) -> Result<Option<Notification>, String> {
-    let _ = (kind, body);
-    Err(String::new())
+    json::read(body, |text| payload::notification(kind, text))
+        .map_err(|error| format!("the notification cannot be read: {error}"))
 }

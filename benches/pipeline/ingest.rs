@@ -1,0 +1,189 @@
+//! From a pre-filled durable queue to the durable log.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use bytes::{BufMut, BytesMut};
+use futures_util::{SinkExt, StreamExt};
+use lapin::options::{
+    BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
+};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use stackledger::config::{Config, File, Queue, QueueType, Source};
+use stackledger::db::Database;
+use stackledger::health::Health;
+use stackledger::ingest::amqp;
+use stackledger::log;
+use tokio_util::sync::CancellationToken;
+
+use super::table::{Case, print};
+use super::{fresh_database, is_nova, nova};
+
+const QUEUE: &str = "stackledger.bench";
+/// One insert, one commit and one ack a message is slow enough to be measured on fewer.
+const ROW_AT_A_TIME: usize = 3_000;
+
+pub async fn run(database_url: &str, amqp_url: &str, count: u32, rounds: usize) -> Result<()> {
+    let plan = nova(count);
+    let bodies: Vec<Vec<u8>> =
+        plan.messages().filter(is_nova).take(count as usize).map(|message| message.body).collect();
+    let bytes: usize = bodies.iter().map(Vec::len).sum();
+    println!("{} messages, {} bytes on average, {rounds} rounds", bodies.len(), bytes / bodies.len());
+    let broker = Connection::connect(amqp_url, ConnectionProperties::default()).await?;
+    let channel = broker.create_channel().await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+
+    let mut cases = ["drain", "stackledger", "copy", "row at a time"]
+        .map(|name| Case { name, per_s: Vec::new() });
+    for round in 0..rounds {
+        fill(&channel, &bodies).await?;
+        cases[0].per_s.push(drain(&broker, bodies.len()).await?);
+
+        fill(&channel, &bodies).await?;
+        let database = fresh_database(database_url, "bench_ingest").await?;
+        cases[1].per_s.push(consume(&database, amqp_url, bodies.len()).await?);
+
+        cases[2].per_s.push(copy(&database, &bodies).await?);
+
+        let few = &bodies[..ROW_AT_A_TIME.min(bodies.len())];
+        fill(&channel, few).await?;
+        cases[3].per_s.push(row_at_a_time(&broker, &database, few.len()).await?);
+        eprintln!("round {} of {rounds}: {:?}", round + 1, cases.each_ref().map(|c| c.per_s[round] as u64));
+    }
+    channel.queue_delete(QUEUE.into(), QueueDeleteOptions::default()).await?;
+    print("ingest: RabbitMQ to durable log", "messages", &cases)
+}
+
+async fn fill(channel: &Channel, bodies: &[Vec<u8>]) -> Result<()> {
+    channel.queue_delete(QUEUE.into(), QueueDeleteOptions::default()).await?;
+    let durable = QueueDeclareOptions { durable: true, ..Default::default() };
+    channel.queue_declare(QUEUE.into(), durable, FieldTable::default()).await?;
+    let properties = BasicProperties::default().with_delivery_mode(2);
+    let mut confirms = Vec::new();
+    for body in bodies {
+        confirms.push(
+            channel
+                .basic_publish("".into(), QUEUE.into(), BasicPublishOptions::default(), body, properties.clone())
+                .await?,
+        );
+        if confirms.len() == 1000 {
+            for confirm in confirms.drain(..) {
+                confirm.await?;
+            }
+        }
+    }
+    for confirm in confirms {
+        confirm.await?;
+    }
+    // Let the broker write down what it has before the clock runs.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    Ok(())
+}
+
+/// The same client consuming and acking, nothing else: no consumer can be faster.
+async fn drain(broker: &Connection, count: usize) -> Result<f64> {
+    let channel = broker.create_channel().await?;
+    channel.basic_qos(3000, BasicQosOptions::default()).await?;
+    let started = Instant::now();
+    let mut deliveries = channel
+        .basic_consume(QUEUE.into(), "drain".into(), BasicConsumeOptions::default(), FieldTable::default())
+        .await?;
+    for seen in 1..=count {
+        let delivery = deliveries.next().await.context("the consumer ended")??;
+        if seen % 1000 == 0 || seen == count {
+            channel.basic_ack(delivery.delivery_tag, BasicAckOptions { multiple: true }).await?;
+        }
+    }
+    let rate = count as f64 / started.elapsed().as_secs_f64();
+    channel.close(200, "done".into()).await?;
+    Ok(rate)
+}
+
+/// What `stackledger consume` does, in this process.
+async fn consume(database: &Database, amqp_url: &str, count: usize) -> Result<f64> {
+    let mut config = Config::from_vars([("AMQP_URL".to_owned(), amqp_url.to_owned())])?;
+    let queue = Queue {
+        name: QUEUE.to_owned(),
+        keys: Vec::new(),
+        queue_type: QueueType::Classic,
+        prefetch: None,
+        max_length_bytes: None,
+    };
+    config.file = File {
+        sources: vec![Source { exchange: "amq.topic".to_owned(), ours: false, queues: vec![queue] }],
+    };
+    let watch = database.connect(None).await?;
+    let stop = CancellationToken::new();
+    let started = Instant::now();
+    let consuming = tokio::spawn(amqp::run(
+        database.clone(),
+        Arc::new(config),
+        Arc::new(Health::default()),
+        stop.clone(),
+    ));
+    while log::head(&watch).await?.0 < count as i64 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let rate = count as f64 / started.elapsed().as_secs_f64();
+    stop.cancel();
+    consuming.await?;
+    Ok(rate)
+}
+
+/// The same bodies by binary COPY into an unindexed logged table: the database's ceiling.
+async fn copy(database: &Database, bodies: &[Vec<u8>]) -> Result<f64> {
+    let client = database.connect_as_given().await?;
+    client
+        .batch_execute("CREATE TABLE bench_copy (position bigint, id uuid, kind text, occurred_at timestamptz, body bytea)")
+        .await?;
+    let started = Instant::now();
+    for (batch, bodies) in bodies.chunks(1000).enumerate() {
+        let mut rows = BytesMut::with_capacity(4 << 20);
+        rows.put_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
+        for (n, body) in bodies.iter().enumerate() {
+            rows.put_i16(5);
+            rows.put_i32(8);
+            rows.put_i64((batch * 1000 + n) as i64);
+            rows.put_i32(16);
+            rows.put_u128(((batch * 1000 + n) as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835));
+            rows.put_i32(27);
+            rows.put_slice(b"compute.instance.create.end");
+            rows.put_i32(8);
+            rows.put_i64(n as i64);
+            rows.put_i32(body.len() as i32);
+            rows.put_slice(body);
+        }
+        rows.put_i16(-1);
+        let mut sink = std::pin::pin!(client.copy_in("COPY bench_copy FROM STDIN (FORMAT binary)").await?);
+        sink.send(rows.freeze()).await?;
+        sink.finish().await?;
+    }
+    let rate = bodies.len() as f64 / started.elapsed().as_secs_f64();
+    client.batch_execute("DROP TABLE bench_copy").await?;
+    Ok(rate)
+}
+
+/// What most people would write: one insert, one commit and one ack a message.
+async fn row_at_a_time(broker: &Connection, database: &Database, count: usize) -> Result<f64> {
+    let client = database.connect_as_given().await?;
+    client.batch_execute("CREATE TABLE bench_rows (id bigserial PRIMARY KEY, body text)").await?;
+    let insert = client.prepare("INSERT INTO bench_rows (body) VALUES ($1)").await?;
+    let channel = broker.create_channel().await?;
+    channel.basic_qos(100, BasicQosOptions::default()).await?;
+    let started = Instant::now();
+    let mut deliveries = channel
+        .basic_consume(QUEUE.into(), "rows".into(), BasicConsumeOptions::default(), FieldTable::default())
+        .await?;
+    for _ in 0..count {
+        let delivery = deliveries.next().await.context("the consumer ended")??;
+        client.execute(&insert, &[&std::str::from_utf8(&delivery.data)?]).await?;
+        channel.basic_ack(delivery.delivery_tag, BasicAckOptions::default()).await?;
+    }
+    let rate = count as f64 / started.elapsed().as_secs_f64();
+    channel.close(200, "done".into()).await?;
+    client.batch_execute("DROP TABLE bench_rows").await?;
+    Ok(rate)
+}

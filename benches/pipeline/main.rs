@@ -1,0 +1,88 @@
+//! `scripts/bench`: what comes out, next to its baselines, in one run. Machines differ and are
+//! noisy, so every figure is a ratio to a baseline measured beside it; medians of several rounds.
+//!
+//! `ingest [--messages N] [--rounds R]` from a RabbitMQ queue to the durable log;
+//! `replay [--events N] [--rounds R]` from the log to the read model of timing.
+
+mod ingest;
+mod replay;
+mod table;
+
+use anyhow::{Context, Result, bail};
+use stackledger::config::Secret;
+use stackledger::db::Database;
+use stackledger::simulate::{Message, Options, Plan, plan};
+
+struct Arguments {
+    what: String,
+    count: Option<u32>,
+    rounds: usize,
+}
+
+fn arguments() -> Result<Arguments> {
+    let mut found = Arguments { what: String::new(), count: None, rounds: 3 };
+    let mut given = std::env::args().skip(1);
+    while let Some(argument) = given.next() {
+        let mut number = || -> Result<u32> {
+            given.next().context("a number is missing")?.parse().context("a number is expected")
+        };
+        match argument.as_str() {
+            "--messages" | "--events" => found.count = Some(number()?),
+            "--rounds" => found.rounds = number()? as usize,
+            // cargo bench adds it.
+            "--bench" => {}
+            "ingest" | "replay" => found.what = argument,
+            other => bail!("{other:?} is not known: ingest or replay, --messages N, --events N, --rounds R"),
+        }
+    }
+    Ok(found)
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = arguments()?;
+    let database_url = std::env::var("DATABASE_URL").context("DATABASE_URL is not set: use scripts/bench")?;
+    match arguments.what.as_str() {
+        "ingest" => {
+            let amqp_url = std::env::var("AMQP_URL").context("AMQP_URL is not set: use scripts/bench")?;
+            ingest::run(&database_url, &amqp_url, arguments.count.unwrap_or(200_000), arguments.rounds).await
+        }
+        "replay" => {
+            replay::run(&database_url, arguments.count.unwrap_or(500_000), arguments.rounds).await
+        }
+        // `cargo test --benches` and a bare `cargo bench` only show that it runs.
+        _ => {
+            println!("ingest or replay?");
+            Ok(())
+        }
+    }
+}
+
+/// A cloud with at least `count` messages of Nova's, as `simulate` makes them.
+fn nova(count: u32) -> Plan {
+    plan(&Options {
+        instances: count / 15 + 1,
+        duration: std::time::Duration::from_secs(24 * 3600),
+        rate: 0,
+        seed: 7,
+        duplicates_percent: 0,
+        shuffle_percent: 5,
+        start: "2026-11-01T00:00:00Z".parse().expect("it is a time"),
+    })
+}
+
+fn is_nova(message: &Message) -> bool {
+    message.exchange == "nova"
+}
+
+/// An empty database of its own, dropped by the next run.
+async fn fresh_database(url: &str, name: &str) -> Result<Database> {
+    let admin = Database::new(Some(&Secret::new(url)))?.connect_as_given().await?;
+    admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await?;
+    admin.batch_execute(&format!("CREATE DATABASE {name}")).await?;
+    let mut parts = url.rsplitn(2, '/');
+    let (_, base) = (parts.next(), parts.next().context("DATABASE_URL should end in /database")?);
+    let database = Database::new(Some(&Secret::new(format!("{base}/{name}"))))?;
+    database.migrate().await?;
+    Ok(database)
+}

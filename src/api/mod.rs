@@ -1,0 +1,72 @@
+//! The HTTP server: every route, and what stands around them all.
+
+mod dead_letters;
+mod docs;
+mod events;
+mod guard;
+mod intake;
+mod operate;
+mod projections;
+mod server;
+mod ttm;
+
+use std::sync::Arc;
+
+use axum::Router;
+use deadpool_postgres::Pool;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::config::Secret;
+use crate::db::Database;
+use crate::health::Health;
+use crate::ingest::intake::Intake;
+use crate::projection::timing;
+
+/// What the routes work with.
+#[derive(Clone)]
+pub struct State {
+    /// Connections for queries; their search path does not matter, names are qualified.
+    pub pool: Pool,
+    /// The way into the log.
+    pub intake: Intake,
+    /// What this process knows of the services it needs.
+    pub health: Arc<Health>,
+    /// Knows which schema is ours.
+    pub database: Database,
+    /// Bearer tokens that are accepted; none: nobody is asked.
+    pub tokens: Arc<[Secret]>,
+}
+
+/// Serves until `stop`; then what is in hand is finished, but for clients that are too slow.
+///
+/// # Errors
+///
+/// When the listener has no address, or the description of the routes cannot be written.
+pub async fn serve(
+    listener: TcpListener,
+    state: State,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    crate::telemetry::init_metrics();
+    let address = listener.local_addr()?;
+    tracing::info!("serving on http://{address} (/docs shows what)");
+    server::run(listener, router(state, address)?, stop).await;
+    Ok(())
+}
+
+/// All routes with their guards. `address` is where they are served, for clients that do not say.
+fn router(state: State, address: std::net::SocketAddr) -> anyhow::Result<Router> {
+    let (routes, description) = OpenApiRouter::with_openapi(docs::info())
+        .merge(operate::routes())
+        .merge(projections::routes())
+        .merge(events::routes())
+        .merge(dead_letters::routes())
+        .merge(ttm::routes())
+        .with_state(state.clone())
+        .merge(timing::routes::routes().with_state(state.pool.clone()))
+        .split_for_parts();
+    let routes = routes.merge(docs::routes(description)?);
+    Ok(guard::around(routes, state.tokens).layer(axum::Extension(ttm::Address(address))))
+}

@@ -1,0 +1,126 @@
+//! What those who watch the process ask.
+
+use std::fmt::Write;
+
+use axum::Json;
+use axum::extract;
+use axum::http::header;
+use axum::response::IntoResponse;
+use serde::Serialize;
+use tokio_postgres::Client;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::State;
+use super::projections::{Progress, progress};
+use crate::http::{Nothing, Problem, Query};
+use crate::{lifecycle, log, projection, telemetry};
+
+pub(super) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(metrics))
+}
+
+/// That all is well.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct Status {
+    /// `ok` or `ready`.
+    status: &'static str,
+}
+
+/// Whether the process lives
+#[utoipa::path(get, path = "/healthz", tag = "Operate", responses((status = 200, body = Status)))]
+async fn healthz(_: Query<Nothing>) -> Json<Status> {
+    Json(Status { status: "ok" })
+}
+
+/// Whether the process can do its work; 503 says what is in the way
+#[utoipa::path(get, path = "/readyz", tag = "Operate", responses((status = 200, body = Status)))]
+async fn readyz(
+    extract::State(state): extract::State<State>,
+    _: Query<Nothing>,
+) -> Result<Json<Status>, Problem> {
+    let mut reasons: Vec<String> = state
+        .health
+        .faults()
+        .into_iter()
+        .map(|(part, reason)| format!("{part}: {reason}"))
+        .collect();
+    match state.pool.get().await {
+        Err(_) => reasons.push("the database does not answer".to_owned()),
+        Ok(client) => match state.database.check_schema(&client).await {
+            Err(error) => reasons.push(format!("{error:#}")),
+            Ok(()) => reasons.extend(standing_still(&client).await?),
+        },
+    }
+    if reasons.is_empty() {
+        Ok(Json(Status { status: "ready" }))
+    } else {
+        Err(Problem::unavailable(reasons.join("; ")))
+    }
+}
+
+/// One sentence for each projection that does not follow the log.
+async fn standing_still(client: &Client) -> Result<Vec<String>, Problem> {
+    let progress = progress(client, lifecycle::now()).await?;
+    let live = |name: &str| progress.iter().find(|of| of.name == name && of.is_live);
+    Ok(projection::ALL
+        .iter()
+        .filter_map(|projection| {
+            let name = projection.name;
+            let Some(Progress { version: Some(_), error, is_abandoned, .. }) = live(name) else {
+                return Some(format!("projection {name} has not started"));
+            };
+            match error {
+                Some(error) => Some(format!("projection {name} stands still: {error}")),
+                None => is_abandoned.then(|| format!("nobody runs projection {name}")),
+            }
+        })
+        .collect())
+}
+
+/// Metrics in Prometheus' text form
+#[utoipa::path(get, path = "/metrics", tag = "Operate",
+    responses((status = 200, body = String, content_type = "text/plain")))]
+async fn metrics(
+    extract::State(state): extract::State<State>,
+    _: Query<Nothing>,
+) -> impl IntoResponse {
+    let mut text = telemetry::render_metrics();
+    // Without the database the process's own metrics are all the more wanted.
+    if let Ok(client) = state.pool.get().await
+        && let Ok(gauges) = gauges(&client).await
+    {
+        text.push_str(&gauges);
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+}
+
+/// What is true of the database and not of this process, asked when it is scraped.
+async fn gauges(client: &Client) -> Result<String, tokio_postgres::Error> {
+    let (head, _) = log::head(client).await?;
+    let dead_letters = log::count_open(client).await?;
+    let progress = progress(client, lifecycle::now()).await?;
+    let mut text = String::new();
+    gauge(&mut text, "stackledger_log_head", [("", head.to_string())]);
+    gauge(&mut text, "stackledger_dead_letters_open", [("", dead_letters.to_string())]);
+    let each = |value: fn(&Progress) -> String| {
+        let live = progress.iter().filter(|of| of.is_live);
+        live.map(move |of| (of.name.as_str(), value(of))).collect::<Vec<_>>()
+    };
+    gauge(&mut text, "stackledger_projection_checkpoint", each(|of| of.checkpoint.to_string()));
+    gauge(&mut text, "stackledger_projection_lag_events", each(|of| of.lag_events.to_string()));
+    gauge(&mut text, "stackledger_projection_lag_seconds", each(|of| of.lag_s.to_string()));
+    Ok(text)
+}
+
+fn gauge<'a>(text: &mut String, name: &str, of: impl IntoIterator<Item = (&'a str, String)>) {
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "# TYPE {name} gauge");
+    for (projection, value) in of {
+        let _ = match projection {
+            "" => writeln!(text, "{name} {value}"),
+            _ => writeln!(text, "{name}{{projection=\"{projection}\"}} {value}"),
+        };
+    }
+}

@@ -1,0 +1,66 @@
+//! `time/now`: what time it is, and, with an instance, that its build or bootstrap begins.
+
+use axum::Json;
+use axum::extract;
+use axum::http::Method;
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::call::{self, Call};
+use super::{Unheeded, iso, only_instance};
+use crate::api::State;
+use crate::api::projections::Clock;
+use crate::http::{Problem, Query, Segments};
+
+/// The time.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Now {
+    /// Naive, UTC.
+    utcnow: String,
+}
+
+/// The time; nothing is recorded
+#[utoipa::path(get, path = "/ttm/api/v1.0/time/now", tag = "TTM", operation_id = "ttm_now",
+    params(Clock), responses((status = 200, body = Now)))]
+pub(super) async fn now(Query((clock, Unheeded)): Query<(Clock, Unheeded)>) -> Json<Now> {
+    Json(Now { utcnow: iso(clock.at) })
+}
+
+/// Report that an instance's build (the first time) or bootstrap begins
+#[utoipa::path(get, path = "/ttm/api/v1.0/instances/{id}/time/now", tag = "TTM",
+    operation_id = "ttm_instance_now",
+    params(("id" = String, Path, description = "The instance's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same for every retry of one call")),
+    responses((status = 200, body = Now)))]
+pub(super) async fn instance_now(
+    extract::State(state): extract::State<State>,
+    method: Method,
+    segments: Segments<1>,
+    _: Query<Unheeded>,
+    call: Call,
+) -> Result<Json<Now>, Problem> {
+    let instance_id = only_instance(&segments)?;
+    // Who asks for the header alone reports nothing.
+    if method != Method::HEAD {
+        let event = call.event("ttm.time_now", &json!({ "instance_id": instance_id }))?;
+        call::append(&state, event).await?;
+    }
+    Ok(Json(Now { utcnow: iso(call.now) }))
+}
+
+/// Report that an instance's build (the first time) or bootstrap begins, by the README's path
+#[utoipa::path(get, path = "/ttm/api/v1.0/{id}/time/now", tag = "TTM",
+    operation_id = "ttm_instance_now_short",
+    params(("id" = String, Path, description = "The instance's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "The same for every retry of one call")),
+    responses((status = 200, body = Now)))]
+pub(super) async fn instance_now_short(
+    state: extract::State<State>,
+    method: Method,
+    segments: Segments<1>,
+    query: Query<Unheeded>,
+    call: Call,
+) -> Result<Json<Now>, Problem> {
+    instance_now(state, method, segments, query, call).await
+}

@@ -1,0 +1,111 @@
+//! `stackledger dead-letters`
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+
+use super::output::table;
+use super::{Env, No};
+use crate::health::Health;
+use crate::ingest::Sink;
+use crate::ingest::redrive::{self, Redriven, redrive};
+use crate::log::{self, DeadLetterStatus};
+use crate::lifecycle;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List those that are open
+    List {
+        /// Also those that were redriven or discarded
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show one: its reason on stderr, its bytes on stdout
+    Show {
+        /// Its number
+        id: i64,
+    },
+    /// Try again to decode them
+    Redrive {
+        /// Their numbers
+        #[arg(required_unless_present = "all")]
+        ids: Vec<i64>,
+        /// All that are open
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
+    },
+    /// Mark one as worthless
+    Discard {
+        /// Its number
+        id: i64,
+    },
+}
+
+pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
+    let database = env.checked_database().await?;
+    let client = database.connect(None).await?;
+    match options.command {
+        Command::List { all } => {
+            let status = (!all).then_some(DeadLetterStatus::Open);
+            let (mut after, mut rows) = (0, Vec::new());
+            loop {
+                let page = log::list_dead_letters(&client, status, after, 1000).await?;
+                let Some(last) = page.last() else { break };
+                after = last.id;
+                rows.extend(page.iter().map(|stored| {
+                    vec![
+                        stored.id.to_string(),
+                        stored.status.as_str().to_owned(),
+                        stored.received_at.to_string(),
+                        stored.size.to_string(),
+                        stored.letter.reason.clone(),
+                        stored.letter.origin.clone(),
+                    ]
+                }));
+            }
+            table(&["id", "status", "received_at", "bytes", "reason", "origin"], &rows);
+        }
+        Command::Show { id } => {
+            let Some(stored) = log::show_dead_letter(&client, id).await? else {
+                bail!("there is no dead letter {id}");
+            };
+            eprintln!(
+                "dead letter {id}, {}, received {} from {}: {}",
+                stored.status.as_str(), stored.received_at, stored.letter.origin, stored.letter.reason
+            );
+            std::io::stdout().write_all(&stored.letter.body)?;
+        }
+        Command::Redrive { ids, all } => {
+            let ids = if all { redrive::open(&client).await? } else { ids };
+            let mut sink =
+                Sink::new(database, Arc::new(Health::default()), lifecycle::stop_on_signal()?);
+            let mut undecodable = 0;
+            for id in ids {
+                match redrive(&client, &mut sink, id).await? {
+                    Redriven::Appended => println!("{id}: in the log"),
+                    Redriven::Undecodable(reason) => {
+                        undecodable += 1;
+                        println!("{id}: {reason}");
+                    }
+                }
+            }
+            if undecodable > 0 {
+                return Err(No.into());
+            }
+        }
+        Command::Discard { id } => {
+            if !log::discard(&client, id).await? {
+                bail!("there is no dead letter {id}");
+            }
+            println!("{id}: discarded");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! `stackledger import`
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use super::{Env, No};
+use crate::health::Health;
+use crate::ingest::{Sink, file};
+use crate::lifecycle;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Files with one JSON body a line, plain or in its envelope; `-` is stdin
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
+    let database = env.checked_database().await?;
+    let stop = lifecycle::stop_on_signal()?;
+    let mut sink = Sink::new(database, Arc::new(Health::default()), stop);
+    let mut undecodable = 0;
+    for path in &options.files {
+        let imported = file::import(path, &mut sink, env.config.batch_size).await?;
+        println!(
+            "{}: {} lines, {} new events, {} known already, {} kept as dead letters",
+            path.display(), imported.lines, imported.events, imported.duplicates, imported.undecodable
+        );
+        undecodable += imported.undecodable;
+    }
+    if undecodable > 0 {
+        eprintln!("stackledger: {undecodable} lines could not be read: see `stackledger dead-letters list`");
+        return Err(No.into());
+    }
+    Ok(())
+}

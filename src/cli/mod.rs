@@ -1,0 +1,174 @@
+//! The command line: one file per command, each with its options and what it does with them.
+
+mod dead_letters;
+mod demo;
+mod import;
+mod migrate;
+mod output;
+mod replay;
+mod roles;
+mod simulate;
+mod status;
+mod verify;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{self, Config, ConfigError};
+use crate::db::Database;
+use crate::{lifecycle, telemetry};
+
+/// An immutable log of what a cloud reports through RabbitMQ, in PostgreSQL; every answer is a
+/// projection of it.
+#[derive(Debug, Parser)]
+#[command(name = "stackledger", version, after_help = variables_help(), max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything in one process: migrate, consume, project, serve. The main job
+    Up,
+    /// Bring the database's schema to this version
+    Migrate,
+    /// Take messages from the brokers into the log, as one of any number of consumers
+    Consume,
+    /// Keep the read models up to date, or stand by for who does
+    Project,
+    /// Answer HTTP
+    Serve,
+    /// Rebuild read models from the log, live tables serving meanwhile
+    Replay(replay::Options),
+    /// Check the log's hash chain from the first to the last event
+    Verify(verify::Options),
+    /// Play a realistic cloud to a broker, and print what it should come to
+    Simulate(simulate::Options),
+    /// Load messages from files, one JSON body a line; twice changes nothing
+    Import(import::Options),
+    /// List, show, redrive or discard what could not be decoded
+    DeadLetters(dead_letters::Options),
+    /// Show the log's head, queues, projections and dead letters
+    Status(status::Options),
+    /// Show answers about a simulated cloud, and check them against what was published
+    #[command(hide = true)]
+    Demo(demo::Options),
+}
+
+/// Every variable with its default, for `--help`.
+fn variables_help() -> String {
+    format!(
+        "Environment:
+  DATABASE_URL        PostgreSQL, as postgresql://user:password@host:port/database (no default;
+                      scripts/up starts one of its own)
+  AMQP_URL            RabbitMQ, several separated by commas [default: {}]
+  LISTEN              HTTP address [default: {}]
+  TOKENS              bearer tokens that HTTP requests must show, separated by commas [default: none]
+  INSECURE_LISTEN     1: listen on an address that is not loopback without TOKENS
+  STACKLEDGER_CONFIG  a TOML file: which exchanges and queues are consumed [default: built in]
+  PREFETCH            unacked messages a broker may send ahead, per queue [default: {}]
+  BATCH_SIZE          messages in one append at most [default: {}]
+  LINGER_MS           how long the first message of a batch waits for others [default: {}]
+  LOG                 tracing filter [default: info]
+  LOG_FORMAT          text or json [default: text]
+  STACKLEDGER_URL     where `demo` asks [default: http://{}]
+
+Exit codes: 0 success, 1 the thing asked about is wrong, 2 usage or configuration.",
+        config::DEFAULT_AMQP_URL,
+        config::DEFAULT_LISTEN,
+        config::DEFAULT_PREFETCH,
+        config::DEFAULT_BATCH_SIZE,
+        config::DEFAULT_LINGER_MS,
+        config::DEFAULT_LISTEN,
+    )
+}
+
+/// What every command starts from.
+pub(crate) struct Env {
+    pub config: Arc<Config>,
+}
+
+impl Env {
+    pub fn database(&self) -> anyhow::Result<Database> {
+        Database::new(self.config.database_url.as_ref())
+    }
+
+    /// A database whose schema is this program's.
+    pub async fn checked_database(&self) -> anyhow::Result<Database> {
+        let database = self.database()?;
+        let client = database.connect(None).await.map_err(|error| unreachable(&database, &error))?;
+        database.check_schema(&client).await?;
+        Ok(database)
+    }
+}
+
+fn unreachable(database: &Database, error: &tokio_postgres::Error) -> anyhow::Error {
+    anyhow::anyhow!(
+        "no PostgreSQL answers at {database} ({}): run scripts/up, or set DATABASE_URL",
+        crate::db::explain(error)
+    )
+}
+
+/// The question was answered, and the answer is no: exit code 1 without a further line.
+#[derive(Debug, thiserror::Error)]
+#[error("")]
+struct No;
+
+/// Runs the command line; returns the process's exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    let code = match runtime.block_on(run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    };
+    // Whoever does not listen to the stop by now is not waited for.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    code
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    let config = Config::from_env()?;
+    telemetry::init(&config.log, config.log_format)?;
+    let env = Env { config: Arc::new(config) };
+    match command {
+        Command::Up => roles::run(&env, roles::Roles::ALL).await,
+        Command::Consume => roles::run(&env, roles::Roles::CONSUME).await,
+        Command::Project => roles::run(&env, roles::Roles::PROJECT).await,
+        Command::Serve => roles::run(&env, roles::Roles::SERVE).await,
+        Command::Migrate => migrate::run(&env).await,
+        Command::Replay(options) => replay::run(&env, options).await,
+        Command::Verify(options) => verify::run(&env, options).await,
+        Command::Simulate(options) => simulate::run(&env, options, lifecycle::now()).await,
+        Command::Import(options) => import::run(&env, options).await,
+        Command::DeadLetters(options) => dead_letters::run(&env, options).await,
+        Command::Status(options) => status::run(&env, options).await,
+        Command::Demo(options) => demo::run(&env, options).await,
+    }
+}
+
+/// One line on stderr, with the cause chain.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    if error.is::<No>() {
+        return ExitCode::from(1);
+    }
+    let line = format!("{error:#}").replace('\n', " ");
+    eprintln!("stackledger: {line}");
+    ExitCode::from(if error.is::<ConfigError>() { 2 } else { 1 })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,108 @@
+//! `stackledger replay`
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::Env;
+use crate::lifecycle;
+use crate::projection::{self, ALL, Progress, Projection};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Projections to rebuild
+    #[arg(required_unless_present = "all")]
+    projections: Vec<String>,
+    /// Rebuild all of them
+    #[arg(long, conflicts_with = "projections")]
+    all: bool,
+}
+
+pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
+    let chosen: Vec<&'static Projection> = if options.all {
+        ALL.to_vec()
+    } else {
+        options.projections.iter().map(|name| find(name)).collect::<Result<_>>()?
+    };
+    let database = env.checked_database().await?;
+    let stop = lifecycle::stop_on_signal()?;
+    let holder = format!("replay-{}", lifecycle::random_id().simple());
+    for projection in chosen {
+        let shown = Shown::new(projection.name);
+        let made = projection.made(&env.config.file);
+        let mut last = None;
+        projection::replay(&database, projection, &made, &holder, &stop, |progress| {
+            shown.update(progress);
+            last = Some(progress);
+        })
+        .await
+        .with_context(|| format!("replaying {}", projection.name))?;
+        shown.finish(last);
+    }
+    Ok(())
+}
+
+pub(super) fn find(name: &str) -> Result<&'static Projection> {
+    let Some(projection) = projection::by_name(name) else {
+        let known: Vec<&str> = ALL.iter().map(|projection| projection.name).collect();
+        bail!("there is no projection {name:?}; there are: {}", known.join(", "));
+    };
+    Ok(projection)
+}
+
+/// A bar on a terminal, a line every few seconds elsewhere.
+pub(super) struct Shown {
+    name: &'static str,
+    bar: Option<ProgressBar>,
+    line_at: std::cell::Cell<Instant>,
+}
+
+const LINE_INTERVAL: Duration = Duration::from_secs(2);
+
+impl Shown {
+    pub fn new(name: &'static str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(0);
+            let style = "{msg} {wide_bar} position {pos} of {len}, {per_sec}, {eta} left";
+            bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+            bar.set_message(name);
+            bar
+        });
+        Shown { name, bar, line_at: std::cell::Cell::new(Instant::now()) }
+    }
+
+    pub fn update(&self, progress: Progress) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(progress.head.max(0).unsigned_abs());
+                bar.set_position(progress.position.max(0).unsigned_abs());
+            }
+            None if self.line_at.get().elapsed() >= LINE_INTERVAL => {
+                self.line_at.set(Instant::now());
+                let left = (progress.head - progress.position).max(0) as f64
+                    * progress.elapsed.as_secs_f64()
+                    / progress.position.max(1) as f64;
+                eprintln!(
+                    "{}: position {} of {}, {:.0} events/s, {left:.0} s left",
+                    self.name, progress.position, progress.head, progress.events_per_s()
+                );
+            }
+            None => {}
+        }
+    }
+
+    pub fn finish(&self, last: Option<Progress>) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        match last {
+            Some(last) => println!(
+                "{}: replayed {} events up to position {} in {:.1} s ({:.0} events/s)",
+                self.name, last.events, last.position, last.elapsed.as_secs_f64(), last.events_per_s()
+            ),
+            None => println!("{}: nothing to replay", self.name),
+        }
+    }
+}

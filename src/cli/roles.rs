@@ -1,0 +1,123 @@
+//! `stackledger up`, and its roles one by one: `consume`, `project`, `serve`.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::{Env, unreachable};
+use crate::api;
+use crate::health::Health;
+use crate::ingest::{amqp, intake::Intake};
+use crate::{lifecycle, log, projection, telemetry};
+
+/// Connections that answer queries: more than the cores of most servers, fewer than its limit.
+const SERVE_CONNECTIONS: usize = 16;
+
+/// What a process does.
+#[derive(Clone, Copy)]
+pub(super) struct Roles {
+    migrate: bool,
+    consume: bool,
+    project: bool,
+    serve: bool,
+}
+
+impl Roles {
+    pub const ALL: Roles = Roles { migrate: true, consume: true, project: true, serve: true };
+    const NONE: Roles = Roles { migrate: false, consume: false, project: false, serve: false };
+    pub const CONSUME: Roles = Roles { consume: true, ..Roles::NONE };
+    pub const PROJECT: Roles = Roles { project: true, ..Roles::NONE };
+    pub const SERVE: Roles = Roles { serve: true, ..Roles::NONE };
+}
+
+/// Runs until a signal asks to stop, and then finishes what it holds.
+pub(super) async fn run(env: &Env, roles: Roles) -> Result<()> {
+    telemetry::init_metrics();
+    let stop = lifecycle::stop_on_signal()?;
+    let database = if roles.migrate {
+        let database = env.database()?;
+        let client = database.connect_as_given().await;
+        client.map_err(|error| unreachable(&database, &error))?;
+        for applied in database.migrate().await?.applied {
+            tracing::info!("applied migration {applied}");
+        }
+        database
+    } else {
+        env.checked_database().await?
+    };
+    let health = Arc::new(Health::default());
+    let mut tasks: JoinSet<Result<()>> = JoinSet::new();
+    if roles.serve {
+        let address = env.config.listen;
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("LISTEN={address} cannot be listened on"))?;
+        let intake = Intake::start(database.clone(), Arc::clone(&health), stop.clone());
+        let state = api::State {
+            pool: database.pool(SERVE_CONNECTIONS, None)?,
+            intake,
+            health: Arc::clone(&health),
+            database: database.clone(),
+            tokens: env.config.tokens.clone().into(),
+        };
+        let stop = stop.clone();
+        tasks.spawn(async move { api::serve(listener, state, stop).await });
+    }
+    if roles.consume {
+        tasks.spawn(keep_days_ahead(database.clone(), stop.clone()));
+        let (database, config) = (database.clone(), Arc::clone(&env.config));
+        let (health, stop) = (Arc::clone(&health), stop.clone());
+        tasks.spawn(async move {
+            amqp::run(database, config, health, stop).await;
+            Ok(())
+        });
+    }
+    if roles.project {
+        let (database, config) = (database.clone(), Arc::clone(&env.config));
+        let (health, stop) = (Arc::clone(&health), stop.clone());
+        tasks.spawn(async move {
+            projection::run(database, config, health, stop).await;
+            Ok(())
+        });
+    }
+    // All of them end well only when asked to stop: the first that ends takes the rest with it.
+    let first = tasks.join_next().await;
+    let asked = stop.is_cancelled();
+    stop.cancel();
+    let rest = tokio::time::timeout(lifecycle::STOP_TIMEOUT, async {
+        while tasks.join_next().await.is_some() {}
+    });
+    if rest.await.is_err() {
+        tracing::warn!("not everything in hand could be finished: the brokers deliver it again");
+    }
+    match first {
+        Some(Ok(result)) if asked => result,
+        Some(Ok(Ok(()))) | None => bail!("a task ended that should go on"),
+        Some(Ok(Err(error))) => Err(error),
+        Some(Err(panic)) => Err(panic.into()),
+    }
+}
+
+/// Makes the next days' partitions now and every hour. One that is missing all the same is made
+/// when its first message comes.
+async fn keep_days_ahead(
+    database: crate::db::Database,
+    stop: tokio_util::sync::CancellationToken,
+) -> Result<()> {
+    let mut hourly = tokio::time::interval(std::time::Duration::from_secs(3600));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = hourly.tick() => {}
+        }
+        let made = match database.connect(None).await {
+            Ok(client) => log::ensure_days_ahead(&client, lifecycle::now()).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = made {
+            tracing::warn!("partitions could not be made ahead: {}", crate::db::explain(&error));
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `stackledger simulate`
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+
+use super::Env;
+use crate::simulate::{self, plan};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// How many instances are built
+    #[arg(long, default_value_t = 100)]
+    instances: u32,
+    /// Simulated time over which the builds begin, in seconds; all of it lies in the past
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    duration: u32,
+    /// Messages per second; 0 is as fast as possible
+    #[arg(long, default_value_t = 0)]
+    rate: u32,
+    /// The same seed and end give the same messages
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Percent of the messages that are published twice
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    duplicates: u8,
+    /// Percent of the messages that are published out of their order
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    shuffle: u8,
+    /// Everything happens before this time (RFC 3339) [default: now]
+    #[arg(long, value_name = "TIME")]
+    end: Option<Timestamp>,
+    /// Write the bodies to this file, one a line as `import` reads them, and publish nothing
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Publish to a broker that looks like a real cloud's
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) async fn run(env: &Env, options: Options, now: Timestamp) -> Result<()> {
+    let plan = plan(&simulate::Options {
+        instances: options.instances,
+        duration: Duration::from_secs(options.duration.into()),
+        rate: options.rate,
+        seed: options.seed,
+        duplicates_percent: options.duplicates,
+        shuffle_percent: options.shuffle,
+        start: options.end.unwrap_or(now),
+    });
+    match &options.output {
+        Some(path) => {
+            let file = std::fs::File::create(path)
+                .with_context(|| format!("writing {}", path.display()))?;
+            let mut file = std::io::BufWriter::new(file);
+            plan.write_to(&mut file)?;
+            file.flush().with_context(|| format!("writing {}", path.display()))?;
+        }
+        None => {
+            for url in &env.config.amqp_urls[..1] {
+                let published = simulate::publish(url.expose(), &plan, options.force).await?;
+                tracing::info!(
+                    "published {} messages ({} bytes) in {:.1} s",
+                    published.messages, published.bytes, published.elapsed_s
+                );
+            }
+        }
+    }
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, plan.truth())?;
+    writeln!(out)?;
+    Ok(())
+}

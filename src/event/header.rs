@@ -1,0 +1,187 @@
+//! The header every message is read into, before it becomes an event.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+use std::ops::Range;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::fields::raw_object;
+use super::{DecodeError, Event, Family, TEXT_MAX, redact};
+
+/// The namespace of the ids we make up ourselves. It must never change: ids are kept for ever.
+const NAMESPACE: Uuid = Uuid::from_u128(0x6d1c_5f0a_93e4_4b57_8a2e_b0c4_17d9_f3a6);
+
+raw_object! {
+    /// The top-level keys of every kind of message that we know.
+    Fields {
+        oslo_version: Value = "oslo.version",
+        oslo_message: Value = "oslo.message",
+        message_id: Value = "message_id",
+        publisher_id: Value = "publisher_id",
+        event_type: Value = "event_type",
+        timestamp: Value = "timestamp",
+        payload: Value = "payload",
+        context_timestamp: Value = "_context_timestamp",
+        context_project_id: Value = "_context_project_id",
+        context_tenant: Value = "_context_tenant",
+        auth_tokens: Values = "_context_auth_token",
+        service_catalogs: Values = "_context_service_catalog",
+        unique_id: Value = "_unique_id",
+        method: Value = "method",
+        args: Value = "args",
+        specversion: Value = "specversion",
+        id: Value = "id",
+        source: Value = "source",
+        kind: Value = "type",
+        time: Value = "time",
+        data: Value = "data",
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// The project of the request in which the message was sent.
+    pub fn context_project(&self) -> Option<Cow<'a, str>> {
+        self.context_project_id.id().or_else(|| self.context_tenant.id())
+    }
+}
+
+/// Where an event's id comes from.
+pub(super) enum Identity {
+    /// The sender gave it.
+    Given(Uuid),
+    /// It is made from the body as it is kept, without the value at this place, which differs
+    /// between the copies of one message.
+    Content(Option<Range<usize>>),
+}
+
+impl Identity {
+    /// What the sender's text says: itself if it is a UUID, else the UUIDv5 of it.
+    pub fn of_text(text: &str) -> Identity {
+        let is_plain = matches!(text.len(), 32 | 36);
+        let uuid = is_plain.then(|| Uuid::try_parse(text).ok()).flatten();
+        Identity::Given(uuid.unwrap_or_else(|| Uuid::new_v5(&NAMESPACE, text.as_bytes())))
+    }
+
+    /// The identity of a CloudEvent, which is its `source` and `id` together. Neither holds a NUL.
+    pub fn of_pair(source: &str, id: &str) -> Identity {
+        Identity::Given(Uuid::new_v5(&NAMESPACE, format!("{source}\0{id}").as_bytes()))
+    }
+}
+
+/// All that a message's header says. Texts are as long as they came; the places are bytes of the
+/// body.
+pub(super) struct Draft<'a> {
+    pub identity: Identity,
+    pub family: Family,
+    pub kind: Cow<'a, str>,
+    pub stream: Option<Cow<'a, str>>,
+    pub project_id: Option<Cow<'a, str>>,
+    pub occurred_at: Option<Timestamp>,
+    pub key_at: Option<Timestamp>,
+    pub source: Cow<'a, str>,
+    /// Where the body holds secrets, in order.
+    pub secrets: Vec<Range<usize>>,
+}
+
+impl Draft<'_> {
+    /// The event without its body, which the header still borrows.
+    pub fn finish(self) -> Headed {
+        let event = Event {
+            id: Uuid::nil(),
+            family: self.family,
+            kind: cut(self.kind),
+            stream: self.stream.map(cut),
+            project_id: self.project_id.map(cut),
+            occurred_at: self.occurred_at,
+            key_at: self.key_at,
+            source: cut(self.source),
+            redacted: !self.secrets.is_empty(),
+            body: Vec::new(),
+        };
+        Headed { event, identity: self.identity, secrets: self.secrets }
+    }
+}
+
+/// An event whose body and id are still to come.
+pub(super) struct Headed {
+    event: Event,
+    identity: Identity,
+    secrets: Vec<Range<usize>>,
+}
+
+impl Headed {
+    /// The event of this header and the body it was read from.
+    pub fn with_body(self, body: Vec<u8>) -> Event {
+        let mut edits: Vec<_> = self.secrets.into_iter().map(|span| (span, "null")).collect();
+        let kept = (!edits.is_empty()).then(|| redact::splice(&body, &edits));
+        let id = match self.identity {
+            Identity::Given(id) => id,
+            Identity::Content(None) => Uuid::new_v5(&NAMESPACE, kept.as_deref().unwrap_or(&body)),
+            Identity::Content(Some(span)) => {
+                edits.push((span, ""));
+                edits.sort_by_key(|(span, _)| span.start);
+                Uuid::new_v5(&NAMESPACE, &redact::splice(&body, &edits))
+            }
+        };
+        Event { id, body: kept.unwrap_or(body), ..self.event }
+    }
+}
+
+/// The text in at most [`TEXT_MAX`] bytes; a longer one ends in `…` and 16 hex digits of its
+/// SHA-256, so that different texts stay different.
+fn cut(text: Cow<'_, str>) -> String {
+    if text.len() <= TEXT_MAX {
+        return text.into_owned();
+    }
+    let end = text.floor_char_boundary(TEXT_MAX - "…".len() - 16);
+    let mut short = String::with_capacity(TEXT_MAX);
+    short.push_str(&text[..end]);
+    short.push('…');
+    for byte in &Sha256::digest(text.as_bytes())[..8] {
+        write!(short, "{byte:02x}").expect("a String takes every text");
+    }
+    short
+}
+
+impl From<serde_json::Error> for DecodeError {
+    fn from(error: serde_json::Error) -> DecodeError {
+        DecodeError::Json(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(text: &str) -> Uuid {
+        let Identity::Given(id) = Identity::of_text(text) else { panic!("a text gives an id") };
+        id
+    }
+
+    #[test]
+    fn a_uuid_is_itself_in_any_case_and_form() {
+        let id = given("f57c00b7-23b1-4c43-9a01-a1f238ad0b95");
+        assert_eq!(id.to_string(), "f57c00b7-23b1-4c43-9a01-a1f238ad0b95");
+        assert_eq!(given("F57C00B7-23B1-4C43-9A01-A1F238AD0B95"), id);
+        assert_eq!(given("f57c00b723b14c439a01a1f238ad0b95"), id);
+        assert_ne!(given("{f57c00b7-23b1-4c43-9a01-a1f238ad0b95}"), id);
+        assert_eq!(given("any text").get_version_num(), 5);
+    }
+
+    #[test]
+    fn ids_we_make_up_stay_the_same_for_ever() {
+        assert_eq!(given("any text").to_string(), "a50087f3-08b0-5b4d-9c9d-228ff2aa9f55");
+    }
+
+    #[test]
+    fn long_texts_are_cut_at_a_character_and_stay_different() {
+        let (a, b) = ("č".repeat(128), "č".repeat(129));
+        let (short_a, short_b) = (cut(a.clone().into()), cut(b.into()));
+        assert!(short_a.len() <= TEXT_MAX && short_a.starts_with("čč"), "{short_a}");
+        assert_ne!(short_a, short_b);
+        assert_eq!(cut(a[..254].into()), a[..254]);
+    }
+}

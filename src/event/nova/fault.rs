@@ -1,0 +1,237 @@
+//! Why something failed, in each of the shapes Nova has told it.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::super::fields::{Value, object, raw_object, text};
+use super::Fault;
+
+raw_object! {
+    /// An exception as an object: with `kwargs` (2014), as a `fault` or as a versioned object.
+    Exception {
+        data: Value = "nova_object.data",
+        class: Value = "class",
+        exception: Value = "exception",
+        message: Value = "message",
+        exception_message: Value = "exception_message",
+        code: Value = "code",
+        kwargs: Value = "kwargs",
+    }
+}
+
+impl Fault {
+    /// What the value says, be it an object, Python's text of one, or just a text.
+    ///
+    /// # Errors
+    ///
+    /// When an object cannot be read strictly.
+    pub(super) fn read(raw: &RawValue) -> Result<Fault, serde_json::Error> {
+        if let Some(text) = text(raw) {
+            return Ok(Fault::from_python(&text));
+        }
+        let outer: Exception = object(raw)?;
+        let inner = if outer.data.is_there() { outer.data.object()? } else { outer };
+        let kwargs: Exception = inner.kwargs.object()?;
+        Ok(Fault {
+            class: inner.class.text().or_else(|| inner.exception.text()).map(class),
+            message: inner
+                .message
+                .text()
+                .or_else(|| inner.exception_message.text())
+                .map(Cow::into_owned),
+            code: number(inner.code).or_else(|| number(kwargs.code)),
+        })
+    }
+
+    /// What Python's text of a dictionary says (`{'kwargs': {…}, 'message': '…', 'class': '…'}`);
+    /// any other text is the message.
+    fn from_python(text: &str) -> Fault {
+        let mut fault = Fault::default();
+        if text.starts_with('{') {
+            for (depth, key, value) in Entries::of(text) {
+                match (depth, &*key) {
+                    (1, "message") => fault.message = Some(value),
+                    (1, "class") => fault.class = Some(class(value.into())),
+                    (1 | 2, "code") => fault.code = fault.code.or(value.parse().ok()),
+                    _ => {}
+                }
+            }
+        }
+        if fault.message.is_none() && fault.class.is_none() {
+            fault.message = Some(text.to_owned());
+        }
+        fault
+    }
+
+    /// This fault, and where it is silent what `other` says.
+    pub(super) fn or(self, other: Fault) -> Fault {
+        Fault {
+            class: self.class.or(other.class),
+            message: self.message.or(other.message),
+            code: self.code.or(other.code),
+        }
+    }
+}
+
+/// The integer a value holds, as number or as text.
+pub(super) fn number(value: Value<'_>) -> Option<i64> {
+    value.id()?.parse().ok()
+}
+
+/// The name of a class without its module, and without what oslo.messaging appends to the name of
+/// one that was raised on another host, so that one failure has one name.
+fn class(path: Cow<'_, str>) -> String {
+    let name = path.rsplit_once('.').map_or(&*path, |(_, name)| name);
+    name.strip_suffix("_Remote").unwrap_or(name).to_owned()
+}
+
+/// The entries of Python dictionaries in a text, at every depth, read as far as they make sense.
+struct Entries<'a> {
+    rest: &'a str,
+    depth: usize,
+}
+
+impl<'a> Entries<'a> {
+    /// The entries of `text`.
+    fn of(text: &'a str) -> Entries<'a> {
+        Entries { rest: text, depth: 0 }
+    }
+
+    /// Takes the string whose opening quote the text begins with. One that does not end goes to the
+    /// end of the text.
+    fn string(&mut self) -> String {
+        let mut chars = self.rest.chars();
+        let quote = chars.next();
+        let mut string = String::new();
+        while let Some(next) = chars.next().filter(|next| Some(*next) != quote) {
+            match next {
+                '\\' => string.extend(unescape(&mut chars)),
+                _ => string.push(next),
+            }
+        }
+        self.rest = chars.as_str();
+        string
+    }
+
+    /// Takes the value after a key: a string, or the plain word or number up to the next comma.
+    /// `None` for what has entries or elements of its own, which is left to be read.
+    fn value(&mut self) -> Option<String> {
+        self.rest = self.rest.trim_start();
+        let quoted = self.rest.strip_prefix(['u', 'b']).unwrap_or(self.rest);
+        if quoted.starts_with(['\'', '"']) {
+            self.rest = quoted;
+            return Some(self.string());
+        }
+        if self.rest.starts_with(['{', '[', '(']) {
+            return None;
+        }
+        let end = self.rest.find([',', '}', '(']).unwrap_or(self.rest.len());
+        let (word, rest) = self.rest.split_at(end);
+        self.rest = rest;
+        Some(word.trim_end().to_owned()).filter(|word| !word.is_empty() && word != "None")
+    }
+}
+
+/// Depth (1 outermost), key and value.
+impl Iterator for Entries<'_> {
+    type Item = (usize, String, String);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let at = self.rest.find(['{', '[', '(', '}', ']', ')', '\'', '"'])?;
+            self.rest = &self.rest[at..];
+            if self.rest.starts_with(['\'', '"']) {
+                let key = self.string();
+                let Some(rest) = self.rest.trim_start().strip_prefix(':') else { continue };
+                self.rest = rest;
+                if let Some(value) = self.value() {
+                    return Some((self.depth, key, value));
+                }
+                continue;
+            }
+            if self.rest.starts_with(['{', '[', '(']) {
+                self.depth += 1;
+            } else {
+                self.depth = self.depth.saturating_sub(1);
+            }
+            self.rest = &self.rest[1..];
+        }
+    }
+}
+
+/// The character that a backslash and what follows it stand for.
+fn unescape(chars: &mut std::str::Chars<'_>) -> Option<char> {
+    let digits = match chars.next()? {
+        'n' => return Some('\n'),
+        't' => return Some('\t'),
+        'r' => return Some('\r'),
+        'x' => 2,
+        'u' => 4,
+        'U' => 8,
+        other => return Some(other),
+    };
+    let code = chars.as_str().get(..digits).and_then(|code| u32::from_str_radix(code, 16).ok())?;
+    *chars = chars.as_str()[digits..].chars();
+    char::from_u32(code).filter(|char| *char != '\0').or(Some('\u{fffd}'))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn is(json: &str, class: Option<&str>, message: Option<&str>, code: Option<i64>) {
+        let fault = Fault::read(serde_json::from_str(json).unwrap()).unwrap();
+        let expected =
+            Fault { class: class.map(str::to_owned), message: message.map(str::to_owned), code };
+        assert_eq!(fault, expected, "{json}");
+    }
+
+    #[test]
+    fn pythons_texts_are_read() {
+        is(
+            r#""{'kwargs': {'reason': 'x, \\'y\\'', 'code': 400}, 'message': \"It's \\u010d\\x21\", 'class': 'NoValidHost_Remote'}""#,
+            Some("NoValidHost"),
+            Some("It's č!"),
+            Some(400),
+        );
+        is(
+            r#""{u'message': u'a', u'class': u'nova.exception.Some', u'kwargs': {u'message': u'b'}}""#,
+            Some("Some"),
+            Some("a"),
+            None,
+        );
+        is(
+            r#""{'message': RemoteError('a', 'b'), 'code': None}""#,
+            None,
+            Some("RemoteError"),
+            None,
+        );
+        is(r#""{'message': 'cut off he""#, None, Some("cut off he"), None);
+        is(r#""{not python}""#, None, Some("{not python}"), None);
+        is(r#""No valid host""#, None, Some("No valid host"), None);
+    }
+
+    #[test]
+    fn objects_are_read() {
+        is(r#"{"kwargs": {"code": 500, "uuid": "i"}}"#, None, None, Some(500));
+        is(r#"{"class": "A", "message": "m", "code": "404"}"#, Some("A"), Some("m"), Some(404));
+        is(
+            r#"{"nova_object.data": {"exception": "A", "exception_message": "m"}}"#,
+            Some("A"),
+            Some("m"),
+            None,
+        );
+        is("[1]", None, None, None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_harmless(text in r#"\{['"\\{}\[\]():,ux0-9a-fč ]{0,60}"#) {
+            Fault::from_python(&text);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What an event type of Nova says, in the versioned format's words.
+
+use super::{Phase, Subject};
+
+/// The subject of an event type. `failed` says whether the message itself was sent as an error.
+pub(super) fn subject(kind: &str, failed: bool) -> Subject {
+    match kind {
+        "compute_task.build_instances" | "scheduler.run_instance" if failed => {
+            return Subject::BuildFailed;
+        }
+        "compute_task.build_instances.error" => return Subject::BuildFailed,
+        _ => {}
+    }
+    let Some(name) =
+        kind.strip_prefix("compute.instance.").or_else(|| kind.strip_prefix("instance."))
+    else {
+        return Subject::Other;
+    };
+    match name {
+        "exists" => Subject::Exists,
+        "update" => Subject::Update,
+        // The legacy format tells of these once, when they are done.
+        "volume.attach" | "volume.detach" => step(name, Phase::End),
+        // Once, Nova sent `compute.instance.instance.create.error` (sic).
+        _ => match name.strip_prefix("instance.").unwrap_or(name).rsplit_once('.') {
+            Some((name, "start")) => step(name, Phase::Start),
+            Some((name, "end")) => step(name, Phase::End),
+            Some((name, "error")) => step(name, Phase::Error),
+            _ => Subject::Other,
+        },
+    }
+}
+
+/// A step of the operation of that name in either format.
+fn step(name: &str, phase: Phase) -> Subject {
+    let operation = match name {
+        "finish_resize" => "resize_finish".to_owned(),
+        "create_ip" => "interface_attach".to_owned(),
+        "delete_ip" => "interface_detach".to_owned(),
+        // `live_migration._post`, `live.migration.abort`.
+        _ => name.replace("._", "_").replace('.', "_"),
+    };
+    Subject::Operation { operation, phase }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The subject as one text.
+    fn said(kind: &str) -> String {
+        match subject(kind, true) {
+            Subject::Operation { operation, phase } => format!("{operation} {phase:?}"),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn both_formats_say_the_same() {
+        for (legacy, versioned, both) in [
+            ("create.start", "create.start", "create Start"),
+            ("create.error", "create.error", "create Error"),
+            ("instance.create.error", "create.error", "create Error"),
+            ("finish_resize.end", "resize_finish.end", "resize_finish End"),
+            ("resize.prep.start", "resize_prep.start", "resize_prep Start"),
+            ("resize.confirm.end", "resize_confirm.end", "resize_confirm End"),
+            ("resize.revert.end", "resize_revert.end", "resize_revert End"),
+            ("resize.error", "resize.error", "resize Error"),
+            ("live_migration.pre.end", "live_migration_pre.end", "live_migration_pre End"),
+            ("live_migration._post.end", "live_migration_post.end", "live_migration_post End"),
+            (
+                "live_migration.post.dest.end",
+                "live_migration_post_dest.end",
+                "live_migration_post_dest End",
+            ),
+            (
+                "live_migration._rollback.start",
+                "live_migration_rollback.start",
+                "live_migration_rollback Start",
+            ),
+            (
+                "live_migration.rollback.dest.end",
+                "live_migration_rollback_dest.end",
+                "live_migration_rollback_dest End",
+            ),
+            (
+                "live.migration.abort.start",
+                "live_migration_abort.start",
+                "live_migration_abort Start",
+            ),
+            (
+                "live.migration.force.complete.end",
+                "live_migration_force_complete.end",
+                "live_migration_force_complete End",
+            ),
+            ("volume.attach", "volume_attach.end", "volume_attach End"),
+            ("volume.detach", "volume_detach.end", "volume_detach End"),
+            ("create_ip.start", "interface_attach.start", "interface_attach Start"),
+            ("delete_ip.end", "interface_detach.end", "interface_detach End"),
+            ("rebuild.scheduled", "rebuild_scheduled", "Other"),
+            ("evacuate", "evacuate", "Other"),
+            ("exists", "exists", "Exists"),
+            ("update", "update", "Update"),
+        ] {
+            assert_eq!(said(&format!("compute.instance.{legacy}")), both, "{legacy}");
+            assert_eq!(said(&format!("instance.{versioned}")), both, "{versioned}");
+        }
+    }
+
+    #[test]
+    fn builds_that_no_host_took_are_told_apart() {
+        assert_eq!(said("compute_task.build_instances"), "BuildFailed");
+        assert_eq!(said("compute_task.build_instances.error"), "BuildFailed");
+        assert_eq!(said("scheduler.run_instance"), "BuildFailed");
+        assert_eq!(subject("scheduler.run_instance", false), Subject::Other);
+        for other in [
+            "scheduler.run_instance.start",
+            "compute_task.migrate_server",
+            "compute.instance.exists.verified",
+            "compute.instance.delete.samples",
+            "terminate_instance",
+        ] {
+            assert_eq!(said(other), "Other", "{other}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Payloads of both formats, and how they become one [`Notification`].
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+
+use super::super::fields::{Value, raw_object};
+use super::super::payload;
+use super::fault::number;
+use super::{Fault, Format, Notification, Phase, Subject, names};
+
+raw_object! {
+    /// What is wanted of a notification beside its payload.
+    Message {
+        publisher_id: Value = "publisher_id",
+        priority: Value = "priority",
+        payload: Value = "payload",
+        request_id: Value = "_context_request_id",
+        project_id: Value = "_context_project_id",
+        tenant: Value = "_context_tenant",
+    }
+}
+
+raw_object! {
+    /// The payload of a legacy notification, or `nova_object.data` of a versioned one.
+    Data {
+        versioned: Value = "nova_object.data",
+        instance_id: Value = "instance_id",
+        uuid: Value = "uuid",
+        request_id: Value = "request_id",
+        display_name: Value = "display_name",
+        tenant_id: Value = "tenant_id",
+        project_id: Value = "project_id",
+        host: Value = "host",
+        instance_type: Value = "instance_type",
+        flavor: Value = "flavor",
+        image_ref_url: Value = "image_ref_url",
+        image_uuid: Value = "image_uuid",
+        state: Value = "state",
+        state_description: Value = "state_description",
+        task_state: Value = "task_state",
+        new_task_state: Value = "new_task_state",
+        created_at: Value = "created_at",
+        launched_at: Value = "launched_at",
+        deleted_at: Value = "deleted_at",
+        terminated_at: Value = "terminated_at",
+        exception: Value = "exception",
+        fault: Value = "fault",
+        reason: Value = "reason",
+        message: Value = "message",
+        code: Value = "code",
+    }
+}
+
+raw_object! {
+    /// A flavor within a versioned payload.
+    Flavor {
+        data: Value = "nova_object.data",
+        name: Value = "name",
+    }
+}
+
+/// Reads one notification from the text of its body. `None` when it names no instance.
+///
+/// # Errors
+///
+/// When the text cannot be read strictly.
+pub(super) fn notification(
+    kind: &str,
+    text: &str,
+) -> Result<Option<Notification>, serde_json::Error> {
+    let message: Message = serde_json::from_str(text)?;
+    let outer: Data = message.payload.object()?;
+    let (format, data) = if outer.versioned.is_there() {
+        (Format::Versioned, outer.versioned.object()?)
+    } else {
+        (Format::Legacy, outer)
+    };
+    let Some(instance_id) = instance_id(format, &data, message.payload)? else { return Ok(None) };
+    let priority = message.priority.text();
+    let failed = priority.is_none_or(|priority| priority.eq_ignore_ascii_case("error"));
+    let mut subject = names::subject(kind, failed);
+    if format == Format::Legacy {
+        correct(&mut subject, &data);
+    }
+    let (publisher_service, publisher_host) = publisher(message.publisher_id);
+    Ok(Some(Notification {
+        format,
+        instance_id,
+        request_id: owned([message.request_id, data.request_id]),
+        publisher_service,
+        publisher_host,
+        name: owned([data.display_name]),
+        project_id: owned([data.tenant_id, data.project_id, message.project_id, message.tenant]),
+        host: owned([data.host]),
+        flavor: flavor(&data)?,
+        image: image(&data),
+        state: owned([data.state]),
+        task_state: owned([data.task_state, data.state_description, data.new_task_state]),
+        created_at: data.created_at.time().map(whole_second),
+        launched_at: data.launched_at.time(),
+        deleted_at: data.deleted_at.time().or_else(|| data.terminated_at.time()),
+        fault: fault(format, &subject, &data)?,
+        subject,
+    }))
+}
+
+/// The instance's id; where it stands in the usual place, nothing else is looked at.
+fn instance_id(
+    format: Format,
+    data: &Data<'_>,
+    payload: Value<'_>,
+) -> Result<Option<String>, serde_json::Error> {
+    let usual = match format {
+        Format::Legacy => data.instance_id,
+        Format::Versioned => data.uuid,
+    };
+    let id = match usual.id() {
+        Some(id) => Some(id),
+        None => payload.object::<payload::Payload>()?.instance()?,
+    };
+    Ok(id.map(Cow::into_owned))
+}
+
+/// Havana told of an aborted creation as of its end, and gave the reason for its message.
+fn correct(subject: &mut Subject, data: &Data<'_>) {
+    if let Subject::Operation { operation, phase: phase @ Phase::End } = subject
+        && operation == "create"
+        && data.message.text().is_some_and(|message| !message.eq_ignore_ascii_case("success"))
+    {
+        *phase = Phase::Error;
+    }
+}
+
+/// What went wrong, if the notification reports that something did.
+fn fault(
+    format: Format,
+    subject: &Subject,
+    data: &Data<'_>,
+) -> Result<Option<Fault>, serde_json::Error> {
+    let cause = match format {
+        Format::Versioned => [data.fault, data.reason],
+        Format::Legacy => [data.exception, data.reason],
+    };
+    let cause = cause.into_iter().find_map(Value::get).map(Fault::read).transpose()?;
+    let is_error =
+        matches!(subject, Subject::BuildFailed | Subject::Operation { phase: Phase::Error, .. });
+    if !is_error && cause.is_none() {
+        return Ok(None);
+    }
+    let said = Fault { class: None, message: owned([data.message]), code: number(data.code) };
+    Ok(Some(said.or(cause.unwrap_or_default())))
+}
+
+/// Service and host of a publisher: `compute.host.example`, `nova-compute:host`, or a service only.
+fn publisher(id: Value<'_>) -> (Option<String>, Option<String>) {
+    let Some(id) = id.id() else { return (None, None) };
+    let (service, host) = id.split_once(['.', ':']).unwrap_or((&id, ""));
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    (some(service), some(host))
+}
+
+/// The flavor's name.
+fn flavor(data: &Data<'_>) -> Result<Option<String>, serde_json::Error> {
+    if let Some(name) = owned([data.instance_type]) {
+        return Ok(Some(name));
+    }
+    let flavor: Flavor = data.flavor.object()?;
+    let inner: Flavor = flavor.data.object()?;
+    Ok(owned([inner.name, flavor.name]))
+}
+
+/// The image's id; of an URL its last segment.
+fn image(data: &Data<'_>) -> Option<String> {
+    if let Some(id) = owned([data.image_uuid]) {
+        return Some(id);
+    }
+    let url = data.image_ref_url.text()?;
+    let segment = url.rsplit('/').next()?;
+    (!segment.is_empty()).then(|| segment.to_owned())
+}
+
+/// The first text among the values. Ids may be written as numbers.
+fn owned<const N: usize>(values: [Value<'_>; N]) -> Option<String> {
+    values.into_iter().find_map(Value::id).map(Cow::into_owned)
+}
+
+/// The time without the fraction that a legacy `created_at` has until the database has rounded it.
+fn whole_second(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The notification that this payload makes, sent by `compute.host-1` as an error.
+    fn read(kind: &str, payload: &str) -> Notification {
+        let body = format!(
+            r#"{{"publisher_id": "compute.host-1", "priority": "ERROR", "payload": {payload}}}"#
+        );
+        notification(kind, &body).unwrap().unwrap()
+    }
+
+    #[test]
+    fn both_formats_tell_one_fact_alike() {
+        let legacy = read(
+            "compute.instance.finish_resize.end",
+            r#"{"instance_id": "i", "tenant_id": "p", "display_name": "n", "host": "h",
+                "instance_type": "m1", "image_ref_url": "http://glance/images/g", "state": "resized",
+                "state_description": "", "created_at": "2026-11-19 10:43:14.2+00:00",
+                "launched_at": "2026-11-19T10:43:42.000000", "deleted_at": "", "terminated_at": ""}"#,
+        );
+        let versioned = read(
+            "instance.resize_finish.end",
+            r#"{"nova_object.data": {"uuid": "i", "tenant_id": "p", "display_name": "n", "host": "h",
+                "flavor": {"nova_object.data": {"name": "m1"}}, "image_uuid": "g",
+                "state": "resized", "task_state": null, "created_at": "2026-11-19T10:43:14Z",
+                "launched_at": "2026-11-19T10:43:42Z", "deleted_at": null, "fault": null}}"#,
+        );
+        assert_eq!(legacy, Notification { format: Format::Legacy, ..versioned });
+        assert_eq!(legacy.flavor.as_deref(), Some("m1"));
+        assert_eq!(legacy.fault, None);
+    }
+
+    #[test]
+    fn a_creation_that_ends_with_a_reason_has_failed() {
+        for (message, phase) in [
+            (r#""Success""#, Phase::End),
+            (r#""""#, Phase::End),
+            ("null", Phase::End),
+            (r#""No space left""#, Phase::Error),
+        ] {
+            let payload = format!(r#"{{"instance_id": "i", "message": {message}}}"#);
+            let said = read("compute.instance.create.end", &payload);
+            let failed = phase == Phase::Error;
+            assert_eq!(said.subject, Subject::Operation { operation: "create".into(), phase });
+            assert_eq!(said.fault.is_some(), failed, "{message}");
+        }
+        let said = read("compute.instance.reboot.end", r#"{"instance_id": "i", "message": "m"}"#);
+        assert_eq!(
+            said.subject,
+            Subject::Operation { operation: "reboot".into(), phase: Phase::End }
+        );
+    }
+
+    #[test]
+    fn publishers_are_a_service_and_perhaps_a_host() {
+        for (id, service, host) in [
+            ("compute.c-1.example.org", Some("compute"), Some("c-1.example.org")),
+            ("nova-compute:c-1.example.org", Some("nova-compute"), Some("c-1.example.org")),
+            ("compute", Some("compute"), None),
+            ("", None, None),
+        ] {
+            let body = format!(r#"{{"publisher_id": "{id}", "payload": {{"instance_id": "i"}}}}"#);
+            let said = notification("compute.instance.update", &body).unwrap().unwrap();
+            assert_eq!(said.publisher_service.as_deref(), service, "{id}");
+            assert_eq!(said.publisher_host.as_deref(), host, "{id}");
+        }
+    }
+
+    #[test]
+    fn an_image_is_an_id_however_it_is_referred_to() {
+        for (reference, id) in [
+            (r#""http://10.0.0.4:9292/images/g""#, Some("g")),
+            (r#""g""#, Some("g")),
+            (r#""http://10.0.0.4:9292/images/""#, None),
+            ("null", None),
+            ("5", None),
+        ] {
+            let payload = format!(r#"{{"instance_id": "i", "image_ref_url": {reference}}}"#);
+            let said = read("compute.instance.update", &payload);
+            assert_eq!(said.image.as_deref(), id, "{reference}");
+        }
+    }
+}

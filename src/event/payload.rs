@@ -1,0 +1,210 @@
+//! The little a header needs from a payload: whom it is about, and whose that is.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::fields::{Value, object, raw_object, text};
+
+raw_object! {
+    /// The top level of a notification's payload or of a CloudEvent's `data`.
+    Payload {
+        instance_id: Value = "instance_id",
+        instance_uuid: Value = "instance_uuid",
+        data: Value = "nova_object.data",
+        instance: Value = "instance",
+        exception: Value = "exception",
+        args: Value = "args",
+        request_spec: Value = "request_spec",
+        instance_properties: Value = "instance_properties",
+        instance_uuids: Value = "instance_uuids",
+        tenant_id: Value = "tenant_id",
+        project_id: Value = "project_id",
+        samples: Value = "samples",
+        counter_name: Value = "counter_name",
+        host: Value = "host",
+        deployment_id: Value = "deployment_id",
+        stack_identity: Value = "stack_identity",
+        volume_id: Value = "volume_id",
+        id: Value = "id",
+    }
+}
+
+raw_object! {
+    /// Whatever names an instance inside a payload: a versioned object, an instance, a request.
+    Inner {
+        data: Value = "nova_object.data",
+        uuid: Value = "uuid",
+        instance_uuid: Value = "instance_uuid",
+        instance_id: Value = "instance_id",
+        instance_uuids: Value = "instance_uuids",
+        instance_properties: Value = "instance_properties",
+        instance: Value = "instance",
+        kwargs: Value = "kwargs",
+        tenant_id: Value = "tenant_id",
+        project_id: Value = "project_id",
+    }
+}
+
+raw_object! {
+    /// What is wanted of a Ceilometer sample.
+    Sample {
+        counter_name: Value = "counter_name",
+        project_id: Value = "project_id",
+    }
+}
+
+/// A text borrowed from the payload where that is possible.
+type Text<'a> = Option<Cow<'a, str>>;
+
+impl<'a> Payload<'a> {
+    /// The instance that a notification of Nova is about, from wherever its kind names it.
+    ///
+    /// # Errors
+    ///
+    /// When an object on the way to it cannot be read strictly.
+    pub fn instance(&self) -> Result<Text<'a>, serde_json::Error> {
+        if let Some(id) = self.instance_id.id().or_else(|| self.instance_uuid.id()) {
+            return Ok(Some(id));
+        }
+        let exception: Inner = self.exception.object()?;
+        let args: Inner = self.args.object()?;
+        for value in [self.data, self.instance, exception.kwargs, args.instance] {
+            if let Some(id) = Inner::instance_in(value)? {
+                return Ok(Some(id));
+            }
+        }
+        if let Some(id) = args.instance_uuid.id().or_else(|| args.instance_id.id()) {
+            return Ok(Some(id));
+        }
+        for value in [self.instance_properties, self.request_spec] {
+            if let Some(id) = Inner::instance_in(value)? {
+                return Ok(Some(id));
+            }
+        }
+        Ok(first(self.instance_uuids).and_then(text))
+    }
+
+    /// The project the payload names, in either format.
+    ///
+    /// # Errors
+    ///
+    /// When the versioned object cannot be read strictly.
+    pub fn project(&self) -> Result<Text<'a>, serde_json::Error> {
+        if let Some(id) = self.tenant_id.id().or_else(|| self.project_id.id()) {
+            return Ok(Some(id));
+        }
+        let data: Inner = self.data.object()?;
+        Ok(data.tenant_id.id().or_else(|| data.project_id.id()))
+    }
+
+    /// What a notification of no family of its own is about.
+    pub fn thing(&self) -> Text<'a> {
+        [self.stack_identity, self.volume_id, self.instance_id, self.id]
+            .into_iter()
+            .find_map(Value::text)
+    }
+
+    /// Whether it is what Nova's `wrap_exception` sends: the exception and the call's arguments.
+    pub fn is_exception(&self) -> bool {
+        self.len == 2 && self.exception.is_there() && self.args.is_there()
+    }
+}
+
+impl<'a> Inner<'a> {
+    /// The instance that the object in `value` is or names; versioned objects hold it one level
+    /// further down.
+    fn instance_in(value: Value<'a>) -> Result<Text<'a>, serde_json::Error> {
+        let inner: Inner = value.object()?;
+        if let Some(id) = inner.instance() {
+            return Ok(Some(id));
+        }
+        let data: Inner = inner.data.object()?;
+        let properties: Inner = inner.instance_properties.object()?;
+        Ok(data.instance().or_else(|| properties.instance()))
+    }
+
+    /// The instance named at this level.
+    fn instance(&self) -> Text<'a> {
+        self.uuid
+            .id()
+            .or_else(|| self.instance_uuid.id())
+            .or_else(|| self.instance_id.id())
+            .or_else(|| first(self.instance_uuids).and_then(text))
+    }
+}
+
+impl<'a> Sample<'a> {
+    /// The first sample in any of Ceilometer's shapes: a list, an object with `samples`, or the
+    /// sample itself. `payload` is the top level of `value`.
+    ///
+    /// # Errors
+    ///
+    /// When the sample cannot be read strictly.
+    pub fn first_of(
+        value: Value<'a>,
+        payload: &Payload<'a>,
+    ) -> Result<Option<Sample<'a>>, serde_json::Error> {
+        let sample = if payload.counter_name.is_there() {
+            value.raw()
+        } else if payload.samples.is_there() {
+            first(payload.samples)
+        } else {
+            first(value)
+        };
+        sample.map(object).transpose()
+    }
+}
+
+/// The first element of a list, without reading the rest of it.
+fn first(list: Value<'_>) -> Option<&RawValue> {
+    let elements = list.get()?.get().strip_prefix('[')?;
+    serde_json::Deserializer::from_str(elements).into_iter().next()?.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn instance(payload: &str) -> Option<String> {
+        serde_json::from_str::<Payload>(payload).unwrap().instance().unwrap().map(Cow::into_owned)
+    }
+
+    #[test]
+    fn an_instance_is_found_wherever_nova_names_it() {
+        for payload in [
+            r#"{"instance_id": "i", "instance_uuid": "x"}"#,
+            r#"{"instance_id": "", "instance_uuid": "i"}"#,
+            r#"{"nova_object.data": {"uuid": "i"}}"#,
+            r#"{"nova_object.data": {"instance_uuid": "i"}}"#,
+            r#"{"instance": {"uuid": "i"}}"#,
+            r#"{"exception": {"kwargs": {"uuid": "i"}}}"#,
+            r#"{"exception": "x", "args": {"instance": {"uuid": "i"}}}"#,
+            r#"{"args": {"instance": {"nova_object.data": {"uuid": "i"}}}}"#,
+            r#"{"args": {"instance_uuid": "i"}}"#,
+            r#"{"instance_properties": {"uuid": "i"}}"#,
+            r#"{"request_spec": {"instance_uuids": ["i", "j"]}}"#,
+            r#"{"request_spec": {"instance_properties": {"uuid": "i"}}}"#,
+            r#"{"request_spec": {"nova_object.data": {"instance_uuid": "i"}}}"#,
+            r#"{"instance_uuids": ["i"]}"#,
+        ] {
+            assert_eq!(instance(payload).as_deref(), Some("i"), "{payload}");
+        }
+        assert_eq!(instance(r#"{"instance": 1, "instance_uuids": [1], "args": []}"#), None);
+    }
+
+    #[test]
+    fn the_first_sample_is_found_in_every_shape() {
+        for payload in [
+            r#"{"payload": [{"counter_name": "cpu", "project_id": "p"}, 2]}"#,
+            r#"{"payload": {"samples": [{"counter_name": "cpu", "project_id": "p"}]}}"#,
+            r#"{"payload": {"counter_name": "cpu", "project_id": "p"}}"#,
+        ] {
+            raw_object! { Message { payload: Value = "payload", } }
+            let message: Message = serde_json::from_str(payload).unwrap();
+            let inner = message.payload.object().unwrap();
+            let sample = Sample::first_of(message.payload, &inner).unwrap().unwrap();
+            assert_eq!(sample.project_id.text().as_deref(), Some("p"), "{payload}");
+        }
+    }
+}

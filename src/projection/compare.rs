@@ -1,0 +1,97 @@
+//! `verify --read-models`: a read model rebuilt aside, compared row by row with the live one at
+//! the same position.
+
+use anyhow::{Context, Result, bail};
+use tokio_util::sync::CancellationToken;
+
+use super::checkpoint::Slot;
+use super::feed::Feed;
+use super::runner::connect;
+use super::Projection;
+use crate::db::Database;
+
+/// What a comparison saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    /// The position both stood at.
+    pub position: i64,
+    /// Rows that are the same.
+    pub rows: i64,
+    /// The first row that differs: table, which side has it, and the row as JSON.
+    pub difference: Option<String>,
+}
+
+/// Rebuilds the projection into tables of its own within one transaction that is rolled back, up
+/// to the position of the live tables as of its snapshot, and compares. The live ones go on.
+///
+/// # Errors
+///
+/// When the projection was never run, or the database goes away.
+pub async fn compare(
+    database: &Database,
+    projection: &'static Projection,
+    stop: &CancellationToken,
+    mut progress: impl FnMut(i64, i64),
+) -> Result<Comparison> {
+    let aside = format!("{}__check_{}", projection.name, std::process::id());
+    let live = Slot::Live.schema(projection);
+    let mut client = connect(database, projection, Slot::Live).await?;
+    let reading = database.connect(None).await?;
+    let transaction = client
+        .build_transaction()
+        .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
+        .start()
+        .await?;
+    let position: i64 = transaction
+        .query_opt(
+            "SELECT position FROM projection.checkpoint WHERE name = $1 AND slot = 'live'",
+            &[&projection.name],
+        )
+        .await?
+        .with_context(|| format!("the projection {} has never run", projection.name))?
+        .get(0);
+    transaction
+        .batch_execute(&format!(
+            "CREATE SCHEMA {aside}; SET LOCAL search_path = {aside}; {}",
+            projection.ddl
+        ))
+        .await?;
+    let mut feed = Feed::until(reading, projection, 0, position);
+    while let Some(prepared) = feed.next().await? {
+        if stop.is_cancelled() {
+            bail!("stopped");
+        }
+        (projection.apply)(&transaction, prepared.decoded.facts).await?;
+        progress(prepared.to, position);
+    }
+    let mut comparison = Comparison { position, rows: 0, difference: None };
+    for table in projection.tables {
+        let row = transaction
+            .query_one(
+                // Whole rows as JSON: NULLs and arrays compare by value, and the first difference
+                // can be shown.
+                &format!(
+                    "-- compare
+                     WITH live AS (SELECT to_jsonb(t) AS r FROM {live}.{table} AS t),
+                          again AS (SELECT to_jsonb(t) AS r FROM {aside}.{table} AS t),
+                          differ AS (
+                              (SELECT 'only live' AS side, r FROM (SELECT r FROM live EXCEPT ALL SELECT r FROM again) AS x)
+                              UNION ALL
+                              (SELECT 'only replayed', r FROM (SELECT r FROM again EXCEPT ALL SELECT r FROM live) AS x)
+                          )
+                     SELECT (SELECT count(*) FROM again),
+                            (SELECT side || ': ' || r::text FROM differ ORDER BY r::text, side LIMIT 1)"
+                ),
+                &[],
+            )
+            .await?;
+        comparison.rows += row.get::<_, i64>(0);
+        if let Some(difference) = row.get::<_, Option<String>>(1)
+            && comparison.difference.is_none()
+        {
+            comparison.difference = Some(format!("{live}.{table}, {difference}"));
+        }
+    }
+    transaction.rollback().await?;
+    Ok(comparison)
+}

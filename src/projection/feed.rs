@@ -1,0 +1,108 @@
+//! What a projection is fed: stretches of the log, read and decoded ahead in a task of their own
+//! while the one before is applied.
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_postgres::Client;
+
+use super::{Decoded, Projection};
+use crate::log::{Limit, Reader};
+
+/// A stretch of the log, ready to be applied.
+pub(super) struct Prepared {
+    /// The reader has then seen everything up to here.
+    pub to: i64,
+    /// Events of the projection's families in it.
+    pub events: u64,
+    pub decoded: Decoded,
+}
+
+/// How long the feed trusts in being woken before it looks by itself.
+const POLL: std::time::Duration = std::time::Duration::from_millis(250);
+
+/// Where a feed ends.
+enum End {
+    /// It waits to be woken and goes on.
+    Never(watch::Receiver<i64>),
+    /// After this position.
+    At(i64),
+}
+
+/// The reading side of a projection; reading ends when it is dropped.
+pub(super) struct Feed {
+    receiver: mpsc::Receiver<anyhow::Result<Prepared>>,
+    task: JoinHandle<()>,
+}
+
+impl Feed {
+    /// Feeds everything after `position`, and goes on as the log grows.
+    pub fn follow(
+        client: Client,
+        projection: &'static Projection,
+        position: i64,
+        wake: watch::Receiver<i64>,
+    ) -> Feed {
+        Feed::start(client, projection, position, End::Never(wake))
+    }
+
+    /// Feeds what comes after `position`, up to and including position `until`.
+    pub fn until(
+        client: Client,
+        projection: &'static Projection,
+        position: i64,
+        until: i64,
+    ) -> Feed {
+        Feed::start(client, projection, position, End::At(until))
+    }
+
+    fn start(client: Client, projection: &'static Projection, position: i64, end: End) -> Feed {
+        let (sender, receiver) = mpsc::channel(1);
+        let task = tokio::spawn(async move {
+            if let Err(error) = read(client, projection, position, end, &sender).await {
+                let _ = sender.send(Err(error)).await;
+            }
+        });
+        Feed { receiver, task }
+    }
+
+    /// The next stretch; `None` at the end of a feed that does not go on.
+    pub async fn next(&mut self) -> anyhow::Result<Option<Prepared>> {
+        self.receiver.recv().await.transpose()
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn read(
+    client: Client,
+    projection: &'static Projection,
+    mut position: i64,
+    mut end: End,
+    sender: &mpsc::Sender<anyhow::Result<Prepared>>,
+) -> anyhow::Result<()> {
+    let reader = Reader::new(projection.families);
+    loop {
+        let until = match &end {
+            End::Never(_) => i64::MAX,
+            End::At(until) => *until,
+        };
+        let stretch = reader.next(&client, position, until, Limit::default()).await?;
+        if stretch.position == position {
+            let End::Never(wake) = &mut end else { return Ok(()) };
+            // Woken or not, the next look decides: a lost wake-up costs a moment, never an event.
+            let _ = tokio::time::timeout(POLL, wake.changed()).await;
+            continue;
+        }
+        position = stretch.position;
+        let events = stretch.events.len() as u64;
+        let decoded =
+            tokio::task::spawn_blocking(move || (projection.decode)(stretch.events)).await?;
+        if sender.send(Ok(Prepared { to: position, events, decoded })).await.is_err() {
+            return Ok(());
+        }
+    }
+}

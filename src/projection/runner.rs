@@ -1,0 +1,211 @@
+//! Runs projections: each in a task of its own, active in one process at a time, the others
+//! standing by.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_postgres::Client;
+use tokio_util::sync::CancellationToken;
+
+use super::checkpoint::{self, Held, Made, Slot};
+use super::feed::{Feed, Prepared};
+use super::{ALL, Lost, Projection, replay, wake};
+use crate::config::Config;
+use crate::db::{self, Database};
+use crate::health::Health;
+use crate::lifecycle::{Backoff, random_id};
+
+/// How often a standby looks whether the lease is free.
+const STANDBY_INTERVAL: Duration = Duration::from_millis(500);
+/// How often a holder without work extends its lease.
+const EXTEND_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Runs all projections until asked to stop. A projection that fails stops alone: it says why,
+/// tries again from time to time, and the others go on.
+pub async fn run(
+    database: Database,
+    config: Arc<Config>,
+    health: Arc<Health>,
+    stop: CancellationToken,
+) {
+    let wake = wake::listen(database.clone(), stop.clone());
+    let holder = format!("{}-{}", std::process::id(), random_id().simple());
+    let mut tasks = JoinSet::new();
+    for projection in ALL {
+        let runner = Runner {
+            database: database.clone(),
+            projection,
+            made: projection.made(&config.file),
+            health: Arc::clone(&health),
+            holder: holder.clone(),
+            wake: wake.clone(),
+            stop: stop.clone(),
+        };
+        tasks.spawn(async move { runner.run().await });
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+struct Runner {
+    database: Database,
+    projection: &'static Projection,
+    made: Made,
+    health: Arc<Health>,
+    holder: String,
+    wake: watch::Receiver<i64>,
+    stop: CancellationToken,
+}
+
+impl Runner {
+    async fn run(&self) {
+        let part = format!("projection {}", self.projection.name);
+        let mut backoff = Backoff::for_service();
+        while !self.stop.is_cancelled() {
+            match self.session(&part, &mut backoff).await {
+                Ok(()) => return,
+                // The lease went to another process, or a replay has swapped the tables: begin anew.
+                Err(error) if error.is::<Lost>() => {
+                    tracing::info!("{part}: no longer the holder, standing by");
+                    continue;
+                }
+                Err(error) => {
+                    if self.health.fault(&part, describe(&error)) {
+                        tracing::error!("{part} stands still: {}", describe(&error));
+                    }
+                }
+            }
+            if !backoff.wait(&self.stop).await {
+                return;
+            }
+        }
+    }
+
+    /// From taking the lease to losing it. Ends well only when asked to stop.
+    async fn session(&self, part: &str, backoff: &mut Backoff) -> Result<()> {
+        let mut client = self.database.connect(Some(&Slot::Live.schema(self.projection))).await?;
+        self.prepare(&mut client).await?;
+        let held = loop {
+            if let Some(held) =
+                checkpoint::acquire(&client, self.projection, Slot::Live, &self.holder).await?
+            {
+                break held;
+            }
+            self.health.works(part);
+            tokio::select! {
+                () = tokio::time::sleep(STANDBY_INTERVAL) => {}
+                () = self.stop.cancelled() => return Ok(()),
+            }
+        };
+        tracing::info!("{part}: projecting from position {}", held.position);
+        let reading = self.database.connect(None).await?;
+        let mut feed =
+            Feed::follow(reading, self.projection, held.position, self.wake.clone());
+        let mut step = Step { client, projection: self.projection, slot: Slot::Live, held };
+        let mut extend = tokio::time::interval(EXTEND_INTERVAL);
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => {
+                    let _ = checkpoint::release(&step.client, self.projection, Slot::Live, &step.held).await;
+                    return Ok(());
+                }
+                prepared = feed.next() => {
+                    let Some(prepared) = prepared? else { return Ok(()) };
+                    if let Err(error) = step.apply(prepared).await {
+                        step.note(&error).await;
+                        return Err(error);
+                    }
+                    backoff.reset();
+                    if self.health.works(part) {
+                        tracing::info!("{part}: goes on");
+                    }
+                }
+                _ = extend.tick() => {
+                    checkpoint::extend(&step.client, self.projection, Slot::Live, &step.held).await?;
+                    self.health.works(part);
+                }
+            }
+        }
+    }
+
+    /// Makes the tables where there are none, and replays beside them where they were made by
+    /// another version or configuration.
+    async fn prepare(&self, client: &mut Client) -> Result<()> {
+        let made = checkpoint::made(client, self.projection, Slot::Live).await?;
+        match made {
+            None => checkpoint::create(client, self.projection, Slot::Live, &self.made).await?,
+            Some(made) if made != self.made => {
+                tracing::info!(
+                    "projection {}: its tables are of version {}, this is {}, or the configuration \
+                     changed: replaying beside them",
+                    self.projection.name, made.version, self.made.version
+                );
+                replay::replay(&self.database, self.projection, &self.made, &self.holder, &self.stop, |_| {})
+                    .await?;
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// Applies stretches to one slot over one connection, each with its checkpoint in one transaction.
+pub(super) struct Step {
+    pub client: Client,
+    pub projection: &'static Projection,
+    pub slot: Slot,
+    pub held: Held,
+}
+
+impl Step {
+    /// Applies one stretch.
+    pub async fn apply(&mut self, prepared: Prepared) -> Result<()> {
+        let started = std::time::Instant::now();
+        let Prepared { to, events, decoded } = prepared;
+        let transaction = self.client.transaction().await?;
+        if events > 0 {
+            (self.projection.apply)(&transaction, decoded.facts).await?;
+        }
+        checkpoint::advance(&transaction, self.projection, self.slot, &self.held, to, decoded.skipped)
+            .await?;
+        transaction.commit().await?;
+        self.held.position = to;
+        let name = self.projection.name;
+        metrics::counter!("stackledger_projection_events_total", "projection" => name).increment(events);
+        metrics::histogram!("stackledger_projection_step_seconds", "projection" => name)
+            .record(started.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// Notes a failure that will not pass by itself.
+    async fn note(&self, error: &anyhow::Error) {
+        let passes = error.is::<Lost>()
+            || error.downcast_ref::<tokio_postgres::Error>().is_some_and(db::is_transient);
+        if !passes {
+            let text = describe(error);
+            let _ = checkpoint::note_error(&self.client, self.projection, self.slot, &self.held, &text).await;
+        }
+    }
+}
+
+/// The error in one line, with what the database said.
+fn describe(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<tokio_postgres::Error>() {
+        Some(error) => db::explain(error),
+        None => format!("{error:#}"),
+    }
+}
+
+/// Connects for one slot of a projection.
+pub(super) async fn connect(
+    database: &Database,
+    projection: &Projection,
+    slot: Slot,
+) -> Result<Client> {
+    database
+        .connect(Some(&slot.schema(projection)))
+        .await
+        .with_context(|| format!("no PostgreSQL answers at {database}"))
+}

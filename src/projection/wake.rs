@@ -1,0 +1,54 @@
+//! LISTEN: one connection per process learns of every append at once. While it is away, feeds
+//! poll.
+
+use std::future::poll_fn;
+
+use futures_util::FutureExt;
+use tokio::sync::watch;
+use tokio_postgres::{AsyncMessage, NoTls};
+use tokio_util::sync::CancellationToken;
+
+use crate::db::Database;
+use crate::lifecycle::Backoff;
+use crate::log::NOTIFY_CHANNEL;
+
+/// Starts listening; the value is the last head that was announced.
+pub(super) fn listen(database: Database, stop: CancellationToken) -> watch::Receiver<i64> {
+    let (sender, receiver) = watch::channel(0);
+    tokio::spawn(async move {
+        let mut backoff = Backoff::for_service();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                // It only ends with the connection; why does not matter, feeds poll meanwhile.
+                heard = session(&database, &sender) => if heard.is_ok() { backoff.reset() },
+            }
+            if !backoff.wait(&stop).await {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+async fn session(
+    database: &Database,
+    sender: &watch::Sender<i64>,
+) -> Result<(), tokio_postgres::Error> {
+    let (client, mut connection) = database.config().connect(NoTls).await?;
+    let listen = format!("LISTEN {NOTIFY_CHANNEL}");
+    let mut listening = std::pin::pin!(client.batch_execute(&listen).fuse());
+    loop {
+        tokio::select! {
+            result = &mut listening => result?,
+            message = poll_fn(|cx| connection.poll_message(cx)) => match message {
+                Some(Ok(AsyncMessage::Notification(notification))) => {
+                    sender.send_replace(notification.payload().parse().unwrap_or(0));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(error),
+                None => return Ok(()),
+            },
+        }
+    }
+}

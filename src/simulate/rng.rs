@@ -1,0 +1,93 @@
+//! A small generator of its own (SplitMix64), so that a seed means the same cloud in every version.
+
+use uuid::Uuid;
+
+/// Numbers that depend on the seed alone.
+#[derive(Clone, Debug)]
+pub(crate) struct Rng(u64);
+
+impl Rng {
+    /// The sequence named by `path` below `seed`. Giving every thing a path of its own keeps it the
+    /// same when another thing draws more or fewer numbers.
+    pub(crate) fn new(seed: u64, path: &[u64]) -> Rng {
+        let mut rng = Rng(seed);
+        for step in path {
+            rng = Rng(rng.next() ^ step.wrapping_mul(0xD6E8_FEB8_6659_FD93));
+        }
+        rng
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Uniform in `0..bound`. Nothing here is large enough for the bias of the remainder to show.
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound.max(1)
+    }
+
+    /// Uniform in `low..=high`.
+    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
+        low + self.below(high - low + 1)
+    }
+
+    /// True in `percent` of the draws.
+    pub(crate) fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
+
+    pub(crate) fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.index(of.len())]
+    }
+
+    /// Uniform in `0..len`.
+    pub(crate) fn index(&mut self, len: usize) -> usize {
+        self.below(len as u64) as usize
+    }
+
+    /// A log-normal length of time in µs: half of them are shorter than `median_s`, a few are many
+    /// times longer.
+    pub(crate) fn micros(&mut self, median_s: f64, sigma: f64) -> i64 {
+        // The sum of twelve uniforms is close enough to normal, and needs no more of libm than `exp`.
+        let normal: f64 = (0..12).map(|_| self.unit()).sum::<f64>() - 6.0;
+        (median_s * (sigma * normal).exp() * 1e6) as i64
+    }
+
+    fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// A version 4 UUID.
+    pub(crate) fn uuid(&mut self) -> Uuid {
+        let bits = (u128::from(self.next()) << 64) | u128::from(self.next());
+        uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
+    }
+
+    /// 32 hexadecimal digits, as Keystone's ids and oslo's `_unique_id`.
+    pub(crate) fn hex32(&mut self) -> String {
+        self.uuid().simple().to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_names_one_sequence() {
+        assert_eq!(Rng::new(7, &[1, 2]).next(), Rng::new(7, &[1, 2]).next());
+        assert_ne!(Rng::new(7, &[1, 2]).next(), Rng::new(7, &[2, 1]).next());
+        assert_ne!(Rng::new(7, &[]).next(), Rng::new(8, &[]).next());
+    }
+
+    #[test]
+    fn durations_centre_on_their_median() {
+        let mut rng = Rng::new(1, &[]);
+        let longer = (0..10_000).filter(|_| rng.micros(20.0, 0.8) > 20_000_000).count();
+        assert!((4_700..5_300).contains(&longer), "{longer} of 10000 are longer than the median");
+    }
+}

@@ -1,0 +1,154 @@
+//! What the simulated cloud did, in the words of the query endpoints, so that their answers can be
+//! compared with it. Found by a plain fold over the facts in time order, which shares no code with
+//! the projections.
+//!
+//! Rules where a reader may wonder:
+//! - A fact that Nova told in both formats counts once, at the **earlier** of its two times.
+//! - A duration is the difference of two sender's clocks, computed in whole µs.
+//! - `host`, `flavor`, `image` and `state` are those of the newest message; where that one names no
+//!   host, none was ever known.
+//! - `deleted_at` is Nova's own word for it (whole seconds), not the time of the message.
+
+mod fold;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Options;
+
+pub(crate) use fold::fold;
+
+/// Everything a plan's messages say.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Truth {
+    /// What the plan was made from.
+    pub options: Options,
+    /// How many messages there are.
+    pub messages: MessageCounts,
+    /// Every instance, in the order of creation.
+    pub instances: Vec<InstanceTruth>,
+    /// One entry per operation, by name.
+    pub timings: Vec<TimingTruth>,
+}
+
+/// How many messages a plan holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageCounts {
+    /// All of them, duplicates included.
+    pub published: u64,
+    /// Distinct identities: what the log holds in the end.
+    pub unique: u64,
+    /// The distinct ones, by the family the log puts them in.
+    pub by_family: BTreeMap<String, u64>,
+}
+
+/// One instance as its messages leave it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are the contract's, by the same names")]
+pub struct InstanceTruth {
+    pub instance_id: String,
+    pub name: String,
+    pub project_id: String,
+    /// Nova's `notification_format` for it: `unversioned`, `versioned` or `both`.
+    pub format: String,
+    pub host: Option<String>,
+    pub flavor: String,
+    pub image: String,
+    pub state: String,
+    pub deleted_at: Option<Timestamp>,
+    pub build: BuildTruth,
+    /// By the versioned format's names; `create` counts every attempt.
+    pub operations: BTreeMap<String, OperationTruth>,
+    pub recipes: Vec<RecipeTruth>,
+}
+
+/// Where a build stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BuildStatus {
+    /// Begun, and nothing final heard.
+    Building,
+    /// Nova is done; an announced bootstrap is not.
+    Bootstrapping,
+    /// Done.
+    Complete,
+    /// Over, without success.
+    Failed,
+}
+
+/// How an instance was built.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BuildTruth {
+    /// Where it stands.
+    pub status: BuildStatus,
+    /// The first `create.start` or `build.started`.
+    pub started_at: Option<Timestamp>,
+    /// `bootstrap.started`.
+    pub bootstrap_started_at: Option<Timestamp>,
+    /// What made it `complete` or `failed`; otherwise none.
+    pub ended_at: Option<Timestamp>,
+    /// From the first start to the last end, failed attempts included.
+    pub duration_s: Option<f64>,
+    /// The last attempt alone, from its `create.start` to its own end or error.
+    pub spawn_s: Option<f64>,
+    /// Creates heard of, by their start or only by their end.
+    pub attempts: u32,
+    /// The message of the error that was final. None when only the bootstrap failed.
+    pub error: Option<String>,
+}
+
+/// How often one operation was seen on one instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationTruth {
+    /// Start and successful end.
+    pub complete: u32,
+    /// Ended by an error.
+    pub failed: u32,
+    /// A start without an end.
+    pub open: u32,
+    /// A successful end without a start.
+    pub start_missing: u32,
+}
+
+/// One run of a recipe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are the contract's, by the same names")]
+pub struct RecipeTruth {
+    pub recipe: String,
+    pub run_id: Option<String>,
+    pub started_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    pub duration_s: Option<f64>,
+    /// `success` or `failure`, where the end says so.
+    pub outcome: Option<String>,
+}
+
+/// One operation over all instances. The durations are those of the complete ones; mean and
+/// percentiles are rounded to a µs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TimingTruth {
+    /// The versioned format's name.
+    pub operation: String,
+    /// All of them, whatever became of them.
+    pub count: u64,
+    /// Those that have both a start and a successful end.
+    pub complete: u64,
+    /// Those that ended by an error.
+    pub failed: u64,
+    /// Those that did not end.
+    pub open: u64,
+    /// Those whose start was lost.
+    pub start_missing: u64,
+    /// The shortest.
+    pub min_s: Option<f64>,
+    /// The sum divided by the number.
+    pub mean_s: Option<f64>,
+    /// The longest.
+    pub max_s: Option<f64>,
+    /// The median, as `percentile_cont` has it (between two values when their number is even).
+    pub p50_s: Option<f64>,
+    /// The 95th percentile, likewise.
+    pub p95_s: Option<f64>,
+}

@@ -1,0 +1,176 @@
+//! Promises 2 and 4: once, and ordered without gaps.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use stackledger::event::Family;
+use stackledger::log::{self, Filter, Limit, Reader};
+
+use crate::support::database::database;
+use crate::support::events::{append, appender, event, events, now};
+use crate::support::is_long;
+
+#[tokio::test]
+async fn the_same_events_again_change_nothing() {
+    let db = database().await;
+    let first = append(&db.database, &events(0, 100)).await;
+    assert_eq!((first.events, first.duplicates, first.head), (100, 0, 100));
+    let again = append(&db.database, &events(50, 100)).await;
+    assert_eq!((again.events, again.duplicates, again.head), (50, 50, 150));
+    assert_eq!(again.is_new.iter().filter(|new| **new).count(), 50);
+    assert!(!again.is_new[0] && again.is_new[99]);
+    let twice_in_a_batch = [events(200, 3), events(200, 3)].concat();
+    assert_eq!(append(&db.database, &twice_in_a_batch).await.events, 3);
+    assert_eq!(db.number("SELECT count(*) FROM log.event").await, 153);
+}
+
+#[tokio::test]
+async fn a_batch_of_duplicates_and_an_empty_batch_leave_the_head() {
+    let db = database().await;
+    append(&db.database, &events(0, 10)).await;
+    let head = log::head(&db.client().await).await.unwrap();
+    assert_eq!(append(&db.database, &events(0, 10)).await.events, 0);
+    assert_eq!(append(&db.database, &[]).await.events, 0);
+    assert_eq!(log::head(&db.client().await).await.unwrap(), head);
+}
+
+#[tokio::test]
+async fn what_is_appended_is_read_as_it_was() {
+    let db = database().await;
+    let mut all = Vec::new();
+    for (n, family) in Family::ALL.into_iter().enumerate() {
+        all.push(event(family, n as u64));
+        let mut bare = event(family, 100 + n as u64);
+        (bare.stream, bare.occurred_at, bare.key_at) = (None, None, None);
+        bare.redacted = true;
+        bare.project_id = Some("p".to_owned());
+        bare.body = vec![0, 255, b'{'];
+        all.push(bare);
+    }
+    append(&db.database, &all).await;
+    let client = db.client().await;
+    let stretch = Reader::new(&Family::ALL).next(&client, 0, i64::MAX, Limit::default()).await.unwrap();
+    assert_eq!(stretch.position, all.len() as i64);
+    assert_eq!(
+        stretch.events.iter().map(|event| event.position).collect::<Vec<_>>(),
+        (1..=all.len() as i64).collect::<Vec<_>>()
+    );
+    for event in &all {
+        let read = stretch.events.iter().find(|read| read.event.id == event.id).unwrap();
+        assert_eq!(read.event, *event);
+        assert_eq!(log::at(&client, read.position).await.unwrap().as_ref(), Some(read));
+    }
+    assert_eq!(log::at(&client, 0).await.unwrap(), None);
+    assert_eq!(log::at(&client, 999).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn days_of_perf_and_meter_have_leaves_of_their_own() {
+    let db = database().await;
+    let day = 24 * 3600;
+    append(&db.database, &[event(Family::Perf, 0), event(Family::Perf, day), event(Family::Meter, 0)]).await;
+    let leaves = db.rows("SELECT DISTINCT tableoid::regclass::text AS leaf FROM log.event ORDER BY 1").await;
+    assert_eq!(leaves.len(), 3, "{leaves:?}");
+    // A day can be detached by its owner without touching the rest.
+    let superuser = db.superuser().await;
+    let leaf = leaves[1].split('"').nth(3).unwrap().to_owned();
+    superuser
+        .batch_execute(&format!("ALTER TABLE log.event_perf DETACH PARTITION {leaf}"))
+        .await
+        .unwrap();
+    assert_eq!(db.number("SELECT count(*) FROM log.event").await, 2);
+}
+
+#[tokio::test]
+async fn readers_of_some_families_pass_the_others() {
+    let db = database().await;
+    for n in 0..20 {
+        let family = if n % 5 == 0 { Family::Recipe } else { Family::Other };
+        append(&db.database, &[event(family, n)]).await;
+    }
+    let client = db.client().await;
+    let reader = Reader::new(&[Family::Recipe]);
+    let limit = Limit { events: 2, ..Limit::default() };
+    let (mut position, mut seen) = (0, Vec::new());
+    loop {
+        let stretch = reader.next(&client, position, i64::MAX, limit).await.unwrap();
+        if stretch.position == position {
+            break;
+        }
+        assert!(stretch.events.len() <= 2);
+        seen.extend(stretch.events.iter().map(|event| event.position));
+        position = stretch.position;
+    }
+    assert_eq!((seen, position), (vec![1, 6, 11, 16], 20));
+    let half = reader.next(&client, 0, 7, Limit::default()).await.unwrap();
+    assert_eq!((half.events.len(), half.position), (2, 7));
+}
+
+#[tokio::test]
+async fn pages_filter_by_stream_kind_and_family() {
+    let db = database().await;
+    append(&db.database, &events(0, 30)).await;
+    append(&db.database, &[event(Family::Perf, 100)]).await;
+    let client = db.client().await;
+    let by_stream = Filter { stream: Some("stream-3".to_owned()), ..Filter::default() };
+    let page = log::page(&client, &by_stream, 0, 2).await.unwrap();
+    assert_eq!(page.events.iter().map(|e| e.position).collect::<Vec<_>>(), [4, 11]);
+    let rest = log::page(&client, &by_stream, page.next.unwrap(), 100).await.unwrap();
+    assert_eq!(rest.events.len(), 2);
+    assert_eq!(rest.next, None);
+    let by_family = Filter { family: Some(Family::Perf), ..Filter::default() };
+    assert_eq!(log::page(&client, &by_family, 0, 100).await.unwrap().events.len(), 1);
+    let by_kind = Filter { kind: Some("nothing".to_owned()), ..Filter::default() };
+    assert!(log::page(&client, &by_kind, 0, 100).await.unwrap().events.is_empty());
+}
+
+/// 32 appenders at once while a reader follows: it must see every position, in order, though it
+/// never looks back. Without the lock on the head (a sequence instead) later positions become
+/// visible before earlier ones, and the reader skips.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_reader_beside_32_appenders_skips_nothing() {
+    let db = database().await;
+    let rounds: u64 = if is_long() { 200 } else { 12 };
+    let done = Arc::new(AtomicBool::new(false));
+    let reading = {
+        let (client, done) = (db.client().await, Arc::clone(&done));
+        tokio::spawn(async move {
+            let reader = Reader::new(&[Family::Other]);
+            let (mut position, mut seen) = (0, Vec::new());
+            loop {
+                let was_done = done.load(Ordering::SeqCst);
+                let stretch = reader.next(&client, position, i64::MAX, Limit::default()).await.unwrap();
+                seen.extend(stretch.events.iter().map(|event| (event.position, event.event.id)));
+                if stretch.position == position && was_done {
+                    return seen;
+                }
+                position = stretch.position;
+            }
+        })
+    };
+    let mut appenders = Vec::new();
+    for n in 0..32_u64 {
+        let mut appender = appender(&db.database).await;
+        appenders.push(tokio::spawn(async move {
+            let mut new = 0;
+            for round in 0..rounds {
+                // Batches of many sizes; every fourth is also another appender's.
+                let owner = if round % 4 == 0 { n / 2 } else { n };
+                let first = owner * 1_000_000 + round * 100;
+                let batch = events(first, 1 + (owner * 7 + round) % 40);
+                new += appender.append(&batch, &[], now()).await.unwrap().events;
+            }
+            new
+        }));
+    }
+    let mut appended = 0;
+    for task in appenders {
+        appended += task.await.unwrap();
+    }
+    done.store(true, Ordering::SeqCst);
+    let seen = reading.await.unwrap();
+    assert_eq!(seen.len(), appended);
+    assert!(seen.iter().map(|(position, _)| *position).eq(1..=appended as i64));
+    assert_eq!(seen.iter().map(|(_, id)| id).collect::<BTreeSet<_>>().len(), appended);
+}

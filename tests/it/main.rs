@@ -1,0 +1,13 @@
+//! The tests that need a PostgreSQL and a RabbitMQ, each with a database and a vhost of its own, in
+//! parallel. `scripts/test` brings the services; a test that finds none fails and says so.
+
+mod architecture;
+mod cli;
+mod dead_letters;
+mod faults;
+mod ingest;
+mod log_append;
+mod log_verify;
+mod projection;
+mod support;
+mod topology;

@@ -1,0 +1,111 @@
+//! A vhost per test, made through the broker's management API.
+
+use lapin::{Channel, Connection, ConnectionProperties};
+
+use super::{unique, variable};
+
+/// A vhost of its own; deleted when the test ends.
+pub struct TestBroker {
+    pub url: String,
+    vhost: String,
+    management: String,
+}
+
+pub async fn broker() -> TestBroker {
+    let management = variable("AMQP_MANAGEMENT_URL");
+    let vhost = unique("sl_test");
+    let http = reqwest::Client::new();
+    let made = http.put(format!("{management}/api/vhosts/{vhost}")).send().await;
+    let made = made.unwrap_or_else(|error| {
+        panic!("no RabbitMQ management answers ({error}): run the tests with scripts/test")
+    });
+    assert!(made.status().is_success(), "{made:?}");
+    let everything = serde_json::json!({"configure": ".*", "write": ".*", "read": ".*"});
+    let granted = http
+        .put(format!("{management}/api/permissions/{vhost}/guest"))
+        .json(&everything)
+        .send()
+        .await
+        .unwrap();
+    assert!(granted.status().is_success(), "{granted:?}");
+    let base = variable("AMQP_URL");
+    let (server, _) = base.rsplit_once('/').expect("AMQP_URL ends in /vhost");
+    TestBroker { url: format!("{server}/{vhost}"), vhost, management }
+}
+
+impl TestBroker {
+    pub async fn channel(&self) -> (Connection, Channel) {
+        let connection =
+            Connection::connect(&self.url, ConnectionProperties::default()).await.unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        (connection, channel)
+    }
+
+    /// What the management API says about something in this vhost, e.g. `queues` or `exchanges`.
+    pub async fn ask(&self, what: &str) -> serde_json::Value {
+        let url = format!("{}/api/{what}/{}", self.management, self.vhost);
+        reqwest::get(url).await.unwrap().json().await.unwrap()
+    }
+
+    /// Closes all connections of this vhost from the broker's side.
+    pub async fn close_connections(&self) -> usize {
+        let url = format!("{}/api/vhosts/{}/connections", self.management, self.vhost);
+        let http = reqwest::Client::new();
+        let open: Vec<serde_json::Value> =
+            http.get(url).send().await.unwrap().json().await.unwrap();
+        for connection in &open {
+            let name = connection["name"].as_str().unwrap().replace(' ', "%20").replace('>', "%3E");
+            let url = format!("{}/api/connections/{name}", self.management);
+            http.delete(url).send().await.unwrap();
+        }
+        open.len()
+    }
+}
+
+impl Drop for TestBroker {
+    fn drop(&mut self) {
+        let url = format!("{}/api/vhosts/{}", self.management, self.vhost);
+        let deleted = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let _ = runtime.block_on(reqwest::Client::new().delete(url).send());
+        });
+        let _ = deleted.join();
+    }
+}
+
+/// Declares an exchange as oslo.messaging does by default: topic, transient.
+pub async fn declare_as_oslo(channel: &Channel, exchange: &str) {
+    let options = lapin::options::ExchangeDeclareOptions::default();
+    declare(channel, exchange, options).await;
+}
+
+/// Declares a topic exchange.
+pub async fn declare(
+    channel: &Channel,
+    exchange: &str,
+    options: lapin::options::ExchangeDeclareOptions,
+) {
+    channel
+        .exchange_declare(exchange.into(), lapin::ExchangeKind::Topic, options, Default::default())
+        .await
+        .unwrap();
+}
+
+/// Publishes a body with oslo's properties and further headers.
+pub async fn publish(channel: &Channel, exchange: &str, key: &str, body: &[u8], headers: &[(&str, &str)]) {
+    let mut table = lapin::types::FieldTable::default();
+    for (name, value) in headers {
+        table.insert((*name).into(), lapin::types::AMQPValue::LongString((*value).into()));
+    }
+    let properties = lapin::BasicProperties::default()
+        .with_content_type("application/json".into())
+        .with_content_encoding("utf-8".into())
+        .with_delivery_mode(2)
+        .with_headers(table);
+    channel
+        .basic_publish(exchange.into(), key.into(), Default::default(), body, properties)
+        .await
+        .unwrap()
+        .await
+        .unwrap();
+}

@@ -1,0 +1,52 @@
+//! Events to append, and bodies to publish.
+
+use jiff::Timestamp;
+use stackledger::db::Database;
+use stackledger::event::{self, Event, Family};
+use stackledger::log::{Appended, Appender};
+use uuid::Uuid;
+
+/// A small event of any family; `n` gives its id and time.
+pub fn event(family: Family, n: u64) -> Event {
+    let at = Timestamp::from_second(1_795_000_000 + n as i64).unwrap();
+    Event {
+        id: Uuid::from_u128(u128::from(n) + 1),
+        family,
+        kind: "test.kind".to_owned(),
+        stream: Some(format!("stream-{}", n % 7)),
+        project_id: None,
+        occurred_at: Some(at),
+        key_at: Some(at),
+        source: "test".to_owned(),
+        redacted: false,
+        body: format!("{{\"n\": {n}}}").into_bytes(),
+    }
+}
+
+/// `count` small events of the family `other`, beginning with number `first`.
+pub fn events(first: u64, count: u64) -> Vec<Event> {
+    (first..first + count).map(|n| event(Family::Other, n)).collect()
+}
+
+pub fn now() -> Timestamp {
+    stackledger::lifecycle::now()
+}
+
+pub async fn appender(database: &Database) -> Appender {
+    Appender::new(database.connect(None).await.unwrap()).await.unwrap()
+}
+
+/// Appends over a connection of its own.
+pub async fn append(database: &Database, events: &[Event]) -> Appended {
+    appender(database).await.append(events, &[], now()).await.unwrap()
+}
+
+/// A body as the fixtures hold it.
+pub fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(format!("fixtures/{name}")).unwrap_or_else(|error| panic!("fixtures/{name}: {error}"))
+}
+
+/// A fixture's event.
+pub fn decoded(name: &str) -> Event {
+    event::decode(fixture(name), None).unwrap()
+}

@@ -1,0 +1,112 @@
+//! The real program, as a process.
+
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use super::broker::TestBroker;
+use super::database::TestDatabase;
+use super::eventually;
+
+/// `stackledger` with this test's database and broker in its environment.
+pub fn command(database: &TestDatabase, broker: Option<&TestBroker>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stackledger"));
+    command.env_remove("STACKLEDGER_CONFIG").env("DATABASE_URL", &database.url).env("LOG", "warn");
+    if let Some(broker) = broker {
+        command.env("AMQP_URL", &broker.url);
+    }
+    command
+}
+
+/// Runs a command to its end.
+pub async fn run(mut command: Command) -> Output {
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+/// Runs a command that must succeed; what it printed.
+pub async fn succeed(command: Command) -> String {
+    let shown = format!("{command:?}");
+    let output = run(command).await;
+    let (out, err) = (
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    );
+    assert!(output.status.success(), "{shown}: {}\n{out}{err}", output.status);
+    out
+}
+
+/// A running `stackledger up` (or one of its roles); killed when dropped.
+pub struct Process {
+    child: Child,
+    pub url: String,
+}
+
+impl Process {
+    /// Starts `role` on a free port.
+    pub fn start(role: &str, database: &TestDatabase, broker: &TestBroker) -> Process {
+        let port = free_port();
+        let address = format!("127.0.0.1:{port}");
+        let child = command(database, Some(broker))
+            .arg(role)
+            .env("LISTEN", &address)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Process { child, url: format!("http://{address}") }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it is ready to serve.
+    pub async fn ready(&self) {
+        let url = format!("{}/readyz", self.url);
+        eventually("the process is ready", || async {
+            reqwest::get(&url).await.is_ok_and(|response| response.status().is_success())
+        })
+        .await;
+    }
+
+    /// One answer as JSON, and its status.
+    pub async fn get(&self, path: &str) -> (u16, serde_json::Value) {
+        let response = reqwest::get(format!("{}{path}", self.url)).await.unwrap();
+        let status = response.status().as_u16();
+        (status, response.json().await.unwrap_or_default())
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// SIGTERM; its exit code, and how long it took.
+    pub async fn terminate(mut self) -> (Option<i32>, Duration) {
+        let started = std::time::Instant::now();
+        let sent = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status.code(), started.elapsed());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A port that was free a moment ago, below the range that outgoing connections take theirs from.
+fn free_port() -> u16 {
+    let mut candidate = 20_000 + (std::process::id() % 10_000) as u16;
+    loop {
+        if std::net::TcpListener::bind(("127.0.0.1", candidate)).is_ok() {
+            return candidate;
+        }
+        candidate = if candidate >= 32_000 { 20_000 } else { candidate + 1 };
+    }
+}

@@ -1,0 +1,143 @@
+//! What we declare on a cloud's broker and what we never do: a wrong declaration breaks the cloud's
+//! own publishing, or loses its messages.
+
+use lapin::options::{ExchangeDeclareOptions, ExchangeDeleteOptions, QueueDeclareOptions};
+use serde_json::Value;
+
+use crate::support::broker::{TestBroker, broker, declare, declare_as_oslo, publish};
+use crate::support::consuming::{consume, consume_file};
+use crate::support::database::{TestDatabase, database};
+use crate::support::eventually;
+use crate::support::events::fixture;
+
+async fn names(broker: &TestBroker, what: &str) -> Vec<String> {
+    let all = broker.ask(what).await;
+    all.as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().to_owned()).collect()
+}
+
+async fn bound(broker: &TestBroker, exchange: &str) -> Vec<(String, String)> {
+    let all = broker.ask("bindings").await;
+    let of = |it: &Value, key: &str| it[key].as_str().unwrap_or_default().to_owned();
+    all.as_array()
+        .unwrap()
+        .iter()
+        .filter(|it| it["source"] == exchange)
+        .map(|it| (of(it, "destination"), of(it, "routing_key")))
+        .collect()
+}
+
+async fn holds(db: &TestDatabase, events: i64) {
+    eventually("the events are in the log", || async {
+        db.number("SELECT position FROM log.head").await == events
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_cloud_s_exchanges_are_waited_for_never_declared() {
+    let (db, broker) = (database().await, broker().await);
+    let consuming = consume(&db, &broker);
+    eventually("our queues stand", || async {
+        let queues = names(&broker, "queues").await;
+        queues.len() == 5 && queues.iter().all(|name| name.starts_with("stackledger."))
+    })
+    .await;
+    // Several looks for the missing exchanges later, they are still not there, nor is any queue of
+    // the cloud's (named as its routing keys).
+    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    let exchanges = names(&broker, "exchanges").await;
+    assert!(exchanges.contains(&"stackledger".to_owned()));
+    assert!(!exchanges.iter().any(|name| name == "nova" || name == "ceilometer"), "{exchanges:?}");
+
+    // The cloud comes up, with its own flags, and publishes.
+    let (_connection, cloud) = broker.channel().await;
+    declare_as_oslo(&cloud, "nova").await;
+    eventually("bound to nova", || async { bound(&broker, "nova").await.len() == 2 }).await;
+    publish(&cloud, "nova", "notifications.info", &fixture("instance/legacy-create-start.json"), &[]).await;
+    holds(&db, 1).await;
+    declare_as_oslo(&cloud, "nova").await;
+    consuming.stop().await;
+}
+
+#[tokio::test]
+async fn an_exchange_is_taken_with_whatever_flags_it_has() {
+    let (db, broker) = (database().await, broker().await);
+    let (_connection, cloud) = broker.channel().await;
+    let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
+    declare(&cloud, "nova", durable).await;
+    let auto_delete = ExchangeDeclareOptions { auto_delete: true, ..Default::default() };
+    declare(&cloud, "ceilometer", auto_delete).await;
+    let consuming = consume(&db, &broker);
+    eventually("bound to both", || async {
+        bound(&broker, "nova").await.len() == 2 && bound(&broker, "ceilometer").await.len() == 2
+    })
+    .await;
+    for (exchange, key, name) in [
+        ("nova", "notifications.error", "instance/dump-2-legacy-create-error-bare.json"),
+        ("nova", "versioned_notifications.info", "instance/dump-3-versioned-create-end.json"),
+        ("ceilometer", "metering.sample", "meter/dump-4-notifier-batch.json"),
+        ("ceilometer", "metering", "meter/dump-6-rpc-single-sample.json"),
+        ("ceilometer", "notifications.sample", "meter/dump-5-telemetry-polling.json"),
+    ] {
+        publish(&cloud, exchange, key, &fixture(name), &[]).await;
+    }
+    holds(&db, 5).await;
+    consuming.stop().await;
+}
+
+/// A broker's restart takes transient exchanges and our bindings to them; our queue stays. Somebody
+/// deleting the exchange while we are connected comes to the same.
+#[tokio::test]
+async fn bindings_are_made_again_when_an_exchange_vanished() {
+    let (db, broker) = (database().await, broker().await);
+    let (_connection, cloud) = broker.channel().await;
+    declare_as_oslo(&cloud, "nova").await;
+    let consuming = consume(&db, &broker);
+    eventually("bound", || async { bound(&broker, "nova").await.len() == 2 }).await;
+    cloud.exchange_delete("nova".into(), ExchangeDeleteOptions::default()).await.unwrap();
+    declare_as_oslo(&cloud, "nova").await;
+    assert!(bound(&broker, "nova").await.is_empty());
+    // The management API learns of connections with a delay of seconds.
+    eventually("connections are closed", || async { broker.close_connections().await > 0 }).await;
+    eventually("bound again", || async { bound(&broker, "nova").await.len() == 2 }).await;
+    let (_connection, cloud) = broker.channel().await;
+    publish(&cloud, "nova", "notifications.info", &fixture("instance/delete-start.json"), &[]).await;
+    holds(&db, 1).await;
+    consuming.stop().await;
+}
+
+#[tokio::test]
+async fn a_queue_of_ours_with_other_arguments_is_named() {
+    let (db, broker) = (database().await, broker().await);
+    let (_connection, channel) = broker.channel().await;
+    let transient = QueueDeclareOptions::default();
+    channel.queue_declare("stackledger.instance".into(), transient, Default::default()).await.unwrap();
+    let consuming = consume(&db, &broker);
+    eventually("the fault is known", || async {
+        consuming.health.faults().values().any(|reason| {
+            reason.contains("stackledger.instance") && reason.contains("inequivalent arg 'durable'")
+        })
+    })
+    .await;
+    consuming.stop().await;
+}
+
+#[tokio::test]
+async fn further_exchanges_and_quorum_queues_come_from_the_configuration() {
+    let (db, broker) = (database().await, broker().await);
+    let (_connection, cloud) = broker.channel().await;
+    declare_as_oslo(&cloud, "heat").await;
+    let file = toml::from_str(
+        "[[source]]\nexchange = 'heat'\n[[source.queue]]\nname = 'stackledger.heat'\nkeys = ['notifications.*']\n\
+         type = 'quorum'\nmax_length_bytes = 1000000",
+    )
+    .unwrap();
+    let consuming = consume_file(&db, &broker, file);
+    eventually("bound", || async { bound(&broker, "heat").await.len() == 1 }).await;
+    let queues = broker.ask("queues").await;
+    assert_eq!(queues[0]["type"], "quorum");
+    publish(&cloud, "heat", "notifications.info", &fixture("other/dump-7-heat-stack-create.json"), &[]).await;
+    holds(&db, 1).await;
+    assert_eq!(db.rows("SELECT family FROM log.event").await, [r#"{"family": "other"}"#]);
+    consuming.stop().await;
+}
