@@ -24,7 +24,7 @@ pub(super) struct Options {
 }
 
 /// How long the answers may take to agree.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Rows of a table that are worth a newcomer's time.
 const SHOWN: usize = 8;
 

@@ -109,6 +109,12 @@ pub(crate) struct Fault {
     pub(crate) code: u32,
 }
 
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.class, self.message)
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum Report {
     BuildStarted,

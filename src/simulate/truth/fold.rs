@@ -53,7 +53,7 @@ fn instance(cloud: &Cloud, base: Timestamp, it: &Instance, all: &mut Timings) ->
         deleted_at: is.deleted_at.map(|at| {
             Timestamp::from_second(instant(base, at).as_second()).expect("it was one before")
         }),
-        build: build(base, &it.facts),
+        build: build(base, it),
         operations: operations(&it.facts, all),
         recipes: recipes(base, &it.facts),
     }
@@ -62,6 +62,7 @@ fn instance(cloud: &Cloud, base: Timestamp, it: &Instance, all: &mut Timings) ->
 /// What is known of a build while its facts are read.
 #[derive(Default)]
 struct Build {
+    is_versioned: bool,
     announced: bool,
     started: Option<Micros>,
     bootstrap_started: Option<Micros>,
@@ -73,9 +74,9 @@ struct Build {
     build_ended: Option<(Micros, Option<Outcome>)>,
 }
 
-fn build(base: Timestamp, facts: &[Fact]) -> BuildTruth {
-    let mut build = Build::default();
-    for fact in facts {
+fn build(base: Timestamp, it: &Instance) -> BuildTruth {
+    let mut build = Build { is_versioned: it.formats == Formats::Versioned, ..Build::default() };
+    for fact in &it.facts {
         build.read(fact);
     }
     build.into_truth(base)
@@ -97,7 +98,11 @@ impl Build {
                 }
                 self.spawn = self.attempt_started.take().map(|start| at - start);
                 match fault_of(detail) {
-                    Some(fault) => self.error = Some((at, fault.message.clone())),
+                    // Havana's end names no class, only the reason.
+                    Some(fault) if matches!(fact.what, What::Operation { phase: Phase::End, .. }) => {
+                        self.error = Some((at, fault.message.clone()));
+                    }
+                    Some(fault) => self.error = Some((at, fault.to_string())),
                     None => (self.created, self.error) = (Some(at), None),
                 }
             }
@@ -106,7 +111,11 @@ impl Build {
                     self.error = Some((at, "deleted while building".to_owned()));
                 }
             }
-            What::NoValidHost(fault) => self.error = Some((at, fault.message.clone())),
+            // The legacy message has the reason alone.
+            What::NoValidHost(fault) if !self.is_versioned => {
+                self.error = Some((at, fault.message.clone()));
+            }
+            What::NoValidHost(fault) => self.error = Some((at, fault.to_string())),
             What::Reported(Report::BuildStarted) => {
                 self.started.get_or_insert(at);
                 self.announced = true;
