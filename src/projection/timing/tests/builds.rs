@@ -109,6 +109,17 @@ fn no_valid_host_is_a_failed_build() {
 }
 
 #[test]
+fn no_valid_host_in_both_formats_is_one_failure() {
+    let versioned = no_host(6).versioned();
+    let error = ": NoValidHost: There are not enough hosts";
+    gives(
+        [build_started(0), no_host(5), versioned.clone()],
+        &format!("Failed 0-5 wait 5 spawn ? attempts 0{error}"),
+    );
+    gives([no_host(0), versioned], &format!("Failed -6 wait ? spawn ? attempts 0{error}"));
+}
+
+#[test]
 fn no_valid_host_then_success_is_complete() {
     gives(
         [no_host(5), start(20, "create"), end(50, "create")],
