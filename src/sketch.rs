@@ -90,7 +90,10 @@ mod tests {
         }
 
         #[test]
-        fn a_quantile_is_within_one_percent(mut all in prop::collection::vec(us(), 1..200), q in 0.0..=1.0) {
+        fn a_quantile_is_within_one_percent(
+            mut all in prop::collection::vec(us(), 1..200),
+            q in 0.0..=1.0_f64,
+        ) {
             let mut sketch = std::collections::BTreeMap::new();
             for us in &all {
                 *sketch.entry(bin(*us)).or_insert(0_i64) += 1;
