@@ -105,7 +105,9 @@ fn verdict(
         || instance.ended_at.is_some()
         || instance.ttm_first_at.is_some()
         || instance.ttm_end_at.is_some();
-    if attempt.is_none() && !has_bootstrap && failure.is_none() {
+    // Nova says "building" before any compute node has begun: a build that hangs there is stuck.
+    let is_building = instance.state.as_deref() == Some("building");
+    if attempt.is_none() && !has_bootstrap && failure.is_none() && !is_building {
         return None;
     }
     if let Some((at, outcome)) = bootstrap_end(instance)
