@@ -27,9 +27,9 @@ CREATE TABLE instance (
     ended_at             timestamptz,
     ended_id             uuid,
     ended_outcome        text,
-    no_host_at           timestamptz,
-    no_host_id           uuid,
-    no_host_error        text,
+    no_host_at           timestamptz[] NOT NULL,
+    no_host_id           uuid[]      NOT NULL,
+    no_host_error        text[]      NOT NULL,
     ttm_first_at         timestamptz,
     ttm_first_id         uuid,
     ttm_last_at          timestamptz,
@@ -59,7 +59,7 @@ COMMENT ON COLUMN instance.stamp_id IS 'By which event';
 COMMENT ON COLUMN instance.announced_at IS 'Earliest build.started';
 COMMENT ON COLUMN instance.bootstrap_at IS 'Earliest bootstrap.started';
 COMMENT ON COLUMN instance.ended_at IS 'Latest build.ended';
-COMMENT ON COLUMN instance.no_host_at IS 'Latest failure to find a host (no create.* follows it)';
+COMMENT ON COLUMN instance.no_host_at IS 'Latest failure to find a host (no create.* follows it), as the legacy and as the versioned format told it';
 COMMENT ON COLUMN instance.ttm_first_at IS 'First call of TTM''s time/now: the build starts';
 COMMENT ON COLUMN instance.ttm_last_at IS 'Last call of it: when not the first, the bootstrap starts';
 COMMENT ON COLUMN instance.ttm_end_at IS 'When TTM''s metrics were last posted';

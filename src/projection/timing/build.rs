@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 
+use super::operations::FORMATS_APART_MAX;
 use super::pair::duration;
 use super::rows::{BuildStatus, Instance, Operation, Status};
+use crate::event::nova::Format;
 use crate::event::recipe::Outcome;
 use crate::event::time;
 
@@ -103,7 +105,9 @@ fn verdict(
         || instance.ended_at.is_some()
         || instance.ttm_first_at.is_some()
         || instance.ttm_end_at.is_some();
-    if attempt.is_none() && !has_bootstrap && failure.is_none() {
+    // Nova says "building" before any compute node has begun: a build that hangs there is stuck.
+    let is_building = instance.state.as_deref() == Some("building");
+    if attempt.is_none() && !has_bootstrap && failure.is_none() && !is_building {
         return None;
     }
     if let Some((at, outcome)) = bootstrap_end(instance)
@@ -159,10 +163,7 @@ fn failure(
     let failed = attempt
         .filter(|attempt| attempt.status == Status::Failed)
         .and_then(|attempt| Some(Failure { at: attempt.ended_at?, error: attempt.error.clone() }));
-    let no_host = instance
-        .no_host_at
-        .filter(is_later)
-        .map(|at| Failure { at, error: instance.no_host_error.clone() });
+    let no_host = no_host(instance).filter(|failure| is_later(&failure.at));
     let in_error = || {
         // One that was launched once has been built; its error is that of another operation.
         let applies = instance.state.as_deref() == Some("error") && instance.launched_at.is_none();
@@ -170,6 +171,21 @@ fn failure(
         Some(Failure { at, error: None })
     };
     [failed, no_host].into_iter().flatten().max_by_key(|failure| failure.at).or_else(in_error)
+}
+
+/// The latest failure to find a host; where both formats told it, as the legacy one did.
+fn no_host(instance: &Instance) -> Option<Failure> {
+    let told = |format: Format| {
+        let at = instance.no_host_at[format as usize]?;
+        Some(Failure { at, error: instance.no_host_error[format as usize].clone() })
+    };
+    match (told(Format::Legacy), told(Format::Versioned)) {
+        (Some(legacy), Some(versioned)) => {
+            let is_another = versioned.at.duration_since(legacy.at) > FORMATS_APART_MAX;
+            Some(if is_another { versioned } else { legacy })
+        }
+        (legacy, versioned) => legacy.or(versioned),
+    }
 }
 
 /// TTM's second and every later call of `time/now` is the bootstrap's.

@@ -85,7 +85,7 @@ impl Said {
 
     /// Forgets values that no index could hold; whether there were any. They are nobody's names, and
     /// one of them must not stop the projection.
-    fn drop_what_is_too_long(&mut self) -> bool {
+    pub fn drop_what_is_too_long(&mut self) -> bool {
         let indexed: &mut [&mut Option<String>] = match self {
             Said::Nova(said) => &mut [
                 &mut said.request_id,

@@ -20,6 +20,9 @@ const LAUNCHED_AT: usize = 6;
 const DELETED_AT: usize = 7;
 const ATTRIBUTES: usize = 8;
 
+/// Of Nova's formats, in each of which a failure to find a host may be told.
+const FORMATS: usize = 2;
+
 impl Instance {
     /// An instance that was just heard of.
     pub fn new(fact: &Fact) -> Self {
@@ -44,9 +47,9 @@ impl Instance {
             ended_at: None,
             ended_id: None,
             ended_outcome: None,
-            no_host_at: None,
-            no_host_id: None,
-            no_host_error: None,
+            no_host_at: vec![None; FORMATS],
+            no_host_id: vec![None; FORMATS],
+            no_host_error: vec![None; FORMATS],
             ttm_first_at: None,
             ttm_first_id: None,
             ttm_last_at: None,
@@ -110,10 +113,11 @@ impl Instance {
         if self.is_news(DELETED_AT, said.deleted_at.is_some(), by) {
             self.deleted_at = said.deleted_at;
         }
+        let format = said.format as usize;
         if said.subject == Subject::BuildFailed
-            && later(&mut self.no_host_at, &mut self.no_host_id, by)
+            && later(&mut self.no_host_at[format], &mut self.no_host_id[format], by)
         {
-            self.no_host_error = said.fault.as_ref().and_then(fact::error);
+            self.no_host_error[format] = said.fault.as_ref().and_then(fact::error);
         }
     }
 

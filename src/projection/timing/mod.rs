@@ -1,11 +1,12 @@
 //! Timing: how long builds, operations and recipes took, and what is stuck.
 //!
-//! `fact` reads events; `fold` makes new rows of rows and facts, instance by
-//! instance (`story`), with the rules in `instance`
-//! (registers), `pair` and `operations`, `recipes`, `build` (how a build stands) and `requests`;
-//! `load` and `write` carry rows from and to the database, `hours` sums up how they changed. All
-//! but the last three steps are pure, and none depends on the order in which facts arrive: rows
-//! hold facts, and what is concluded from facts is concluded anew whenever one is added.
+//! `fact` reads events; `fold` makes new rows of rows and facts, instance by instance (`story`), with
+//! the rules in `instance` (registers), `pair` and `operations`, `recipes`, `build` (how a build
+//! stands) and `requests`; `load` and `write` carry rows from and to the database, and `hours` sums
+//! up how they changed. All but `load` and `write` is pure.
+//!
+//! Nothing depends on the order in which facts arrive: rows hold facts, each as it was told, and
+//! what is concluded from them is concluded anew whenever one is added.
 
 mod apart;
 mod build;

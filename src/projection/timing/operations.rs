@@ -9,7 +9,7 @@ use super::rows::{Operation, Stamp, Status};
 use crate::event::nova::{Format, Phase};
 
 /// How far apart the two formats' notifications of one fact may be sent.
-const FORMATS_APART_MAX: SignedDuration = SignedDuration::from_secs(5);
+pub(super) const FORMATS_APART_MAX: SignedDuration = SignedDuration::from_secs(5);
 
 /// What a notification says of an operation beside its phase: request, flavor, image, project.
 pub(super) type Said = [Option<String>; 4];

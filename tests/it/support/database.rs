@@ -25,6 +25,9 @@ pub async fn database() -> TestDatabase {
         .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
         .await
         .unwrap();
+    // A clone has everything but the rights on the database itself, which are not in it.
+    let grant = format!("GRANT CREATE ON DATABASE {name} TO {}", stackledger::db::APP_ROLE);
+    admin.batch_execute(&grant).await.unwrap();
     let url = sibling(&base, &name);
     let database = Database::new(Some(&Secret::new(&url))).unwrap();
     TestDatabase { url, database, name }

@@ -1,6 +1,7 @@
 //! What the tests stand on.
 
 pub mod broker;
+pub mod cloud;
 pub mod consuming;
 pub mod database;
 pub mod events;

@@ -1,1 +1,8 @@
-//! Tests.
+//! What each rule gives, that order never matters, and that the database agrees.
+
+mod builds;
+mod database;
+mod operations;
+mod order;
+mod recipes;
+mod world;
