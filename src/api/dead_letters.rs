@@ -69,7 +69,7 @@ impl From<StoredDeadLetter> for DeadLetter {
 #[into_params(parameter_in = Query)]
 struct Filter {
     /// `open`, `redriven` or `discarded`.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^(open|redriven|discarded)$")]
     status: Option<DeadLetterStatus>,
 }
 

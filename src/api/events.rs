@@ -91,7 +91,8 @@ struct Filter {
     #[param(required = false)]
     kind: Option<String>,
     /// Of one part of the log: instance, recipe, perf, meter, deployment, billing or other.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>,
+        pattern = "^(instance|recipe|perf|meter|deployment|billing|other)$")]
     family: Option<Family>,
     /// After this position.
     #[param(value_type = Option<i64>, minimum = 0)]
