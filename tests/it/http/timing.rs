@@ -6,9 +6,9 @@ use super::server::Server;
 async fn instances(server: &Server) {
     server
         .execute(
-            "INSERT INTO timing.instance (instance_id, name, project_id, host, state, stamp_at, stamp_id,
+            "INSERT INTO timing.instance (instance_id, name, project_id, host, state, 
                  first_at, last_at, last_id, last_kind, build_status, build_started_at)
-             SELECT 'i-' || n, CASE WHEN n > 1 THEN 'vm' || n END, 'p' || n % 2, 'h1', 'active', '{}', '{}',
+             SELECT 'i-' || n, CASE WHEN n > 1 THEN 'vm' || n END, 'p' || n % 2, 'h1', 'active', 
                     t, t + interval '1 min', gen_random_uuid(), 'compute.instance.create.start',
                     CASE WHEN n < 4 THEN 'building' ELSE 'complete' END, CASE WHEN n <> 3 THEN t + interval '1 s' END
              FROM (SELECT n, timestamptz '2026-11-20T00:00:00Z' + n * interval '1 h' FROM generate_series(1, 5) AS n) AS i (n, t)",
@@ -63,10 +63,10 @@ async fn an_instance_is_shown_with_all_that_was_done_with_it() {
     let server = Server::start().await;
     server
         .execute(
-            "INSERT INTO timing.instance (instance_id, name, project_id, host, flavor, image, state, stamp_at, stamp_id,
+            "INSERT INTO timing.instance (instance_id, name, project_id, host, flavor, image, state, 
                  first_at, last_at, last_id, last_kind, build_status, build_started_at, build_ended_at,
                  build_duration_us, spawn_us, attempts)
-             VALUES ('i 1/ž', 'vm', 'p', 'h', 'm1.small', 'img', 'active', '{}', '{}',
+             VALUES ('i 1/ž', 'vm', 'p', 'h', 'm1.small', 'img', 'active', 
                  '2026-11-20T03:00:00Z', '2026-11-20T03:01:00.5Z', gen_random_uuid(), 'compute.instance.create.end',
                  'complete', '2026-11-20T03:00:00Z', '2026-11-20T03:01:00.5Z', 60500001, 20000000, 2);
              INSERT INTO timing.operation (instance_id, operation_id, at, operation, request_id, host, started_at, ended_at, duration_us, status, error)

@@ -8,13 +8,13 @@ const API: &str = "/ttm/api/v1.0";
 async fn instances(server: &Server) {
     server
         .execute(
-            "INSERT INTO timing.instance (instance_id, name, stamp_at, stamp_id, first_at, last_at, last_id, last_kind,
+            "INSERT INTO timing.instance (instance_id, name, first_at, last_at, last_id, last_kind,
                  ttm_first_at, bootstrap_started_at, ttm_end_at, ttm_end_time)
-             VALUES ('i-1', 'vm1', '{}', '{}', '2013-11-07T23:49:56.9066Z', '2013-11-07T23:50:00Z', gen_random_uuid(), 'ttm.time_now',
+             VALUES ('i-1', 'vm1', '2013-11-07T23:49:56.9066Z', '2013-11-07T23:50:00Z', gen_random_uuid(), 'ttm.time_now',
                      '2013-11-07T23:49:56.9066Z', '2013-11-07T23:50:00Z', NULL, NULL),
-                    ('i-2', NULL, '{}', '{}', '2013-11-07T22:00:00Z', '2013-11-07T22:50:00Z', gen_random_uuid(), 'ttm.metrics',
+                    ('i-2', NULL, '2013-11-07T22:00:00Z', '2013-11-07T22:50:00Z', gen_random_uuid(), 'ttm.metrics',
                      '2013-11-07T22:00:00Z', NULL, '2013-11-07T22:50:00Z', '2013-11-07T22:49:00'),
-                    ('i-3', 'vm3', '{}', '{}', '2013-11-08T22:00:00Z', '2013-11-08T22:50:00Z', gen_random_uuid(), 'compute.instance.create.start',
+                    ('i-3', 'vm3', '2013-11-08T22:00:00Z', '2013-11-08T22:50:00Z', gen_random_uuid(), 'compute.instance.create.start',
                      NULL, NULL, NULL, NULL);
              INSERT INTO timing.recipe (instance_id, recipe_id, at, recipe, started_at, start_message, is_ttm)
              VALUES ('i-1', gen_random_uuid(), '2013-11-07T23:51:00Z', 'base::apt', '2013-11-07T23:51:00Z', 'go', true),
@@ -205,8 +205,8 @@ async fn an_answer_waits_for_the_read_model() {
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
         server
             .execute(
-                "BEGIN; INSERT INTO timing.instance (instance_id, name, stamp_at, stamp_id, first_at, last_at, last_id, last_kind, ttm_end_at, ttm_end_time)
-                 VALUES ('new', 'vm', '{}', '{}', now(), now(), gen_random_uuid(), 'ttm.metrics', now(), '');
+                "BEGIN; INSERT INTO timing.instance (instance_id, name, first_at, last_at, last_id, last_kind, ttm_end_at, ttm_end_time)
+                 VALUES ('new', 'vm', now(), now(), gen_random_uuid(), 'ttm.metrics', now(), '');
                  UPDATE projection.checkpoint SET position = 1; COMMIT",
             )
             .await;
