@@ -6,9 +6,7 @@
 //! held until the commit: positions are contiguous and become visible in order.
 
 use std::collections::{BTreeMap, HashSet};
-use std::pin::pin;
 
-use futures_util::SinkExt;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use tokio_postgres::{Client, Statement};
@@ -210,9 +208,7 @@ impl Appender {
             let first = links.push(*leaf, &rows);
             let statement =
                 format!("COPY log.{} ({COLUMNS}) FROM STDIN (FORMAT binary)", leaf.name());
-            let mut sink = pin!(client.copy_in(&statement).await?);
-            sink.send(rows.finish(first)).await?;
-            sink.finish().await?;
+            db::copy_in(client, &statement, rows.at(first)).await?;
         }
         if batch.is_empty() {
             client.batch_execute("COMMIT").await?;

@@ -1,6 +1,6 @@
 //! Which rows a stretch of facts can change.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use super::build;
 use super::fact::{Fact, Said};
@@ -10,37 +10,40 @@ use crate::event::recipe::RecipeEvent;
 /// The rows to be loaded before facts are folded into them: those whose columns are in these sets.
 #[derive(Debug, Default)]
 pub(super) struct Keys<'a> {
-    pub instances: BTreeSet<&'a str>,
-    /// Names of operations, of each of `instances`.
-    pub operations: BTreeSet<&'a str>,
+    pub instances: HashSet<&'a str>,
+    /// Instances and names of operations.
+    pub operations: HashSet<(&'a str, &'a str)>,
     /// Instances whose recipes are needed.
-    pub recipes: BTreeSet<&'a str>,
+    pub recipes: HashSet<&'a str>,
     /// Instances whose calls of TTM's recipe route are needed.
-    pub calls: BTreeSet<&'a str>,
-    /// Requests, of each of `instances`.
-    pub requests: BTreeSet<&'a str>,
+    pub calls: HashSet<&'a str>,
+    /// Requests and instances.
+    pub requests: HashSet<(&'a str, &'a str)>,
 }
 
 impl<'a> Keys<'a> {
     pub fn of(facts: &'a [Fact]) -> Self {
-        let mut keys = Keys { operations: build::OPERATIONS.into(), ..Keys::default() };
+        let mut keys = Keys::default();
         for fact in facts {
-            keys.instances.insert(fact.instance_id());
+            let instance = fact.instance_id();
+            if keys.instances.insert(instance) {
+                keys.operations.extend(build::OPERATIONS.map(|operation| (instance, operation)));
+            }
             match &fact.said {
                 Said::Nova(said) => {
-                    keys.requests.extend(said.request_id.as_deref());
+                    keys.requests.extend(said.request_id.as_deref().map(|id| (id, instance)));
                     if let Subject::Operation { operation, .. } = &said.subject {
-                        keys.operations.insert(operation);
+                        keys.operations.insert((instance, operation));
                     }
                 }
                 Said::Recipe(
                     RecipeEvent::RecipeStarted { .. } | RecipeEvent::RecipeEnded { .. },
                 ) => {
-                    keys.recipes.insert(fact.instance_id());
+                    keys.recipes.insert(instance);
                 }
                 Said::Recipe(RecipeEvent::TtmRecipe { .. }) => {
-                    keys.recipes.insert(fact.instance_id());
-                    keys.calls.insert(fact.instance_id());
+                    keys.recipes.insert(instance);
+                    keys.calls.insert(instance);
                 }
                 Said::Recipe(_) => {}
             }

@@ -1,7 +1,10 @@
 //! Brings the rows that facts can change.
 
+use std::collections::HashSet;
+
 use anyhow::Result;
 use tokio_postgres::Transaction;
+use tokio_postgres::types::ToSql;
 
 use super::fold::Rows;
 use super::hours::HourKey;
@@ -9,35 +12,33 @@ use super::keys::Keys;
 use super::rows::Hour;
 use super::stored::select;
 
-/// The rows of these keys.
+type Param<'a> = &'a (dyn ToSql + Sync);
+
+/// The rows of these keys. The questions are asked at once, so that the server has the next one
+/// while the rows of the last are taken in.
 pub(super) async fn rows(tx: &Transaction<'_>, keys: &Keys<'_>) -> Result<Rows> {
-    let list = |set: &std::collections::BTreeSet<&str>| -> Vec<String> {
-        set.iter().map(ToString::to_string).collect()
-    };
-    let (instances, operations) = (list(&keys.instances), list(&keys.operations));
-    let (recipes, calls, requests) = (list(&keys.recipes), list(&keys.calls), list(&keys.requests));
+    let list =
+        |set: &HashSet<&str>| -> Vec<String> { set.iter().map(ToString::to_string).collect() };
+    let (instances, recipes, calls) =
+        (list(&keys.instances), list(&keys.recipes), list(&keys.calls));
+    let (of, operations): (Vec<&str>, Vec<&str>) = keys.operations.iter().copied().unzip();
+    let (requests, on): (Vec<&str>, Vec<&str>) = keys.requests.iter().copied().unzip();
     let of_instances = "instance_id = ANY($1)";
-    let mut rows = Rows {
-        instances: select(tx, of_instances, &[&instances]).await?,
-        operations: select(
-            tx,
-            "instance_id = ANY($1) AND operation = ANY($2)",
-            &[&instances, &operations],
-        )
-        .await?,
-        ..Rows::default()
-    };
-    if !recipes.is_empty() {
-        rows.recipes = select(tx, of_instances, &[&recipes]).await?;
-    }
-    if !calls.is_empty() {
-        rows.calls = select(tx, of_instances, &[&calls]).await?;
-    }
-    if !requests.is_empty() {
-        let condition = "request_id = ANY($1) AND instance_id = ANY($2)";
-        rows.requests = select(tx, condition, &[&requests, &instances]).await?;
-    }
-    Ok(rows)
+    // Pairs, not two lists: the index would be searched for each of one with each of the other.
+    let of_operations =
+        "(instance_id, operation) IN (SELECT * FROM unnest($1::text[], $2::text[]))";
+    let of_requests = "(request_id, instance_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))";
+    let (instances, recipes, calls): ([Param; 1], [Param; 1], [Param; 1]) =
+        ([&instances], [&recipes], [&calls]);
+    let (operations, requests): ([Param; 2], [Param; 2]) = ([&of, &operations], [&requests, &on]);
+    let (instances, operations, recipes, calls, requests) = tokio::try_join!(
+        select(tx, of_instances, &instances),
+        select(tx, of_operations, &operations),
+        select(tx, of_instances, &recipes),
+        select(tx, of_instances, &calls),
+        select(tx, of_requests, &requests),
+    )?;
+    Ok(Rows { instances, operations, recipes, calls, requests })
 }
 
 /// The sums of these hours.

@@ -1,11 +1,12 @@
 //! How rows travel: read by column, written by COPY in its binary format.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use jiff::Timestamp;
-use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
+
+use crate::db::{CopyRows, copy_in};
 
 /// What tells a row from all others of its table; parts that a table's key does not have are empty.
 pub(super) type Key<'a> = ([&'a str; 3], Timestamp, Uuid);
@@ -44,13 +45,14 @@ pub(super) async fn copy<T: Stored>(tx: &Transaction<'_>, rows: &[&T]) -> Result
     }
     let (table, columns) = (T::TABLE, T::COLUMNS.join(", "));
     let statement = format!("-- timing::copy_{table}\nCOPY {table} ({columns}) FROM STDIN BINARY");
-    let writing = || format!("writing {table}");
-    let sink = tx.copy_in(&statement).await.with_context(writing)?;
-    let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, T::TYPES));
+    let mut laid_out = CopyRows::with_capacity(rows.len() * 400);
     for row in rows {
-        writer.as_mut().write(&row.values()).await.with_context(writing)?;
+        laid_out.row(T::TYPES.len() as i16);
+        for (value, sql) in row.values().into_iter().zip(T::TYPES) {
+            laid_out.value(value, sql).map_err(|error| anyhow!("writing {table}: {error}"))?;
+        }
     }
-    writer.finish().await.with_context(writing)?;
+    copy_in(tx, &statement, laid_out).await.with_context(|| format!("writing {table}"))?;
     Ok(())
 }
 

@@ -177,14 +177,12 @@ impl Tables {
         let mut rows = self.rows.clone();
         rows.instances.retain(|row| keys.instances.contains(row.instance_id.as_str()));
         rows.operations.retain(|row| {
-            keys.instances.contains(row.instance_id.as_str())
-                && keys.operations.contains(row.operation.as_str())
+            keys.operations.contains(&(row.instance_id.as_str(), row.operation.as_str()))
         });
         rows.recipes.retain(|row| keys.recipes.contains(row.instance_id.as_str()));
         rows.calls.retain(|row| keys.calls.contains(row.instance_id.as_str()));
         rows.requests.retain(|row| {
-            keys.requests.contains(row.request_id.as_str())
-                && keys.instances.contains(row.instance_id.as_str())
+            keys.requests.contains(&(row.request_id.as_str(), row.instance_id.as_str()))
         });
         rows
     }

@@ -1,5 +1,7 @@
 //! The database's edge: connecting, the application's role, migrations, and which errors pass.
 
+mod copy;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -8,6 +10,8 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
 use crate::config::Secret;
+
+pub use copy::{CopyRows, copy_in};
 
 /// The role every command but `migrate` works as: it may read and append the log, not change it.
 pub const APP_ROLE: &str = "stackledger_app";
@@ -152,7 +156,7 @@ impl Database {
         let role = ensure_role(&client).await?;
         if role {
             client
-                .batch_execute(include_str!("../schema/grants.sql"))
+                .batch_execute(include_str!("../../schema/grants.sql"))
                 .await
                 .context("granting the application's role its rights failed")?;
         }
