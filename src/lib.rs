@@ -1,16 +1,21 @@
-//! One immutable log of what a cloud reported; every answer is a projection of it.
+#![doc = include_str!("../README.md")]
+
+// In reading order: what a message says, where it is kept, how it comes there, what is made of it,
+// who asks; then the leaves that the others stand on.
+pub mod event;
+pub mod log;
+
+pub mod ingest;
+pub mod projection;
 
 pub mod api;
 pub mod cli;
+pub mod simulate;
+
 pub mod config;
 pub mod db;
-pub mod event;
 pub mod health;
 pub mod http;
-pub mod ingest;
 pub mod lifecycle;
-pub mod log;
-pub mod projection;
-pub mod simulate;
 pub mod sketch;
 pub mod telemetry;
