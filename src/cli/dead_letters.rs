@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
-use super::output::table;
+use super::output::{say, table};
 use super::{Env, No};
 use crate::health::Health;
 use crate::ingest::Sink;
@@ -92,10 +92,10 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
             let mut undecodable = 0;
             for id in ids {
                 match redrive(&client, &mut sink, id).await? {
-                    Redriven::Appended => println!("{id}: in the log"),
+                    Redriven::Appended => say!("{id}: in the log"),
                     Redriven::Undecodable(reason) => {
                         undecodable += 1;
-                        println!("{id}: {reason}");
+                        say!("{id}: {reason}");
                     }
                 }
             }
@@ -107,7 +107,7 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
             if !log::discard(&client, id).await? {
                 bail!("there is no dead letter {id}");
             }
-            println!("{id}: discarded");
+            say!("{id}: discarded");
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use super::output::table;
+use super::output::{say, table};
 use super::{Env, No};
 use crate::simulate::differences;
 use crate::simulate::truth::{InstanceTruth, Truth};
@@ -49,9 +49,9 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     builds(&truth.instances, &answers);
     incomplete(&client).await?;
     timings(&client).await?;
-    println!();
+    say!("");
     if wrong.is_empty() {
-        println!(
+        say!(
             "All {} builds, with their operations and recipes, are as published: {} messages, {} events.",
             truth.instances.len(),
             truth.messages.published,
@@ -59,8 +59,8 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
         );
         return Ok(());
     }
-    println!("{} answers differ from what was published:", wrong.len());
-    wrong.iter().take(20).for_each(|line| println!("  {line}"));
+    say!("{} answers differ from what was published:", wrong.len());
+    wrong.iter().take(20).for_each(|line| say!("  {line}"));
     Err(No.into())
 }
 
@@ -107,7 +107,7 @@ fn shown(value: &Value) -> String {
 }
 
 fn builds(truths: &[InstanceTruth], answers: &[Value]) {
-    println!("\nBuilds (/v1/instances/ID)");
+    say!("\nBuilds (/v1/instances/ID)");
     let row = |answer: &Value| {
         let build = &answer["build"];
         let cells = [
@@ -124,12 +124,12 @@ fn builds(truths: &[InstanceTruth], answers: &[Value]) {
     let rows: Vec<Vec<String>> = answers.iter().take(SHOWN).map(row).collect();
     table(&["name", "status", "duration_s", "spawn_s", "attempts", "host", "error"], &rows);
     if truths.len() > SHOWN {
-        println!("  … and {} more", truths.len() - SHOWN);
+        say!("  … and {} more", truths.len() - SHOWN);
     }
 }
 
 async fn incomplete(client: &Client) -> Result<()> {
-    println!("\nStuck builds (/v1/builds/incomplete)");
+    say!("\nStuck builds (/v1/builds/incomplete)");
     let answer = client.get("/v1/builds/incomplete?limit=5").await?;
     let rows: Vec<Vec<String>> = answer["items"]
         .as_array()
@@ -144,7 +144,7 @@ async fn incomplete(client: &Client) -> Result<()> {
 }
 
 async fn timings(client: &Client) -> Result<()> {
-    println!("\nOperations (/v1/timings)");
+    say!("\nOperations (/v1/timings)");
     let answer = client.get("/v1/timings").await?;
     let fields = ["count", "failed", "open", "p50_s", "p95_s", "max_s"];
     let rows: Vec<Vec<String>> = answer["items"]

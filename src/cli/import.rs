@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
+use super::output::say;
 use super::{Env, No};
 use crate::health::Health;
 use crate::ingest::{Sink, file};
@@ -24,7 +25,7 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     let mut undecodable = 0;
     for path in &options.files {
         let imported = file::import(path, &mut sink, env.config.batch_size).await?;
-        println!(
+        say!(
             "{}: {} lines, {} new events, {} known already, {} kept as dead letters",
             path.display(),
             imported.lines,

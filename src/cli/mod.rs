@@ -93,7 +93,7 @@ pub(crate) struct Env {
 
 impl Env {
     pub fn database(&self) -> anyhow::Result<Database> {
-        Database::new(self.config.database_url.as_ref())
+        Ok(Database::new(self.config.database_url.as_ref())?)
     }
 
     /// A database whose schema is this program's.
@@ -161,7 +161,8 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     }
     let line = format!("{error:#}").replace('\n', " ");
     eprintln!("stackledger: {line}");
-    ExitCode::from(if error.is::<ConfigError>() { 2 } else { 1 })
+    let is_usage = error.chain().any(|cause| cause.is::<ConfigError>());
+    ExitCode::from(if is_usage { 2 } else { 1 })
 }
 
 #[cfg(test)]

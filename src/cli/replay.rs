@@ -3,17 +3,18 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Env;
+use super::output::say;
 use crate::lifecycle;
 use crate::projection::{self, ALL, Progress, Projection};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// Projections to rebuild
-    #[arg(required_unless_present = "all")]
+    #[arg(required_unless_present = "all", value_parser = known)]
     projections: Vec<String>,
     /// Rebuild all of them
     #[arg(long, conflicts_with = "projections")]
@@ -24,7 +25,7 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     let chosen: Vec<&'static Projection> = if options.all {
         ALL.to_vec()
     } else {
-        options.projections.iter().map(|name| find(name)).collect::<Result<_>>()?
+        options.projections.iter().filter_map(|name| projection::by_name(name)).collect()
     };
     let database = env.checked_database().await?;
     let stop = lifecycle::stop_on_signal()?;
@@ -48,12 +49,13 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     replayed.await.context("the replay panicked")?
 }
 
-pub(super) fn find(name: &str) -> Result<&'static Projection> {
-    let Some(projection) = projection::by_name(name) else {
-        let known: Vec<&str> = ALL.iter().map(|projection| projection.name).collect();
-        bail!("there is no projection {name:?}; there are: {}", known.join(", "));
-    };
-    Ok(projection)
+/// A projection's name, or which there are.
+fn known(name: &str) -> Result<String, String> {
+    let names: Vec<&str> = ALL.iter().map(|projection| projection.name).collect();
+    if names.contains(&name) {
+        return Ok(name.to_owned());
+    }
+    Err(format!("there is no such projection; there are: {}", names.join(", ")))
 }
 
 /// A bar on a terminal, a line every few seconds elsewhere.
@@ -108,7 +110,7 @@ impl Shown {
             bar.finish_and_clear();
         }
         match last {
-            Some(last) => println!(
+            Some(last) => say!(
                 "{}: replayed {} events up to position {} in {:.1} s ({:.0} events/s)",
                 self.name,
                 last.events,
@@ -116,7 +118,7 @@ impl Shown {
                 last.elapsed.as_secs_f64(),
                 last.events_per_s()
             ),
-            None => println!("{}: nothing to replay", self.name),
+            None => say!("{}: nothing to replay", self.name),
         }
     }
 }

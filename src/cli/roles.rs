@@ -83,7 +83,10 @@ pub(super) async fn run(env: &Env, roles: Roles) -> Result<()> {
         });
     }
     // All of them end well only when asked to stop: the first that ends takes the rest with it.
-    let first = tasks.join_next().await;
+    let first = tokio::select! {
+        first = tasks.join_next() => first,
+        () = stop.cancelled() => None,
+    };
     let asked = stop.is_cancelled();
     stop.cancel();
     let rest = tokio::time::timeout(lifecycle::STOP_TIMEOUT, async {
@@ -93,8 +96,9 @@ pub(super) async fn run(env: &Env, roles: Roles) -> Result<()> {
         tracing::warn!("not everything in hand could be finished: the brokers deliver it again");
     }
     match first {
+        None => Ok(()),
         Some(Ok(result)) if asked => result,
-        Some(Ok(Ok(()))) | None => bail!("a task ended that should go on"),
+        Some(Ok(Ok(()))) => bail!("a task ended that should go on"),
         Some(Ok(Err(error))) => Err(error),
         Some(Err(panic)) => Err(panic.into()),
     }

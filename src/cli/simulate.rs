@@ -60,15 +60,15 @@ pub(super) async fn run(env: &Env, options: Options, now: Timestamp) -> Result<(
             file.flush().with_context(|| format!("writing {}", path.display()))?;
         }
         None => {
-            for url in &env.config.amqp_urls[..1] {
-                let published = simulate::publish(url.expose(), &plan, options.force).await?;
-                tracing::info!(
-                    "published {} messages ({} bytes) in {:.1} s",
-                    published.messages,
-                    published.bytes,
-                    published.elapsed_s
-                );
-            }
+            // Of several brokers the first: one simulated cloud is one cell.
+            let url = &env.config.amqp_urls[0];
+            let published = simulate::publish(url.expose(), &plan, options.force).await?;
+            tracing::info!(
+                "published {} messages ({} bytes) to {url} in {:.1} s",
+                published.messages,
+                published.bytes,
+                published.elapsed_s
+            );
         }
     }
     let mut out = std::io::stdout().lock();

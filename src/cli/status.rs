@@ -6,7 +6,7 @@ use lapin::types::FieldTable;
 use serde_json::{Value, json};
 
 use super::Env;
-use super::output::table;
+use super::output::{say, table};
 use crate::config::Secret;
 use crate::ingest::amqp;
 use crate::{lifecycle, log, projection};
@@ -47,11 +47,11 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
             "head": {"position": position, "hash": hash},
             "projections": projections, "queues": queues, "dead_letters": dead_letters,
         });
-        println!("{status:#}");
+        say!("{status:#}");
         return Ok(());
     }
-    println!("log head {position}:{hash}");
-    println!("dead letters {dead_letters}");
+    say!("log head {position}:{hash}");
+    say!("dead letters {dead_letters}");
     table(
         &["projection", "state", "checkpoint", "lag_events", "lag_s", "skipped", "error"],
         &projections

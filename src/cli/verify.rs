@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use super::output::say;
 use super::{Env, No};
 use crate::lifecycle;
 use crate::log::{self, Anchor};
@@ -27,12 +28,15 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     })
     .await?;
     if let Some(fault) = report.fault {
-        println!("position {}: {}", fault.position, fault.what);
+        say!("position {}: {}", fault.position, fault.what);
         return Err(No.into());
     }
-    println!(
+    say!(
         "the log is what was appended: {} events in {} batches; head {}:{}",
-        report.events, report.batches, report.position, report.hash
+        report.events,
+        report.batches,
+        report.position,
+        report.hash
     );
     let mut differs = false;
     if options.read_models {
@@ -40,13 +44,15 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
         for projection in ALL {
             let compared = projection::compare(&database, projection, &stop, |_, _| {}).await?;
             match compared.difference {
-                None => println!(
+                None => say!(
                     "{}: {} rows at position {}, the same when rebuilt",
-                    projection.name, compared.rows, compared.position
+                    projection.name,
+                    compared.rows,
+                    compared.position
                 ),
                 Some(difference) => {
                     differs = true;
-                    println!("{}: differs when rebuilt: {difference}", projection.name);
+                    say!("{}: differs when rebuilt: {difference}", projection.name);
                 }
             }
         }

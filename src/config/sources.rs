@@ -87,7 +87,7 @@ impl File {
     }
 }
 
-/// Section 3 of the contract: Nova, Ceilometer, and our own exchange.
+/// Nova, Ceilometer, and our own exchange.
 fn default_sources() -> Vec<Source> {
     let queue = |name: &str, keys: &[&str], prefetch| Queue {
         name: name.to_owned(),

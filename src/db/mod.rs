@@ -9,7 +9,7 @@ use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, Recycling
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
-use crate::config::Secret;
+use crate::config::{ConfigError, Secret};
 
 pub use copy::{CopyRows, copy_in};
 
@@ -42,15 +42,20 @@ impl Database {
     /// # Errors
     ///
     /// When it is missing or malformed; the text says what would help.
-    pub fn new(url: Option<&Secret>) -> Result<Self> {
+    pub fn new(url: Option<&Secret>) -> Result<Self, ConfigError> {
+        let wrong =
+            |given: &str, accepted: String| ConfigError::new("DATABASE_URL", given, accepted);
         let Some(url) = url else {
-            bail!(
-                "DATABASE_URL is not set: run scripts/up, which starts a PostgreSQL of its own, or \
-                 set DATABASE_URL=postgresql://user@host/database"
-            );
+            return Err(wrong(
+                "",
+                "it is not set; run scripts/up, which starts a PostgreSQL of its own, or set \
+                 DATABASE_URL=postgresql://user:password@host:port/database"
+                    .to_owned(),
+            ));
         };
-        let mut config: tokio_postgres::Config = url.expose().parse().with_context(|| {
-            format!("DATABASE_URL={url}: postgresql://user:password@host:port/database is accepted")
+        let mut config: tokio_postgres::Config = url.expose().parse().map_err(|error| {
+            let accepted = "postgresql://user:password@host:port/database is accepted";
+            wrong(&url.to_string(), format!("{accepted} ({})", explain(&error)))
         })?;
         if config.get_application_name().is_none() {
             config.application_name("stackledger");

@@ -60,6 +60,11 @@ async fn lines(
             imported.lines += 1;
             batch.push(line, None, || format!("{name}, line {number}"));
         }
+        if sink.is_stopped() {
+            bail!(
+                "stopped at {name}, line {number}: what was imported stays, importing again goes on"
+            );
+        }
         if batch.is_full(batch_size) || read == 0 {
             let batch = std::mem::take(&mut batch);
             imported.undecodable += batch.dead_letters.len() as u64;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{Batch, Sink};
@@ -13,10 +13,13 @@ use crate::health::Health;
 
 /// Requests that wait while one append is under way.
 const QUEUE: usize = 1024;
+/// What the bodies of all waiting requests may hold together, in KiB.
+const QUEUE_KIB: usize = 64 << 10;
 
 /// Events of one request, and where their answer goes.
 struct Request {
     events: Vec<Event>,
+    _room: OwnedSemaphorePermit,
     answer: oneshot::Sender<Stored>,
 }
 
@@ -38,6 +41,7 @@ pub struct Unavailable;
 #[derive(Clone)]
 pub struct Intake {
     requests: mpsc::Sender<Request>,
+    room: Arc<Semaphore>,
 }
 
 impl Intake {
@@ -45,7 +49,7 @@ impl Intake {
     pub fn start(database: Database, health: Arc<Health>, stop: CancellationToken) -> Intake {
         let (requests, receiver) = mpsc::channel(QUEUE);
         tokio::spawn(work(receiver, Sink::new(database, health, stop)));
-        Intake { requests }
+        Intake { requests, room: Arc::new(Semaphore::new(QUEUE_KIB)) }
     }
 
     /// Appends the events; returns when they are durable.
@@ -56,7 +60,10 @@ impl Intake {
     /// the same ids.
     pub async fn append(&self, events: Vec<Event>) -> Result<Stored, Unavailable> {
         let (answer, stored) = oneshot::channel();
-        self.requests.try_send(Request { events, answer }).map_err(|_| Unavailable)?;
+        let kib = events.iter().map(|event| event.body.len()).sum::<usize>() / 1024 + 1;
+        let kib = u32::try_from(kib).map_err(|_| Unavailable)?;
+        let room = Arc::clone(&self.room).try_acquire_many_owned(kib).map_err(|_| Unavailable)?;
+        self.requests.try_send(Request { events, _room: room, answer }).map_err(|_| Unavailable)?;
         let wait = tokio::time::timeout(std::time::Duration::from_secs(10), stored);
         wait.await.map_err(|_| Unavailable)?.map_err(|_| Unavailable)
     }
@@ -67,7 +74,7 @@ async fn work(mut requests: mpsc::Receiver<Request>, mut sink: Sink) {
         let mut batch = Batch::default();
         let mut answers = Vec::new();
         let mut next = Some(first);
-        while let Some(Request { mut events, answer }) = next {
+        while let Some(Request { mut events, answer, .. }) = next {
             // A client that has given up gets nothing appended behind its back.
             if !answer.is_closed() {
                 answers.push((events.len(), answer));

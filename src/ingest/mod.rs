@@ -1,11 +1,12 @@
 //! From a delivery to the log: decode, batch, append, and what the broker is then told.
 //!
-//! [`amqp`] consumes from brokers, [`file`] imports, [`intake`] takes what the HTTP server is given,
+//! [`amqp`] consumes from brokers, [`mod@file`] imports, [`intake`] takes what the HTTP server is given,
 //! [`redrive`] tries dead letters again; all of them go through [`Batch`] and [`Sink`].
 
 pub mod amqp;
 pub mod file;
 pub mod intake;
+mod queue;
 pub mod redrive;
 mod sink;
 mod topology;

@@ -114,6 +114,11 @@ impl Sink {
         Ok(stored)
     }
 
+    /// Whether the process was asked to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
     async fn append(&mut self, batch: &Batch) -> Result<Appended, AppendError> {
         let appender = match &mut self.appender {
             Some(appender) if !appender.is_closed() => appender,

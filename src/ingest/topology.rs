@@ -6,38 +6,37 @@
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Connection, ErrorKind, ExchangeKind};
+use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 
-use crate::config::{Queue, QueueType, Source};
+use crate::config::{Queue, QueueType};
 
-/// Declares our own exchange and queues. Whatever happens to the cloud's, these stand.
+/// Declares an exchange of ours.
 ///
 /// # Errors
 ///
-/// When the broker is away, or something of that name stands there with other arguments.
-pub(super) async fn declare_ours(
+/// When the broker is away, or something of that name stands there with other flags.
+pub(super) async fn declare_exchange(
     connection: &Connection,
-    sources: &[Source],
+    exchange: &str,
 ) -> Result<(), lapin::Error> {
     let channel = connection.create_channel().await?;
-    for source in sources {
-        if source.ours {
-            let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
-            channel
-                .exchange_declare(
-                    source.exchange.as_str().into(),
-                    ExchangeKind::Topic,
-                    options,
-                    FieldTable::default(),
-                )
-                .await?;
-        }
-        for queue in &source.queues {
-            let options = QueueDeclareOptions { durable: true, ..Default::default() };
-            channel.queue_declare(queue.name.as_str().into(), options, arguments(queue)).await?;
-        }
-    }
+    let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
+    channel
+        .exchange_declare(exchange.into(), ExchangeKind::Topic, options, FieldTable::default())
+        .await?;
     channel.close(200, "done".into()).await
+}
+
+/// Declares a queue of ours, on the channel that is to consume from it.
+///
+/// # Errors
+///
+/// When the broker is away, or something of that name stands there with other arguments; the
+/// channel is then closed, the connection is not.
+pub(super) async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), lapin::Error> {
+    let options = QueueDeclareOptions { durable: true, ..Default::default() };
+    channel.queue_declare(queue.name.as_str().into(), options, arguments(queue)).await?;
+    Ok(())
 }
 
 fn arguments(queue: &Queue) -> FieldTable {
@@ -51,49 +50,62 @@ fn arguments(queue: &Queue) -> FieldTable {
     arguments
 }
 
-/// Binds a source's queues, when its exchange is there; `false` when it is not (yet).
+/// What became of a queue's bindings to an exchange.
+pub(super) enum Binding {
+    /// They stand.
+    Bound,
+    /// The exchange is not there (yet), or our queue is not.
+    Missing,
+    /// The broker does not allow it, for this reason.
+    Refused(String),
+}
+
+/// Binds a queue of ours by all its keys, when the exchange is there.
 ///
 /// # Errors
 ///
 /// When the broker is away.
-pub(super) async fn bind(connection: &Connection, source: &Source) -> Result<bool, lapin::Error> {
-    // A passive declare of what is missing closes its channel: hence a channel of its own.
+pub(super) async fn bind(
+    connection: &Connection,
+    exchange: &str,
+    queue: &Queue,
+) -> Result<Binding, lapin::Error> {
+    // What is refused closes its channel: hence a channel of its own.
     let channel = connection.create_channel().await?;
-    let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
-    let looked = channel
-        .exchange_declare(
-            source.exchange.as_str().into(),
-            ExchangeKind::Topic,
-            options,
-            FieldTable::default(),
-        )
-        .await;
-    match looked {
-        Ok(()) => {}
-        Err(error) if is_not_found(&error) => return Ok(false),
-        Err(error) => return Err(error),
-    }
-    for queue in &source.queues {
-        for key in &queue.keys {
-            let bound = channel
-                .queue_bind(
-                    queue.name.as_str().into(),
-                    source.exchange.as_str().into(),
-                    key.as_str().into(),
-                    QueueBindOptions::default(),
-                    FieldTable::default(),
-                )
-                .await;
-            match bound {
-                Ok(()) => {}
-                // It went between the look and the binding.
-                Err(error) if is_not_found(&error) => return Ok(false),
-                Err(error) => return Err(error),
-            }
+    match bind_keys(&channel, exchange, queue).await {
+        Ok(()) => {
+            channel.close(200, "done".into()).await?;
+            Ok(Binding::Bound)
         }
+        Err(error) if is_not_found(&error) => Ok(Binding::Missing),
+        Err(error) if is_refused(&error) => Ok(Binding::Refused(error.to_string())),
+        Err(error) => Err(error),
     }
-    channel.close(200, "done".into()).await?;
-    Ok(true)
+}
+
+async fn bind_keys(channel: &Channel, exchange: &str, queue: &Queue) -> Result<(), lapin::Error> {
+    // A passive declare takes an exchange with whatever flags it has.
+    let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
+    channel
+        .exchange_declare(exchange.into(), ExchangeKind::Topic, options, FieldTable::default())
+        .await?;
+    for key in &queue.keys {
+        channel
+            .queue_bind(
+                queue.name.as_str().into(),
+                exchange.into(),
+                key.as_str().into(),
+                QueueBindOptions::default(),
+                FieldTable::default(),
+            )
+            .await?;
+    }
+    Ok(())
+}
+
+/// Whether a channel was closed because of what was asked of it, not because the broker is away.
+pub(super) fn is_refused(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(error) if matches!(error.get_id(), 403..=406))
 }
 
 fn is_not_found(error: &lapin::Error) -> bool {

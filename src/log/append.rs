@@ -202,7 +202,7 @@ impl Appender {
         }
         batch.retain(|_, part| !part.events.is_empty());
 
-        let mut links = Links::after(&head);
+        let mut links = Links::after(&head, now);
         for (leaf, part) in batch.iter_mut() {
             let rows = part.rows.take().unwrap_or_else(|| Rows::new(now, 0));
             let first = links.push(*leaf, &rows);
@@ -214,7 +214,7 @@ impl Appender {
             client.batch_execute("COMMIT").await?;
         } else {
             tokio::try_join!(
-                links.store(client, &self.statements.move_head, now),
+                links.store(client, &self.statements.move_head),
                 client.batch_execute("COMMIT")
             )?;
         }
@@ -273,6 +273,7 @@ impl<'a> Part<'a> {
 
 /// The links that a batch adds to the chain.
 struct Links {
+    recorded_at: Timestamp,
     position: i64,
     batch: i64,
     hash: Hash,
@@ -287,9 +288,10 @@ struct Links {
 }
 
 impl Links {
-    fn after(head: &tokio_postgres::Row) -> Self {
+    fn after(head: &tokio_postgres::Row, recorded_at: Timestamp) -> Self {
         let hash: &[u8] = head.get("hash");
         Links {
+            recorded_at,
             position: head.get("position"),
             batch: head.get("batch"),
             hash: hash.try_into().unwrap_or_default(),
@@ -316,6 +318,9 @@ impl Links {
             &BatchLink {
                 batch: self.batch,
                 leaf: &name,
+                family: leaf.family.as_str(),
+                bytes: rows.bytes() as i64,
+                recorded_at: self.recorded_at,
                 first_position: first,
                 last_position: self.position,
                 digest: &digest,
@@ -336,7 +341,6 @@ impl Links {
         &self,
         client: &Client,
         statement: &Statement,
-        now: Timestamp,
     ) -> Result<(), tokio_postgres::Error> {
         client
             .query_one(
@@ -350,7 +354,7 @@ impl Links {
                     &self.bytes,
                     &self.digests,
                     &self.hashes,
-                    &now,
+                    &self.recorded_at,
                     &self.position,
                     &self.batch,
                     &self.hash.as_slice(),

@@ -39,6 +39,9 @@ pub(super) fn row_hash(before: &Hash, recorded_at: Timestamp, event: &Event) -> 
 pub(super) struct BatchLink<'a> {
     pub batch: i64,
     pub leaf: &'a str,
+    pub family: &'a str,
+    pub bytes: i64,
+    pub recorded_at: Timestamp,
     pub first_position: i64,
     pub last_position: i64,
     pub digest: &'a [u8],
@@ -51,7 +54,10 @@ pub(super) fn batch_hash(before: &Hash, link: &BatchLink<'_>) -> Hash {
     hash.update(link.batch.to_be_bytes());
     hash.update(link.first_position.to_be_bytes());
     hash.update(link.last_position.to_be_bytes());
+    hash.update(link.bytes.to_be_bytes());
+    hash.update(link.recorded_at.as_microsecond().to_be_bytes());
     text(&mut hash, Some(link.leaf));
+    text(&mut hash, Some(link.family));
     hash.update(link.digest);
     hash.finalize().into()
 }

@@ -126,7 +126,8 @@ async fn chain(
     let mut met = vec![false; anchors.len()];
     let rows = client
         .query_raw(
-            "SELECT batch, leaf, first_position, last_position, digest, hash FROM log.batch ORDER BY batch",
+            "SELECT batch, leaf, first_position, last_position, digest, hash, family, bytes, recorded_at
+             FROM log.batch ORDER BY batch",
             [] as [i64; 0],
         )
         .await?;
@@ -150,6 +151,9 @@ async fn chain(
             &BatchLink {
                 batch: number,
                 leaf,
+                family: row.get(6),
+                bytes: row.get(7),
+                recorded_at: row.get(8),
                 first_position: batch.first,
                 last_position: batch.last,
                 digest: &batch.digest,

@@ -113,6 +113,10 @@ async fn a_cut_off_tail_is_named() {
 async fn a_changed_chain_is_named() {
     assert_eq!(position_after("UPDATE log.batch SET digest = hash WHERE batch = 3").await, 21);
     assert_eq!(position_after("UPDATE log.batch SET hash = digest WHERE batch = 4").await, 31);
+    for column in ["family = 'perf'", "bytes = 0", "recorded_at = now()", "leaf = 'event_perf'"] {
+        let sql = format!("UPDATE log.batch SET {column} WHERE batch = 4");
+        assert_eq!(position_after(&sql).await, 31, "{column}");
+    }
     assert_eq!(position_after("DELETE FROM log.batch WHERE batch = 2").await, 11);
     assert_eq!(position_after("UPDATE log.head SET hash = '\\x00'").await, 60);
 }

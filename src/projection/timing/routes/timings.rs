@@ -196,18 +196,21 @@ fn hourly(row: &Row) -> Timing {
     let quantile = |q| sketch::quantile(&bins, &counts, q).map(|micros| micros / 1e6);
     let completed: i64 = counts.iter().sum();
     let sum: f64 = row.get("sum_us");
+    let mean_s = (completed > 0).then(|| sum / completed as f64 / 1e6);
+    // The mean is exact, the ends are middles of bins: they are not let pass it.
+    let bounded = |end: Option<f64>, pick: fn(f64, f64) -> f64| Some(pick(end?, mean_s?));
     Timing {
         group: group(row),
         count: row.get("count"),
         failed: row.get("failed"),
         open: row.get("open"),
-        min_s: quantile(0.0),
-        mean_s: (completed > 0).then(|| sum / completed as f64 / 1e6),
+        min_s: bounded(quantile(0.0), f64::min),
+        mean_s,
         p50_s: quantile(0.5),
         p90_s: quantile(0.9),
         p95_s: quantile(0.95),
         p99_s: quantile(0.99),
-        max_s: quantile(1.0),
+        max_s: bounded(quantile(1.0), f64::max),
     }
 }
 
