@@ -97,7 +97,9 @@ impl Broker {
 
     /// One connection's life. Ends well only when asked to stop.
     async fn session(&self, backoff: &mut Backoff) -> Result<()> {
-        let connection = connect(&self.url, "stackledger consume").await?;
+        let connection = connect(&self.url, "stackledger consume")
+            .await
+            .context("it cannot be reached: run scripts/up, or set AMQP_URL")?;
         let sources = &self.config.file.sources;
         topology::declare_ours(&connection, sources).await.context("declaring our queues")?;
         if self.health.works(&self.part) {

@@ -10,6 +10,7 @@ mod ingest;
 mod log_append;
 mod log_verify;
 mod migrate;
+mod outages;
 mod poison;
 mod projection;
 mod replay;
