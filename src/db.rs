@@ -7,7 +7,7 @@ use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, Recycling
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
-use crate::config::Secret;
+use crate::config::{ConfigError, Secret};
 
 /// The role every command but `migrate` works as: it may read and append the log, not change it.
 pub const APP_ROLE: &str = "stackledger_app";
@@ -38,15 +38,17 @@ impl Database {
     /// # Errors
     ///
     /// When it is missing or malformed; the text says what would help.
-    pub fn new(url: Option<&Secret>) -> Result<Self> {
+    pub fn new(url: Option<&Secret>) -> Result<Self, ConfigError> {
         let Some(url) = url else {
-            bail!(
-                "DATABASE_URL is not set: run scripts/up, which starts a PostgreSQL of its own, or \
-                 set DATABASE_URL=postgresql://user@host/database"
-            );
+            return Err(ConfigError::not_set(
+                "DATABASE_URL",
+                "run scripts/up, which starts a PostgreSQL of its own, or set \
+                 DATABASE_URL=postgresql://user@host/database",
+            ));
         };
-        let mut config: tokio_postgres::Config = url.expose().parse().with_context(|| {
-            format!("DATABASE_URL={url}: postgresql://user:password@host:port/database is accepted")
+        let mut config: tokio_postgres::Config = url.expose().parse().map_err(|error| {
+            let accepted = "postgresql://user:password@host:port/database is accepted";
+            ConfigError::new("DATABASE_URL", url, format!("{accepted}: {}", explain(&error)))
         })?;
         if config.get_application_name().is_none() {
             config.application_name("stackledger");

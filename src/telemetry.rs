@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
-use crate::config::LogFormat;
+use crate::config::{ConfigError, LogFormat};
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -19,9 +19,10 @@ const QUIET: &str = "lapin=off,refinery_core=warn,tokio_postgres=warn";
 /// # Errors
 ///
 /// When the filter cannot be read.
-pub fn init(filter: &str, format: LogFormat) -> anyhow::Result<()> {
+pub fn init(filter: &str, format: LogFormat) -> Result<(), ConfigError> {
     let filter = EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|error| {
-        anyhow::anyhow!("LOG={filter:?} is not a tracing filter ({error}); accepted: error, warn, info, debug, trace, or target=level,…")
+        let accepted = "error, warn, info, debug, trace, or target=level,… is accepted";
+        ConfigError::new("LOG", filter, format!("{accepted}: {error}"))
     })?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
