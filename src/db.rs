@@ -67,12 +67,25 @@ impl Database {
     ///
     /// Only when the pool is built wrongly; it connects when first used.
     pub fn pool(&self, size: usize, search_path: Option<&str>) -> Result<Pool> {
+        self.pool_of(size, session(search_path))
+    }
+
+    /// A pool for answering requests: names are qualified, and a query is given up by the server
+    /// before the request is, so that its connection is free for the next.
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::pool`].
+    pub fn query_pool(&self, size: usize) -> Result<Pool> {
+        self.pool_of(size, format!("{}; SET statement_timeout = '25s'", session(None)))
+    }
+
+    fn pool_of(&self, size: usize, prepare: String) -> Result<Pool> {
         let manager = Manager::from_config(
             self.config.clone(),
             NoTls,
             ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
-        let prepare = session(search_path);
         let pool = Pool::builder(manager)
             .max_size(size)
             .runtime(Runtime::Tokio1)

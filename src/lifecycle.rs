@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -52,6 +53,38 @@ pub fn stop_on_signal() -> std::io::Result<CancellationToken> {
         }
     });
     Ok(stop)
+}
+
+/// Runs a future on a thread and a runtime of its own. The tasks it spawns, above all its database
+/// connections, share that thread: handing rows and batches between them then costs no switch of
+/// threads, which was a third of a replay's time. Dropping the receiver cancels the future.
+///
+/// # Panics
+///
+/// When the operating system gives no thread.
+pub fn on_own_thread<T, F, Fut>(name: &str, make: F) -> oneshot::Receiver<T>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Fut + Send + 'static,
+    Fut: Future<Output = T>,
+{
+    let (mut sender, receiver) = oneshot::channel();
+    let work = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.expect("a process that runs has what a runtime needs");
+        let result = runtime.block_on(async {
+            tokio::select! {
+                result = make() => Some(result),
+                () = sender.closed() => None,
+            }
+        });
+        if let Some(result) = result {
+            let _ = sender.send(result);
+        }
+    };
+    // The operating system shows 15 bytes of it.
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).expect("there are threads left");
+    receiver
 }
 
 /// Waits that double from `first` up to `max`: what every retry loop here uses.

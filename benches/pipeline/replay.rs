@@ -7,7 +7,7 @@ use futures_util::TryStreamExt;
 use stackledger::config::File;
 use stackledger::db::Database;
 use stackledger::event;
-use stackledger::lifecycle::now;
+use stackledger::lifecycle::{now, on_own_thread};
 use stackledger::log::Appender;
 use stackledger::projection::{self, timing};
 use tokio_util::sync::CancellationToken;
@@ -66,19 +66,15 @@ async fn read(client: &tokio_postgres::Client, count: u32) -> Result<f64> {
 
 async fn replay(database: &Database) -> Result<f64> {
     let projection = &timing::PROJECTION;
-    let made = projection.made(&File::default());
+    let database = database.clone();
     let started = Instant::now();
-    let mut events = 0;
-    projection::replay(
-        database,
-        projection,
-        &made,
-        "bench",
-        &CancellationToken::new(),
-        |progress| {
-            events = progress.events;
-        },
-    )
-    .await?;
+    let events = on_own_thread("replay", move || async move {
+        let made = projection.made(&File::default());
+        let (stop, mut events) = (CancellationToken::new(), 0);
+        projection::replay(&database, projection, &made, "bench", &stop, |p| events = p.events)
+            .await
+            .map(|()| events)
+    })
+    .await??;
     Ok(events as f64 / started.elapsed().as_secs_f64())
 }

@@ -69,7 +69,7 @@ impl From<StoredDeadLetter> for DeadLetter {
 #[into_params(parameter_in = Query)]
 struct Filter {
     /// `open`, `redriven` or `discarded`.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^(open|redriven|discarded)$")]
     status: Option<DeadLetterStatus>,
 }
 
@@ -81,7 +81,7 @@ impl FromParameters for Filter {
 }
 
 /// Dead letters in the order they came, without bodies
-#[utoipa::path(get, path = "/v1/dead-letters", tag = "Operate", params(Filter, Paging),
+#[utoipa::path(get, path = "/v1/dead-letters", tag = "Operate", operation_id = "dead_letters", params(Filter, Paging),
     responses((status = 200, body = Items<DeadLetter>)))]
 async fn list(
     extract::State(state): extract::State<State>,
@@ -95,7 +95,7 @@ async fn list(
 }
 
 /// One dead letter with what was delivered
-#[utoipa::path(get, path = "/v1/dead-letters/{id}", tag = "Operate",
+#[utoipa::path(get, path = "/v1/dead-letters/{id}", tag = "Operate", operation_id = "dead_letter",
     params(("id" = i64, Path, description = "Its number")),
     responses((status = 200, body = DeadLetterWithBody)))]
 async fn show(

@@ -91,7 +91,8 @@ struct Filter {
     #[param(required = false)]
     kind: Option<String>,
     /// Of one part of the log: instance, recipe, perf, meter, deployment, billing or other.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>,
+        pattern = "^(instance|recipe|perf|meter|deployment|billing|other)$")]
     family: Option<Family>,
     /// After this position.
     #[param(value_type = Option<i64>, minimum = 0)]
@@ -117,7 +118,7 @@ impl FromParameters for Filter {
 /// Events in the order of the log, without bodies
 ///
 /// A page may be empty and still have a next one: a rare kind is looked for a stretch at a time.
-#[utoipa::path(get, path = "/v1/events", tag = "Operate", params(Filter, Paging),
+#[utoipa::path(get, path = "/v1/events", tag = "Operate", operation_id = "events", params(Filter, Paging),
     responses((status = 200, body = Items<Event>)))]
 async fn list(
     extract::State(state): extract::State<State>,
@@ -132,7 +133,7 @@ async fn list(
 }
 
 /// One event with its body
-#[utoipa::path(get, path = "/v1/events/{position}", tag = "Operate",
+#[utoipa::path(get, path = "/v1/events/{position}", tag = "Operate", operation_id = "event",
     params(("position" = i64, Path, description = "Its place in the log")),
     responses((status = 200, body = EventWithBody)))]
 async fn show(

@@ -31,7 +31,6 @@ struct Header<'a> {
 
 /// A CloudEvent 1.0 in structured JSON.
 #[derive(Serialize, ToSchema)]
-#[expect(dead_code, reason = "describes what is sent")]
 pub(super) struct CloudEvent {
     /// `1.0`
     specversion: String,
@@ -78,7 +77,7 @@ pub(super) struct Receipts {
 /// Append CloudEvents; answered when they are durable
 ///
 /// 201 when any of them is new, 200 when all were there already: a retry is harmless.
-#[utoipa::path(post, path = "/v1/events", tag = "Write",
+#[utoipa::path(post, path = "/v1/events", tag = "Write", operation_id = "append_events",
     request_body(content((CloudEvents = "application/json"))),
     responses((status = 201, body = Receipts), (status = 200, body = Receipts)))]
 pub(super) async fn append(

@@ -27,7 +27,7 @@ use crate::projection::timing;
 /// What the routes work with.
 #[derive(Clone)]
 pub struct State {
-    /// Connections for queries; their search path does not matter, names are qualified.
+    /// Connections for queries, from [`Database::query_pool`]; names are qualified.
     pub pool: Pool,
     /// The way into the log.
     pub intake: Intake,

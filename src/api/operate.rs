@@ -13,9 +13,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::State;
-use super::projections::{Progress, progress};
 use crate::http::{Nothing, Problem, Query};
-use crate::{lifecycle, log, projection, telemetry};
+use crate::projection::{self, Status};
+use crate::{lifecycle, log, telemetry};
 
 pub(super) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(metrics))
@@ -23,23 +23,23 @@ pub(super) fn routes() -> OpenApiRouter<State> {
 
 /// That all is well.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-struct Status {
+struct Condition {
     /// `ok` or `ready`.
     status: &'static str,
 }
 
 /// Whether the process lives
-#[utoipa::path(get, path = "/healthz", tag = "Operate", responses((status = 200, body = Status)))]
-async fn healthz(_: Query<Nothing>) -> Json<Status> {
-    Json(Status { status: "ok" })
+#[utoipa::path(get, path = "/healthz", tag = "Operate", responses((status = 200, body = Condition)))]
+async fn healthz(_: Query<Nothing>) -> Json<Condition> {
+    Json(Condition { status: "ok" })
 }
 
 /// Whether the process can do its work; 503 says what is in the way
-#[utoipa::path(get, path = "/readyz", tag = "Operate", responses((status = 200, body = Status)))]
+#[utoipa::path(get, path = "/readyz", tag = "Operate", responses((status = 200, body = Condition)))]
 async fn readyz(
     extract::State(state): extract::State<State>,
     _: Query<Nothing>,
-) -> Result<Json<Status>, Problem> {
+) -> Result<Json<Condition>, Problem> {
     let mut reasons: Vec<String> = state
         .health
         .faults()
@@ -54,7 +54,7 @@ async fn readyz(
         },
     }
     if reasons.is_empty() {
-        Ok(Json(Status { status: "ready" }))
+        Ok(Json(Condition { status: "ready" }))
     } else {
         Err(Problem::unavailable(reasons.join("; ")))
     }
@@ -62,21 +62,16 @@ async fn readyz(
 
 /// One sentence for each projection that does not follow the log.
 async fn standing_still(client: &Client) -> Result<Vec<String>, Problem> {
-    let progress = progress(client, lifecycle::now()).await?;
-    let live = |name: &str| progress.iter().find(|of| of.name == name && of.is_live);
-    Ok(projection::ALL
-        .iter()
-        .filter_map(|projection| {
-            let name = projection.name;
-            let Some(Progress { version: Some(_), error, is_abandoned, .. }) = live(name) else {
-                return Some(format!("projection {name} has not started"));
-            };
-            match error {
-                Some(error) => Some(format!("projection {name} stands still: {error}")),
-                None => is_abandoned.then(|| format!("nobody runs projection {name}")),
-            }
-        })
-        .collect())
+    let statuses = projection::statuses(client, lifecycle::now()).await?;
+    let live = |name| statuses.iter().find(|status| status.is_live && status.name == name);
+    let reason = |name| match live(name) {
+        None => Some(format!("projection {name} has not started")),
+        Some(Status { error: Some(error), .. }) => {
+            Some(format!("projection {name} stands still: {error}"))
+        }
+        Some(status) => status.is_abandoned.then(|| format!("nobody runs projection {name}")),
+    };
+    Ok(projection::ALL.iter().filter_map(|projection| reason(projection.name)).collect())
 }
 
 /// Metrics in Prometheus' text form
@@ -100,12 +95,12 @@ async fn metrics(
 async fn gauges(client: &Client) -> Result<String, tokio_postgres::Error> {
     let (head, _) = log::head(client).await?;
     let dead_letters = log::count_open(client).await?;
-    let progress = progress(client, lifecycle::now()).await?;
+    let statuses = projection::statuses(client, lifecycle::now()).await?;
     let mut text = String::new();
     gauge(&mut text, "stackledger_log_head", [("", head.to_string())]);
     gauge(&mut text, "stackledger_dead_letters_open", [("", dead_letters.to_string())]);
-    let each = |value: fn(&Progress) -> String| {
-        let live = progress.iter().filter(|of| of.is_live);
+    let each = |value: fn(&Status) -> String| {
+        let live = statuses.iter().filter(|of| of.is_live);
         live.map(move |of| (of.name.as_str(), value(of))).collect::<Vec<_>>()
     };
     gauge(&mut text, "stackledger_projection_checkpoint", each(|of| of.checkpoint.to_string()));

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long a client may take to send a request's header, and how long an idle connection is kept.
-const HEADER_PATIENCE: Duration = Duration::from_secs(15);
+const HEADER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long requests in hand may take once the process was asked to stop.
 const FAREWELL: Duration = Duration::from_secs(5);

@@ -29,19 +29,23 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     let database = env.checked_database().await?;
     let stop = lifecycle::stop_on_signal()?;
     let holder = format!("replay-{}", lifecycle::random_id().simple());
-    for projection in chosen {
-        let shown = Shown::new(projection.name);
-        let made = projection.made(&env.config.file);
-        let mut last = None;
-        projection::replay(&database, projection, &made, &holder, &stop, |progress| {
-            shown.update(progress);
-            last = Some(progress);
-        })
-        .await
-        .with_context(|| format!("replaying {}", projection.name))?;
-        shown.finish(last);
-    }
-    Ok(())
+    let file = env.config.file.clone();
+    let replayed = lifecycle::on_own_thread("replay", move || async move {
+        for projection in chosen {
+            let shown = Shown::new(projection.name);
+            let made = projection.made(&file);
+            let mut last = None;
+            projection::replay(&database, projection, &made, &holder, &stop, |progress| {
+                shown.update(progress);
+                last = Some(progress);
+            })
+            .await
+            .with_context(|| format!("replaying {}", projection.name))?;
+            shown.finish(last);
+        }
+        Ok(())
+    });
+    replayed.await.context("the replay panicked")?
 }
 
 pub(super) fn find(name: &str) -> Result<&'static Projection> {

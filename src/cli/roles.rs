@@ -56,7 +56,7 @@ pub(super) async fn run(env: &Env, roles: Roles) -> Result<()> {
             .with_context(|| format!("LISTEN={address} cannot be listened on"))?;
         let intake = Intake::start(database.clone(), Arc::clone(&health), stop.clone());
         let state = api::State {
-            pool: database.pool(SERVE_CONNECTIONS, None)?,
+            pool: database.query_pool(SERVE_CONNECTIONS)?,
             intake,
             health: Arc::clone(&health),
             database: database.clone(),

@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use deadpool_postgres::PoolError;
 use serde::Serialize;
+use tokio_postgres::error::SqlState;
 use utoipa::ToSchema;
 
 use crate::db;
@@ -102,6 +103,12 @@ impl From<tokio_postgres::Error> for Problem {
             tracing::warn!(error = explained, "the database is away");
             return Problem::unavailable("the database does not answer now");
         }
+        // A read model that nobody has projected yet, or that a replay is putting in place.
+        if matches!(error.code(), Some(&SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME))
+        {
+            tracing::warn!(error = explained, "a read model is not there");
+            return Problem::unavailable("the read model is not there yet");
+        }
         // Values are checked before they are bound; this is the net below those checks.
         if error.code().is_some_and(|state| state.code().starts_with("22")) {
             tracing::warn!(error = explained, "the database refused a value of a request");
@@ -115,7 +122,12 @@ impl From<tokio_postgres::Error> for Problem {
 impl From<PoolError> for Problem {
     fn from(error: PoolError) -> Self {
         match error {
-            PoolError::Backend(error) => error.into(),
+            // Whatever is wrong with the way to the database, it is not the request.
+            PoolError::Backend(error) => {
+                let explained = db::explain(&error);
+                tracing::warn!(error = explained, "no database connection can be made");
+                Problem::unavailable("the database does not answer now")
+            }
             PoolError::Timeout(_) | PoolError::Closed => {
                 tracing::warn!(error = %error, "no database connection is to be had");
                 Problem::unavailable("no database connection is free now")

@@ -1,5 +1,5 @@
 //! Consuming from brokers. Per broker one connection, per queue one channel and a pipeline of two
-//! tasks: one receives and decodes the next batch while the other appends and acks the last.
+//! halves: a task receives and decodes the next batch while a thread appends and acks the last.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::{Batch, Sink, topology};
 use crate::config::{Config, Queue, Secret, Source};
 use crate::db::Database;
 use crate::health::Health;
-use crate::lifecycle::Backoff;
+use crate::lifecycle::{Backoff, on_own_thread};
 
 /// How soon an exchange that is missing is looked for again.
 const MISSING_EXCHANGE_INTERVAL: Duration = Duration::from_secs(1);
@@ -196,10 +196,13 @@ struct Tagged {
 impl Pipeline {
     async fn run(self, sink: Sink) -> Result<()> {
         let (sender, receiver) = mpsc::channel(1);
-        let storing = tokio::spawn(store(receiver, sink, self.channel.clone()));
+        let channel = self.channel.clone();
+        let storing = on_own_thread(&format!("store {}", self.queue.name), move || {
+            store(receiver, sink, channel)
+        });
         let received = self.receive(sender).await;
         // With the sender gone, what is in hand is stored and acked, then the task ends.
-        let stored = storing.await.map_err(|panic| anyhow!(panic))?;
+        let stored = storing.await.map_err(|_| anyhow!("storing {} panicked", self.queue.name))?;
         received.and(stored)
     }
 

@@ -36,7 +36,6 @@ pub async fn compare(
     let aside = format!("{}__check_{}", projection.name, std::process::id());
     let live = Slot::Live.schema(projection);
     let mut client = connect(database, projection, Slot::Live).await?;
-    let reading = database.connect(None).await?;
     let transaction = client
         .build_transaction()
         .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
@@ -56,7 +55,7 @@ pub async fn compare(
             projection.ddl
         ))
         .await?;
-    let mut feed = Feed::until(reading, projection, 0, position);
+    let mut feed = Feed::until(database, projection, 0, position);
     while let Some(prepared) = feed.next().await? {
         if stop.is_cancelled() {
             bail!("stopped");

@@ -1,11 +1,11 @@
-//! What a projection is fed: stretches of the log, read and decoded ahead in a task of their own
+//! What a projection is fed: stretches of the log, read and decoded ahead on a thread of their own
 //! while the one before is applied.
 
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
-use tokio_postgres::Client;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Decoded, Projection};
+use crate::db::Database;
+use crate::lifecycle::on_own_thread;
 use crate::log::{Limit, Reader};
 
 /// A stretch of the log, ready to be applied.
@@ -31,38 +31,45 @@ enum End {
 /// The reading side of a projection; reading ends when it is dropped.
 pub(super) struct Feed {
     receiver: mpsc::Receiver<anyhow::Result<Prepared>>,
-    task: JoinHandle<()>,
+    _thread: oneshot::Receiver<()>,
 }
 
 impl Feed {
     /// Feeds everything after `position`, and goes on as the log grows.
     pub fn follow(
-        client: Client,
+        database: &Database,
         projection: &'static Projection,
         position: i64,
         wake: watch::Receiver<i64>,
     ) -> Feed {
-        Feed::start(client, projection, position, End::Never(wake))
+        Feed::start(database, projection, position, End::Never(wake))
     }
 
     /// Feeds what comes after `position`, up to and including position `until`.
     pub fn until(
-        client: Client,
+        database: &Database,
         projection: &'static Projection,
         position: i64,
         until: i64,
     ) -> Feed {
-        Feed::start(client, projection, position, End::At(until))
+        Feed::start(database, projection, position, End::At(until))
     }
 
-    fn start(client: Client, projection: &'static Projection, position: i64, end: End) -> Feed {
+    fn start(
+        database: &Database,
+        projection: &'static Projection,
+        position: i64,
+        end: End,
+    ) -> Feed {
+        // One stretch is applied, one waits here, one is being read: no more are in memory.
         let (sender, receiver) = mpsc::channel(1);
-        let task = tokio::spawn(async move {
-            if let Err(error) = read(client, projection, position, end, &sender).await {
+        let database = database.clone();
+        let thread = on_own_thread(&format!("read {}", projection.name), move || async move {
+            if let Err(error) = read(&database, projection, position, end, &sender).await {
                 let _ = sender.send(Err(error)).await;
             }
         });
-        Feed { receiver, task }
+        Feed { receiver, _thread: thread }
     }
 
     /// The next stretch; `None` at the end of a feed that does not go on.
@@ -71,19 +78,14 @@ impl Feed {
     }
 }
 
-impl Drop for Feed {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 async fn read(
-    client: Client,
+    database: &Database,
     projection: &'static Projection,
     mut position: i64,
     mut end: End,
     sender: &mpsc::Sender<anyhow::Result<Prepared>>,
 ) -> anyhow::Result<()> {
+    let client = database.connect(None).await?;
     let reader = Reader::new(projection.families);
     loop {
         let until = match &end {
@@ -99,8 +101,7 @@ async fn read(
         }
         position = stretch.position;
         let events = stretch.events.len() as u64;
-        let decoded =
-            tokio::task::spawn_blocking(move || (projection.decode)(stretch.events)).await?;
+        let decoded = (projection.decode)(stretch.events);
         if sender.send(Ok(Prepared { to: position, events, decoded })).await.is_err() {
             return Ok(());
         }

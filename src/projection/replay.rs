@@ -55,9 +55,8 @@ pub async fn replay(
     // Each round reads what came while the one before was applied; the rounds shrink quickly.
     loop {
         let before = step.held.position;
-        let reading = database.connect(None).await?;
-        let (head, _) = log::head(&reading).await?;
-        let mut feed = Feed::until(reading, projection, before, head);
+        let (head, _) = log::head(&step.client).await?;
+        let mut feed = Feed::until(database, projection, before, head);
         while let Some(prepared) = feed.next().await? {
             if stop.is_cancelled() {
                 bail!(
@@ -106,7 +105,6 @@ async fn swap(database: &Database, mut step: Step) -> Result<()> {
     let (live, next) = (Slot::Live.schema(projection), Slot::Next.schema(projection));
     let old = format!("{live}__old");
     step.client.batch_execute(&format!("DROP SCHEMA IF EXISTS {old} CASCADE")).await?;
-    let reading = database.connect(None).await?;
 
     let transaction = step.client.transaction().await?;
     let row = transaction
@@ -117,7 +115,7 @@ async fn swap(database: &Database, mut step: Step) -> Result<()> {
         )
         .await?;
     let (position, fence): (i64, i64) = row.map_or((0, 0), |row| (row.get(0), row.get(1)));
-    let mut feed = Feed::until(reading, projection, step.held.position, position);
+    let mut feed = Feed::until(database, projection, step.held.position, position);
     while let Some(prepared) = feed.next().await? {
         (projection.apply)(&transaction, prepared.decoded.facts).await?;
         checkpoint::advance(

@@ -1,4 +1,4 @@
-//! Runs projections: each in a task of its own, active in one process at a time, the others
+//! Runs projections: each on a thread of its own, active in one process at a time, the others
 //! standing by.
 
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use super::{ALL, Lost, Projection, replay, wake};
 use crate::config::Config;
 use crate::db::{self, Database};
 use crate::health::Health;
-use crate::lifecycle::{Backoff, random_id};
+use crate::lifecycle::{Backoff, on_own_thread, random_id};
 
 /// How often a standby looks whether the lease is free.
 const STANDBY_INTERVAL: Duration = Duration::from_millis(500);
@@ -44,7 +44,9 @@ pub async fn run(
             wake: wake.clone(),
             stop: stop.clone(),
         };
-        tasks.spawn(async move { runner.run().await });
+        tasks.spawn(on_own_thread(&format!("project {}", projection.name), move || async move {
+            runner.run().await;
+        }));
     }
     while tasks.join_next().await.is_some() {}
 }
@@ -100,8 +102,8 @@ impl Runner {
             }
         };
         tracing::info!("{part}: projecting from position {}", held.position);
-        let reading = self.database.connect(None).await?;
-        let mut feed = Feed::follow(reading, self.projection, held.position, self.wake.clone());
+        let mut feed =
+            Feed::follow(&self.database, self.projection, held.position, self.wake.clone());
         let mut step = Step { client, projection: self.projection, slot: Slot::Live, held };
         let mut extend = tokio::time::interval(EXTEND_INTERVAL);
         loop {

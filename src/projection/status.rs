@@ -27,6 +27,10 @@ pub struct Status {
     pub error: Option<String>,
     /// The position after which it stands still.
     pub error_at: Option<i64>,
+    /// Whether these are the tables that answer.
+    pub is_live: bool,
+    /// Whether nobody has held it for longer than another process needs to take over.
+    pub is_abandoned: bool,
 }
 
 /// All of them, in order of names; the live tables before those being filled.
@@ -43,6 +47,7 @@ pub async fn statuses(
             "-- projection::statuses
              SELECT c.name, c.slot, c.version, c.position, h.position AS head, c.skipped, c.error, c.error_at,
                     c.lease_until > now() AS is_held,
+                    c.lease_until < now() - interval '30 s' AS is_abandoned,
                     (SELECT recorded_at FROM log.batch WHERE last_position > c.position
                      ORDER BY last_position LIMIT 1) AS waiting_since
              FROM projection.checkpoint AS c, log.head AS h ORDER BY c.name, c.slot",
@@ -71,6 +76,8 @@ pub async fn statuses(
             skipped: row.get("skipped"),
             error,
             error_at: row.get("error_at"),
+            is_live: slot == "live",
+            is_abandoned: row.get("is_abandoned"),
         }
     };
     Ok(rows.iter().map(status).collect())

@@ -6,6 +6,7 @@ mod cli;
 mod dead_letters;
 mod faults;
 mod files;
+mod http;
 mod ingest;
 mod log_append;
 mod log_verify;

@@ -13,6 +13,7 @@ use crate::http::{Problem, Query};
 
 /// An instance whose build has not ended.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = TtmIncomplete)]
 struct Incomplete {
     instance_id: String,
     instance_start_time: String,
@@ -21,6 +22,7 @@ struct Incomplete {
 /// Builds that have not ended.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[expect(non_snake_case, reason = "the names are TTM's")]
+#[schema(as = TtmIncompleteBuilds)]
 pub(super) struct IncompleteBuilds {
     instances: Vec<Incomplete>,
     /// Instances that TTM knows.

@@ -15,6 +15,7 @@ use crate::http::{FromParameters, Parameters, Problem, Query, Segments};
 
 /// An instance, and where its metrics are.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = TtmInstance)]
 struct Instance {
     instance_id: String,
     uri: String,
@@ -22,6 +23,7 @@ struct Instance {
 
 /// Instances.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = TtmInstances)]
 pub(super) struct Instances {
     instances: Vec<Instance>,
 }
@@ -54,6 +56,7 @@ pub(super) async fn list(
 
 /// Whether TTM knows an instance. What is not set is `""`.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[schema(as = TtmExistence)]
 pub(super) struct Existence {
     exists: bool,
     start_time: String,
@@ -66,7 +69,11 @@ pub(super) struct Existence {
 #[into_params(parameter_in = Query)]
 pub(super) struct Jsonp {
     /// The JavaScript function that gets the answer (JSONP).
-    #[param(required = false, pattern = r"^[A-Za-z_$][A-Za-z0-9_$.]*$", max_length = 128)]
+    #[param(
+        required = false,
+        pattern = r"^[A-Za-z_$][A-Za-z0-9_$]*(\.[A-Za-z_$][A-Za-z0-9_$]*)*$",
+        max_length = 128
+    )]
     callback: Option<String>,
 }
 

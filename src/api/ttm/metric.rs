@@ -18,6 +18,7 @@ pub(super) const LIST_MAX: i64 = 100_000;
 
 /// All that TTM knows of an instance. What is not set is `""`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = TtmMetric)]
 pub(super) struct Metric {
     pub id: Uuid,
     pub instance_id: String,
@@ -29,12 +30,12 @@ pub(super) struct Metric {
     /// TTM ended builds by itself after a while; we only report them.
     bootstrap_timeout: &'static str,
     mute: &'static str,
-    #[schema(value_type = Object)]
     recipes: BTreeMap<String, Recipe>,
 }
 
 /// What TTM knows of a recipe. What is not set is `""`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = TtmRecipe)]
 pub(super) struct Recipe {
     recipe_start_time: String,
     start_msg: String,
@@ -112,7 +113,7 @@ async fn recipes(
             "-- ttm::recipes
              SELECT instance_id, recipe, started_at, start_message, ended_at, end_message
              FROM timing.recipe WHERE instance_id = ANY($1)
-             ORDER BY coalesce(started_at, ended_at), recipe_id",
+             ORDER BY at, recipe_id",
             &[&instance_ids],
         )
         .await?;

@@ -18,13 +18,14 @@ use crate::http::{Body, Problem, Query, Segments};
 
 /// One metric.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = MetricAnswer)]
+#[schema(as = TtmMetricAnswer)]
 pub(super) struct One {
     pub metric: Metric,
 }
 
 /// Where a metric is.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = TtmReference)]
 struct Reference {
     id: Uuid,
     uri: String,
@@ -32,12 +33,14 @@ struct Reference {
 
 /// Where metrics are.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = TtmReferences)]
 pub(super) struct References {
     metrics: Vec<Reference>,
 }
 
 /// A metric and where it is.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = TtmLocated)]
 struct Located {
     #[serde(flatten)]
     metric: Metric,
@@ -46,6 +49,7 @@ struct Located {
 
 /// Metrics.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = TtmMetrics)]
 pub(super) struct Metrics {
     metrics: Vec<Located>,
 }
@@ -125,6 +129,7 @@ fn unknown() -> Problem {
 /// What is posted when a build has ended.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes what is sent")]
+#[schema(as = TtmPostedMetric)]
 pub(super) struct PostedMetric {
     /// Its name.
     instance_name: String,

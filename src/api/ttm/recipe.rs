@@ -21,6 +21,7 @@ const MESSAGE_MAX: usize = 64 << 10;
 /// The form that may come with a call.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes what is sent")]
+#[schema(as = TtmForm)]
 pub(super) struct Form {
     /// Any text, an error for example.
     msg: Option<String>,
@@ -32,7 +33,7 @@ pub(super) struct Form {
     params(("id" = String, Path, description = "The instance's id"),
         ("name" = String, Path, description = "The recipe's name"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same for every retry of one call")),
-    request_body(content((Form = "application/x-www-form-urlencoded"))),
+    request_body(content = Option<Form>, content_type = "application/x-www-form-urlencoded"),
     responses((status = 201, body = One)))]
 pub(super) async fn post(
     extract::State(state): extract::State<State>,
@@ -53,7 +54,7 @@ pub(super) async fn post(
     operation_id = "ttm_end_recipe",
     params(("id" = String, Path, description = "The instance's id"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same for every retry of one call")),
-    request_body(content((Form = "application/x-www-form-urlencoded"))),
+    request_body(content = Option<Form>, content_type = "application/x-www-form-urlencoded"),
     responses((status = 201, body = One)))]
 pub(super) async fn end(
     extract::State(state): extract::State<State>,

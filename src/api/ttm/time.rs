@@ -15,6 +15,7 @@ use crate::http::{Problem, Query, Segments};
 
 /// The time.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = TtmNow)]
 pub(super) struct Now {
     /// Naive, UTC.
     utcnow: String,

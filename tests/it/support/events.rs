@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use stackledger::db::Database;
-use stackledger::event::{self, Event, Family};
+use stackledger::event::{Event, Family};
 use stackledger::log::{Appended, Appender};
 use uuid::Uuid;
 
@@ -45,9 +45,4 @@ pub async fn append(database: &Database, events: &[Event]) -> Appended {
 pub fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(format!("fixtures/{name}"))
         .unwrap_or_else(|error| panic!("fixtures/{name}: {error}"))
-}
-
-/// A fixture's event.
-pub fn decoded(name: &str) -> Event {
-    event::decode(fixture(name), None).unwrap()
 }

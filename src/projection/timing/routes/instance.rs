@@ -122,7 +122,7 @@ pub(super) async fn show(
             "-- timing::instance operations
              SELECT operation, request_id, host, started_at, ended_at, duration_us, status, error, skewed
              FROM timing.operation WHERE instance_id = $1
-             ORDER BY coalesce(started_at, ended_at), operation_id",
+             ORDER BY at, operation_id",
             &[&id],
         )
         .await?;
@@ -132,7 +132,7 @@ pub(super) async fn show(
              SELECT recipe, run_id, started_at, ended_at, duration_us, outcome, start_message,
                     end_message, skewed
              FROM timing.recipe WHERE instance_id = $1
-             ORDER BY coalesce(started_at, ended_at), recipe_id",
+             ORDER BY at, recipe_id",
             &[&id],
         )
         .await?;

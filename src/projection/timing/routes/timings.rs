@@ -12,13 +12,14 @@ use crate::http::{Cursor, FromParameters, Items, Paging, Parameters, Problem, Qu
 use crate::sketch;
 
 /// What operations are grouped by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case")]
 enum GroupBy {
     Operation,
     Host,
     Flavor,
     Image,
-    Project,
+    ProjectId,
 }
 
 impl GroupBy {
@@ -27,7 +28,7 @@ impl GroupBy {
         ("host", GroupBy::Host),
         ("flavor", GroupBy::Flavor),
         ("image", GroupBy::Image),
-        ("project_id", GroupBy::Project),
+        ("project_id", GroupBy::ProjectId),
     ];
 
     fn parse(name: &str) -> Option<Self> {
@@ -81,8 +82,8 @@ pub(super) struct Filter {
     /// Of one name, e.g. `create`.
     #[param(required = false)]
     operation: Option<String>,
-    /// `operation`, `host`, `flavor`, `image` or `project_id`.
-    #[param(value_type = Option<String>, default = "operation")]
+    /// `operation` unless given.
+    #[param(value_type = Option<GroupBy>, inline)]
     group_by: GroupBy,
     /// That started (ended, where the start is missing) then or later; rounded down to the hour.
     #[param(value_type = Option<String>, format = DateTime)]
@@ -178,9 +179,9 @@ const EXACT: &str = "-- timing::timings exact
                status, duration_us
         FROM timing.operation
         WHERE ($2::text IS NULL OR operation = $2)
-          AND ($3::timestamptz IS NULL OR coalesce(started_at, ended_at) >= $3)
-          AND ($4::timestamptz IS NULL OR coalesce(started_at, ended_at) < $4)
-    ), complete AS (
+          AND ($3::timestamptz IS NULL OR at >= $3)
+          AND ($4::timestamptz IS NULL OR at < $4)
+    ), timed AS (
         SELECT grp, status, CASE WHEN status = 'complete' THEN duration_us END AS us FROM operations
         WHERE $5::text IS NULL OR grp > $5
     )
@@ -188,7 +189,7 @@ const EXACT: &str = "-- timing::timings exact
            count(*) FILTER (WHERE status = 'open') AS open,
            min(us)::float8 AS min, avg(us)::float8 AS mean, max(us)::float8 AS max,
            percentile_cont('{0.5, 0.9, 0.95, 0.99}'::float8[]) WITHIN GROUP (ORDER BY us) AS quantiles
-    FROM complete GROUP BY grp ORDER BY grp LIMIT $6";
+    FROM timed GROUP BY grp ORDER BY grp LIMIT $6";
 
 fn hourly(row: &Row) -> Timing {
     let (bins, counts): (Vec<i32>, Vec<i64>) = (row.get("bins"), row.get("bin_counts"));

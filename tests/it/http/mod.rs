@@ -1,0 +1,11 @@
+//! The routes, called over HTTP.
+
+mod events;
+mod guards;
+mod hostile;
+mod operate;
+mod server;
+mod timing;
+mod timings;
+mod ttm;
+mod ttm_projected;
