@@ -20,10 +20,9 @@ const QUIET: &str = "lapin=off,refinery_core=warn,tokio_postgres=warn";
 ///
 /// When the filter cannot be read.
 pub fn init(filter: &str, format: LogFormat) -> Result<(), ConfigError> {
-    let given = filter;
-    let filter = EnvFilter::try_new(format!("{QUIET},{given}")).map_err(|error| {
-        let levels = "error, warn, info, debug, trace, or target=level,… is accepted";
-        ConfigError::new("LOG", given, format!("{levels} ({error})"))
+    let filter = EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|error| {
+        let accepted = "error, warn, info, debug, trace, or target=level,… is accepted";
+        ConfigError::new("LOG", filter, format!("{accepted}: {error}"))
     })?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -64,9 +64,11 @@ fn variables_help() -> String {
         "Environment:
   DATABASE_URL        PostgreSQL, as postgresql://user:password@host:port/database (no default;
                       scripts/up starts one of its own)
-  AMQP_URL            RabbitMQ, several separated by commas [default: {}]
+  AMQP_URL            RabbitMQ, several separated by commas
+                      [default: {}]
   LISTEN              HTTP address [default: {}]
-  TOKENS              bearer tokens that HTTP requests must show, separated by commas [default: none]
+  TOKENS              bearer tokens that HTTP requests must show, separated by commas
+                      [default: none]
   INSECURE_LISTEN     1: listen on an address that is not loopback without TOKENS
   STACKLEDGER_CONFIG  a TOML file: which exchanges and queues are consumed [default: built in]
   PREFETCH            unacked messages a broker may send ahead, per queue [default: {}]

@@ -22,7 +22,7 @@ pub enum LogFormat {
 
 /// A wrong value: which variable, what was given, what is accepted.
 #[derive(Debug, thiserror::Error)]
-#[error("{name}={given}: {accepted}")]
+#[error("{name}{given}: {accepted}")]
 pub struct ConfigError {
     name: &'static str,
     given: String,
@@ -35,7 +35,12 @@ impl ConfigError {
         given: impl std::fmt::Display,
         accepted: impl Into<String>,
     ) -> Self {
-        ConfigError { name, given: given.to_string(), accepted: accepted.into() }
+        ConfigError { name, given: format!("={given}"), accepted: accepted.into() }
+    }
+
+    /// A variable that has no default is missing.
+    pub(crate) fn not_set(name: &'static str, accepted: impl Into<String>) -> Self {
+        ConfigError { name, given: " is not set".to_owned(), accepted: accepted.into() }
     }
 }
 
@@ -93,27 +98,55 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// `scheme://user:password@host` and `password=…` without the password.
+/// `scheme://user:password@host` and `password=…` without the password, also where the rest is
+/// malformed: it is the wrong strings that are shown most.
 fn redact(text: &str) -> String {
-    let mut words: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        let shown = if let Some((scheme, rest)) = word.split_once("://")
-            && let Some((user_info, host)) = rest.rsplit_once('@')
-            && let Some((user, _)) = user_info.split_once(':')
-        {
-            format!("{scheme}://{user}:***@{host}")
-        } else {
-            word.to_owned()
+    let is_scheme = |scheme: &str| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let (scheme, rest) = match text.split_once("://") {
+        Some((scheme, rest)) if is_scheme(scheme) => (&text[..scheme.len() + 3], rest),
+        _ => ("", text),
+    };
+    let rest = match rest.rsplit_once('@') {
+        Some((user_info, host)) => match user_info.split_once(':') {
+            Some((user, _)) => format!("{user}:***@{host}"),
+            None => rest.to_owned(),
+        },
+        None => rest.to_owned(),
+    };
+    let (mut shown, mut rest) = (scheme.to_owned(), rest.as_str());
+    // Also `passwd`, and what else is not accepted but may hold one.
+    while let Some(at) = rest.to_ascii_lowercase().find("pass") {
+        let key = at + rest[at..].find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len() - at);
+        let Some(value) = rest[key..].trim_start().strip_prefix('=') else {
+            shown.push_str(&rest[..key]);
+            rest = &rest[key..];
+            continue;
         };
-        words.push(match shown.split_once("password=") {
-            Some((before, after)) => {
-                let end = after.find('&').unwrap_or(after.len());
-                format!("{before}password=***{}", &after[end..])
-            }
-            None => shown,
-        });
+        shown.push_str(&rest[..key]);
+        shown.push_str("=***");
+        rest = after_value(value, !scheme.is_empty());
     }
-    words.join(" ")
+    shown + rest
+}
+
+/// What follows the value of a parameter of a URL, or of a `key=value` string.
+fn after_value(value: &str, is_url: bool) -> &str {
+    if is_url {
+        return &value[value.find('&').unwrap_or(value.len())..];
+    }
+    let value = value.trim_start();
+    let (value, is_quoted) =
+        value.strip_prefix('\'').map_or((value, false), |quoted| (quoted, true));
+    let mut chars = value.char_indices();
+    while let Some((at, char)) = chars.next() {
+        match char {
+            '\\' => drop(chars.next()),
+            '\'' if is_quoted => return &value[at + 1..],
+            _ if char.is_whitespace() && !is_quoted => return &value[at..],
+            _ => {}
+        }
+    }
+    ""
 }
 
 /// The environment's variables as they are; flat, because envy cannot flatten numbers.
@@ -305,6 +338,14 @@ mod tests {
             ("postgresql://u@h/d", "postgresql://u@h/d"),
             ("host=h password=x user=u", "host=h password=*** user=u"),
             ("postgresql://h/d?password=x&user=u", "postgresql://h/d?password=***&user=u"),
+            ("postgresql://u:p q@h/d", "postgresql://u:***@h/d"),
+            ("u:p@h/d", "u:***@h/d"),
+            ("host=h password = x user=u", "host=h password=*** user=u"),
+            ("password='x y\\' z' user=u", "password=*** user=u"),
+            ("password=x\\ y user=u", "password=*** user=u"),
+            ("password='x y", "password=***"),
+            ("password=a://b:c@d user=u", "password=*** user=u"),
+            ("PASSWD=x&y pass", "PASSWD=*** pass"),
         ] {
             assert_eq!(Secret::new(given).to_string(), shown);
         }

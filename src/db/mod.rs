@@ -43,19 +43,16 @@ impl Database {
     ///
     /// When it is missing or malformed; the text says what would help.
     pub fn new(url: Option<&Secret>) -> Result<Self, ConfigError> {
-        let wrong =
-            |given: &str, accepted: String| ConfigError::new("DATABASE_URL", given, accepted);
         let Some(url) = url else {
-            return Err(wrong(
-                "",
-                "it is not set; run scripts/up, which starts a PostgreSQL of its own, or set \
-                 DATABASE_URL=postgresql://user:password@host:port/database"
-                    .to_owned(),
+            return Err(ConfigError::not_set(
+                "DATABASE_URL",
+                "run scripts/up, which starts a PostgreSQL of its own, or set \
+                 DATABASE_URL=postgresql://user@host/database",
             ));
         };
         let mut config: tokio_postgres::Config = url.expose().parse().map_err(|error| {
             let accepted = "postgresql://user:password@host:port/database is accepted";
-            wrong(&url.to_string(), format!("{accepted} ({})", explain(&error)))
+            ConfigError::new("DATABASE_URL", url, format!("{accepted}: {}", explain(&error)))
         })?;
         if config.get_application_name().is_none() {
             config.application_name("stackledger");

@@ -95,7 +95,9 @@ impl Broker {
 
     /// One connection's life. Ends well only when asked to stop.
     async fn session(&self, backoff: &mut Backoff) -> Result<()> {
-        let connection = connect(&self.url, "stackledger consume").await?;
+        let connection = connect(&self.url, "stackledger consume")
+            .await
+            .context("it cannot be reached: run scripts/up, or set AMQP_URL")?;
         let sources = &self.config.file.sources;
         for source in sources.iter().filter(|source| source.ours) {
             topology::declare_exchange(&connection, &source.exchange)

@@ -81,11 +81,14 @@ impl Appender {
     /// When the database is away or its schema is not ours.
     pub async fn new(client: Client) -> Result<Self, AppendError> {
         // Duplicates are looked up by the key's index whatever the planner thinks of a leaf that
-        // nobody has analysed yet.
+        // nobody has analysed yet. And what is committed here is acked: a server that was told not
+        // to wait for its disk would lose it in a crash.
         client
             .batch_execute(
                 "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
-                 SET plan_cache_mode = force_generic_plan",
+                 SET plan_cache_mode = force_generic_plan;
+                 SELECT set_config('synchronous_commit', 'on', false)
+                 WHERE current_setting('synchronous_commit') = 'off'",
             )
             .await?;
         let lock_head = client

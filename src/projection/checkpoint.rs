@@ -189,6 +189,26 @@ pub(super) async fn advance(
     if moved == 1 { Ok(()) } else { Err(Lost.into()) }
 }
 
+/// Until the connection ends, no replay swaps the live tables.
+pub(super) async fn keep_tables(
+    client: &Client,
+    projection: &Projection,
+) -> Result<(), tokio_postgres::Error> {
+    let lock = "SELECT pg_advisory_lock_shared(hashtext('projection.swap ' || $1::text))";
+    client.execute(lock, &[&projection.name]).await?;
+    Ok(())
+}
+
+/// Waits, before a swap and until its transaction ends, for those who keep the tables.
+pub(super) async fn let_swap(
+    transaction: &impl GenericClient,
+    projection: &Projection,
+) -> Result<(), tokio_postgres::Error> {
+    let lock = "SELECT pg_advisory_xact_lock(hashtext('projection.swap ' || $1::text))";
+    transaction.execute(lock, &[&projection.name]).await?;
+    Ok(())
+}
+
 /// Lets a standby take over at once.
 pub(super) async fn release(
     client: &Client,

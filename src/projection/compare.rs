@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use tokio_util::sync::CancellationToken;
 
 use super::Projection;
-use super::checkpoint::Slot;
+use super::checkpoint::{self, Slot};
 use super::feed::Feed;
 use super::runner::connect;
 use crate::db::Database;
@@ -36,6 +36,9 @@ pub async fn compare(
     let aside = format!("{}__check_{}", projection.name, std::process::id());
     let live = Slot::Live.schema(projection);
     let mut client = connect(database, projection, Slot::Live).await?;
+    // A snapshot keeps rows, not names: without this, a replay's swap would put tables in place
+    // whose rows are too young for it. The lock goes with the connection.
+    checkpoint::keep_tables(&client, projection).await?;
     let transaction = client
         .build_transaction()
         .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)

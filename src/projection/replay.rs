@@ -107,6 +107,7 @@ async fn swap(database: &Database, mut step: Step) -> Result<()> {
     step.client.batch_execute(&format!("DROP SCHEMA IF EXISTS {old} CASCADE")).await?;
 
     let transaction = step.client.transaction().await?;
+    checkpoint::let_swap(&transaction, projection).await?;
     let row = transaction
         .query_opt(
             "-- replay::swap lock

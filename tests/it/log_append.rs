@@ -181,3 +181,41 @@ async fn a_reader_beside_32_appenders_skips_nothing() {
     assert!(seen.iter().map(|(position, _)| *position).eq(1..=appended as i64));
     assert_eq!(seen.iter().map(|(_, id)| id).collect::<BTreeSet<_>>().len(), appended);
 }
+
+/// A server that was tuned not to wait for its disk (as that of these tests) waits for appends: what
+/// is acked after them must survive a crash.
+#[tokio::test]
+async fn an_append_waits_for_the_disk_whatever_the_server_was_told() {
+    let db = database().await;
+    let superuser = db.superuser().await;
+    superuser
+        .batch_execute(
+            "DO $$ BEGIN
+                EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database());
+             END $$;
+             CREATE TABLE public.seen (setting text);
+             CREATE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+                INSERT INTO public.seen VALUES (current_setting('synchronous_commit'));
+                RETURN NEW;
+             END $$;
+             CREATE TRIGGER see BEFORE INSERT ON log.batch FOR EACH ROW EXECUTE FUNCTION public.see()",
+        )
+        .await
+        .unwrap();
+    append(&db.database, &events(0, 1)).await;
+    assert_eq!(db.rows("SELECT setting FROM public.seen").await, [r#"{"setting": "on"}"#]);
+    // A stricter setting stays.
+    superuser
+        .batch_execute(
+            "DO $$ BEGIN
+                EXECUTE format('ALTER DATABASE %I SET synchronous_commit = remote_apply', current_database());
+             END $$; TRUNCATE public.seen",
+        )
+        .await
+        .unwrap();
+    append(&db.database, &events(1, 1)).await;
+    assert_eq!(
+        db.rows("SELECT setting FROM public.seen").await,
+        [r#"{"setting": "remote_apply"}"#]
+    );
+}

@@ -1,1 +1,208 @@
-//! (to come)
+//! Who may project, and what becomes of a projection that cannot go on. On the real log and tables.
+
+use stackledger::projection::timing;
+
+use crate::support::broker::broker;
+use crate::support::cloud::{all_is_well, append, cloud, publish, settled, together, verified};
+use crate::support::database::{TestDatabase, database};
+use crate::support::eventually;
+use crate::support::process::{Process, command, run, succeed};
+use crate::support::projecting::{caught_up, project};
+
+/// A cloud's events, applied; nobody projects any more.
+async fn projected(instances: u32, seed: u64) -> TestDatabase {
+    let db = database().await;
+    append(&cloud(instances, seed), &db).await;
+    let projecting = project(&db);
+    caught_up(&db).await;
+    projecting.stop().await;
+    db
+}
+
+async fn checkpoint(db: &TestDatabase, column: &str) -> i64 {
+    db.number(&format!(
+        "SELECT {column}::bigint FROM projection.checkpoint WHERE name = 'timing' AND slot = 'live'"
+    ))
+    .await
+}
+
+/// Somebody else takes the lease while a process projects: not a single step of it is accepted any
+/// more; when the other one is gone, it goes on from where the other one stopped.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_holder_whose_lease_was_taken_is_refused() {
+    let db = database().await;
+    let projecting = project(&db);
+    append(&cloud(20, 61), &db).await;
+    caught_up(&db).await;
+    let superuser = db.superuser().await;
+    for seed in 62..65 {
+        // A step is in the middle of writing when its row is taken.
+        let mut locker = db.superuser().await;
+        let lock = locker.transaction().await.unwrap();
+        lock.batch_execute("LOCK TABLE timing.instance IN SHARE MODE").await.unwrap();
+        append(&cloud(40, seed), &db).await;
+        eventually("a step waits for the table", || async {
+            db.number(
+                "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND wait_event_type = 'Lock'",
+            )
+            .await
+                == 1
+        })
+        .await;
+        let taken = superuser
+            .query_one(
+                "UPDATE projection.checkpoint
+                 SET fence = fence + 1, holder = 'somebody else', lease_until = now() + interval '1 hour'
+                 RETURNING position",
+                &[],
+            )
+            .await
+            .unwrap();
+        lock.commit().await.unwrap();
+        eventually("it stands by", || async {
+            db.number(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                 AND query LIKE '-- checkpoint::acquire%' AND state = 'idle'",
+            )
+            .await
+                == 1
+        })
+        .await;
+        assert_eq!(checkpoint(&db, "position").await, taken.get::<_, i64>(0));
+        assert_eq!(checkpoint(&db, "(holder = 'somebody else')::int").await, 1);
+        superuser
+            .execute("UPDATE projection.checkpoint SET lease_until = 'epoch'", &[])
+            .await
+            .unwrap();
+        caught_up(&db).await;
+    }
+    projecting.stop().await;
+    assert_eq!(checkpoint(&db, "(holder IS NULL)::int").await, 1, "the lease was given back");
+    verified(&db).await;
+}
+
+/// What was made by another version, or with another configuration, is replayed at the start.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_version_or_configuration_is_replayed_at_the_start() {
+    let db = projected(30, 71).await;
+    for change in ["version = 999", "config = 'another'"] {
+        // Rows as another version would have made them.
+        db.superuser()
+            .await
+            .batch_execute(&format!(
+                "UPDATE projection.checkpoint SET {change}; UPDATE timing.instance SET name = 'old'"
+            ))
+            .await
+            .unwrap();
+        let projecting = project(&db);
+        eventually("they are made anew", || async {
+            let version = i64::from(timing::PROJECTION.version);
+            checkpoint(&db, "(config = '')::int * version").await == version
+        })
+        .await;
+        caught_up(&db).await;
+        projecting.stop().await;
+        assert_eq!(db.number("SELECT count(*) FROM projection.checkpoint").await, 1);
+        assert_eq!(db.number("SELECT count(*) FROM timing.instance WHERE name = 'old'").await, 0);
+        verified(&db).await;
+    }
+}
+
+/// A projection that cannot go on says why and where, and stops alone; the log grows on. A replay
+/// repairs it while the process runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_projection_that_fails_stops_alone() {
+    let (db, broker) = (database().await, broker().await);
+    let process = Process::start("up", &db, &broker);
+    process.ready().await;
+    let (first, second) = (cloud(20, 81), cloud(20, 82));
+    publish(&first, &broker).await;
+    settled(&db, first.truth()).await;
+    db.superuser()
+        .await
+        .batch_execute("ALTER TABLE timing.instance DROP COLUMN name")
+        .await
+        .unwrap();
+    publish(&second, &broker).await;
+    let truth = together(first.truth(), second.truth());
+    eventually("the log grows on", || async {
+        db.number("SELECT position FROM log.head").await == truth.messages.unique as i64
+    })
+    .await;
+    eventually("the checkpoint says why it stands still", || async {
+        checkpoint(&db, "(error IS NOT NULL)::int").await == 1
+    })
+    .await;
+    let standing = checkpoint(&db, "position").await;
+    assert_eq!(checkpoint(&db, "error_at").await, standing);
+    assert!(standing < truth.messages.unique as i64);
+    let error = db.rows("SELECT error FROM projection.checkpoint").await;
+    assert!(error[0].contains("column \\\"name\\\"") && error[0].contains("42703"), "{error:?}");
+    let (status, problem) = process.get("/readyz").await;
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(status == 503 && detail.contains("projection timing stands still"), "{detail}");
+    let (status, projections) = process.get("/v1/projections").await;
+    assert_eq!((status, &projections["items"][0]["state"]), (200, &"failed".into()));
+    assert_eq!(projections["items"][0]["error_at"], standing);
+    let mut status = command(&db, Some(&broker));
+    status.arg("status");
+    let said = succeed(status).await;
+    assert!(said.contains("failed") && said.contains("42703"), "{said}");
+
+    let mut replay = command(&db, None);
+    replay.args(["replay", "timing"]);
+    succeed(replay).await;
+    process.ready().await;
+    publish(&cloud(1, 83), &broker).await;
+    let truth = together(&truth, cloud(1, 83).truth());
+    settled(&db, &truth).await;
+    all_is_well(&db, &process, &truth).await;
+}
+
+/// A row of any table that was changed by hand is found and shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn verify_finds_a_row_changed_by_hand_in_every_table() {
+    let db = projected(10, 91).await;
+    let changes = [
+        ("instance", "UPDATE timing.instance SET attempts = attempts + 1", "attempts - 1"),
+        ("operation", "UPDATE timing.operation SET skewed = NOT skewed", "NOT skewed"),
+        ("operation_hour", "UPDATE timing.operation_hour SET count = count + 1", "count - 1"),
+        ("recipe", "UPDATE timing.recipe SET is_ttm = NOT is_ttm", "NOT is_ttm"),
+        (
+            "ttm_recipe_call",
+            "INSERT INTO timing.ttm_recipe_call VALUES ('i', now(), gen_random_uuid())",
+            "",
+        ),
+        ("request", "UPDATE timing.request SET kind = kind || 'x'::text", "trim_array(kind, 1)"),
+    ];
+    assert_eq!(changes.map(|change| change.0), timing::PROJECTION.tables);
+    let superuser = db.superuser().await;
+    for (table, change, back) in changes {
+        let some = format!("WHERE ctid = (SELECT min(ctid) FROM timing.{table})");
+        let is_update = change.starts_with("UPDATE");
+        let changed = if is_update {
+            format!("{change} {some} RETURNING ctid::text")
+        } else {
+            format!("{change} RETURNING ctid::text")
+        };
+        let row: String = superuser.query_one(&changed, &[]).await.unwrap().get(0);
+        let mut verify = command(&db, None);
+        verify.args(["verify", "--read-models"]);
+        let output = run(verify).await;
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains(&format!("timing: differs when rebuilt: timing.{table}, only ")),
+            "{table}: {said}"
+        );
+        let undo = if is_update {
+            let column = change.split(' ').nth(3).unwrap();
+            format!("UPDATE timing.{table} SET {column} = {back} WHERE ctid = '{row}'")
+        } else {
+            format!("DELETE FROM timing.{table}")
+        };
+        superuser.batch_execute(&undo).await.unwrap();
+    }
+    verified(&db).await;
+}

@@ -1,5 +1,7 @@
 //! A vhost per test, made through the broker's management API.
 
+use std::collections::BTreeMap;
+
 use lapin::{Channel, Connection, ConnectionProperties};
 
 use super::{unique, variable};
@@ -12,7 +14,11 @@ pub struct TestBroker {
 }
 
 pub async fn broker() -> TestBroker {
-    let management = variable("AMQP_MANAGEMENT_URL");
+    broker_at(&variable("AMQP_URL"), &variable("AMQP_MANAGEMENT_URL")).await
+}
+
+/// As [`broker`], on the RabbitMQ of this URL.
+pub async fn broker_at(base: &str, management: &str) -> TestBroker {
     let vhost = unique("sl_test");
     let http = reqwest::Client::new();
     let made = http.put(format!("{management}/api/vhosts/{vhost}")).send().await;
@@ -28,9 +34,8 @@ pub async fn broker() -> TestBroker {
         .await
         .unwrap();
     assert!(granted.status().is_success(), "{granted:?}");
-    let base = variable("AMQP_URL");
     let (server, _) = base.rsplit_once('/').expect("AMQP_URL ends in /vhost");
-    TestBroker { url: format!("{server}/{vhost}"), vhost, management }
+    TestBroker { url: format!("{server}/{vhost}"), vhost, management: management.to_owned() }
 }
 
 impl TestBroker {
@@ -45,6 +50,28 @@ impl TestBroker {
     pub async fn ask(&self, what: &str) -> serde_json::Value {
         let url = format!("{}/api/{what}/{}", self.management, self.vhost);
         reqwest::get(url).await.unwrap().json().await.unwrap()
+    }
+
+    /// How many messages wait in each of our queues, delivered and unacked ones included, as the
+    /// management API knew it within the last seconds.
+    pub async fn depths(&self) -> BTreeMap<String, i64> {
+        let queues = self.ask("queues").await;
+        let depth = |queue: &serde_json::Value| {
+            (queue["name"].as_str().unwrap().to_owned(), queue["messages"].as_i64().unwrap_or(-1))
+        };
+        queues.as_array().unwrap().iter().map(depth).collect()
+    }
+
+    /// How many messages wait, exactly. With the consumers gone, those that they did not ack count.
+    pub async fn left(&self) -> u32 {
+        let (_connection, channel) = self.channel().await;
+        let options = lapin::options::QueueDeclareOptions { passive: true, ..Default::default() };
+        let mut left = 0;
+        for name in self.depths().await.keys() {
+            let queue = channel.queue_declare(name.as_str().into(), options, Default::default());
+            left += queue.await.unwrap().message_count();
+        }
+        left
     }
 
     /// Closes all connections of this vhost from the broker's side.

@@ -15,10 +15,15 @@ use super::process::{Process, command, succeed};
 /// A cloud with a fifth of its messages twice and a fifth out of order. It ends at a fixed time, so
 /// that the same seed is the same cloud.
 pub fn cloud(instances: u32, seed: u64) -> Plan {
+    cloud_at(instances, seed, 0)
+}
+
+/// As [`cloud`], at so many messages a second.
+pub fn cloud_at(instances: u32, seed: u64, rate: u32) -> Plan {
     plan(&Options {
         instances,
         duration: std::time::Duration::from_secs(3600),
-        rate: 0,
+        rate,
         seed,
         duplicates_percent: 20,
         shuffle_percent: 20,
@@ -29,6 +34,27 @@ pub fn cloud(instances: u32, seed: u64) -> Plan {
 /// Publishes it while something consumes.
 pub async fn publish(plan: &Plan, broker: &TestBroker) {
     stackledger::simulate::publish(&broker.url, plan, false).await.unwrap();
+}
+
+/// What two clouds tell together.
+pub fn together(one: &Truth, other: &Truth) -> Truth {
+    let mut both = one.clone();
+    both.messages.unique += other.messages.unique;
+    for (family, count) in &other.messages.by_family {
+        *both.messages.by_family.entry(family.clone()).or_default() += count;
+    }
+    both.instances.extend(other.instances.iter().cloned());
+    both
+}
+
+/// Appends its events without a broker.
+pub async fn append(plan: &Plan, db: &TestDatabase) {
+    let bodies = plan.messages().map(|message| message.body);
+    let events: Vec<_> =
+        bodies.map(|body| stackledger::event::decode(body, None).unwrap()).collect();
+    for events in events.chunks(1000) {
+        super::events::append(&db.database, events).await;
+    }
 }
 
 /// Waits until as many events as there are messages are in the log, and applied.

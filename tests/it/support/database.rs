@@ -11,15 +11,28 @@ use super::{unique, variable};
 pub struct TestDatabase {
     pub url: String,
     pub database: Database,
+    base: String,
     name: String,
 }
 
 /// Clones the template. The template's name carries the schema's hash, so that a changed migration
 /// makes a new one.
 pub async fn database() -> TestDatabase {
+    database_at(&variable("DATABASE_URL")).await
+}
+
+/// A database in which nobody has migrated.
+pub async fn empty_database() -> TestDatabase {
     let base = variable("DATABASE_URL");
-    let admin = admin(&base).await;
-    let template = template(&base, &admin).await;
+    let name = unique("sl_test");
+    admin(&base).await.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+    made(&base, name)
+}
+
+/// As [`database`], in the PostgreSQL of this URL.
+pub async fn database_at(base: &str) -> TestDatabase {
+    let admin = admin(base).await;
+    let template = template(base, &admin).await;
     let name = unique("sl_test");
     admin
         .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
@@ -28,9 +41,13 @@ pub async fn database() -> TestDatabase {
     // A clone has everything but the rights on the database itself, which are not in it.
     let grant = format!("GRANT CREATE ON DATABASE {name} TO {}", stackledger::db::APP_ROLE);
     admin.batch_execute(&grant).await.unwrap();
-    let url = sibling(&base, &name);
+    made(base, name)
+}
+
+fn made(base: &str, name: String) -> TestDatabase {
+    let url = sibling(base, &name);
     let database = Database::new(Some(&Secret::new(&url))).unwrap();
-    TestDatabase { url, database, name }
+    TestDatabase { url, database, base: base.to_owned(), name }
 }
 
 impl TestDatabase {
@@ -63,7 +80,7 @@ impl Drop for TestDatabase {
         if std::thread::panicking() {
             return;
         }
-        let (base, name) = (variable("DATABASE_URL"), self.name.clone());
+        let (base, name) = (self.base.clone(), self.name.clone());
         let dropped = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

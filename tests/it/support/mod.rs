@@ -6,6 +6,8 @@ pub mod consuming;
 pub mod database;
 pub mod events;
 pub mod process;
+pub mod projecting;
+pub mod services;
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,136 @@
+//! The schema and the program: which of them may be ahead of the other, and two that migrate at
+//! once.
+
+use crate::support::broker::broker;
+use crate::support::database::{TestDatabase, database, empty_database};
+use crate::support::eventually;
+use crate::support::process::{command, run, succeed};
+
+/// Runs a command that fails with 1 and says one line.
+async fn refused(db: &TestDatabase, arguments: &[&str]) -> String {
+    let mut refused = command(db, None);
+    refused.args(arguments);
+    let output = run(refused).await;
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{arguments:?}: {said}");
+    said
+}
+
+const NEED_THE_SCHEMA: [&[&str]; 8] = [
+    &["consume"],
+    &["project"],
+    &["serve"],
+    &["replay", "--all"],
+    &["verify"],
+    &["import", "-"],
+    &["dead-letters", "list"],
+    &["status"],
+];
+
+#[tokio::test]
+async fn migrating_twice_changes_nothing_the_second_time() {
+    let db = empty_database().await;
+    let migrate = || {
+        let mut migrate = command(&db, None);
+        migrate.arg("migrate");
+        succeed(migrate)
+    };
+    let said = migrate().await;
+    assert!(
+        said.lines().all(|line| line.starts_with("applied V")) && said.contains("V1__log"),
+        "{said}"
+    );
+    let history = db.rows("SELECT * FROM refinery_schema_history").await;
+    assert_eq!(migrate().await, "the schema was up to date\n");
+    assert_eq!(db.rows("SELECT * FROM refinery_schema_history").await, history);
+}
+
+/// Both wait until they may, then one migrates, and the other finds it done.
+#[tokio::test]
+async fn of_two_that_migrate_at_once_one_waits() {
+    let db = empty_database().await;
+    let superuser = db.superuser().await;
+    superuser
+        .batch_execute("SELECT pg_advisory_lock(hashtext('stackledger.migrate'))")
+        .await
+        .unwrap();
+    let start = || {
+        let mut migrate = command(&db, None);
+        migrate.arg("migrate");
+        tokio::spawn(succeed(migrate))
+    };
+    let both = [start(), start()];
+    eventually("both wait", || async {
+        db.number(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND
+                   database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        )
+        .await
+            == 2
+    })
+    .await;
+    assert_eq!(
+        db.number("SELECT count(*) FROM pg_class WHERE relname = 'refinery_schema_history'").await,
+        0
+    );
+    superuser
+        .batch_execute("SELECT pg_advisory_unlock(hashtext('stackledger.migrate'))")
+        .await
+        .unwrap();
+    let mut said = Vec::new();
+    for migrate in both {
+        said.push(migrate.await.unwrap());
+    }
+    said.sort();
+    assert!(said[0].starts_with("applied V1__log"), "{said:?}");
+    assert_eq!(said[1], "the schema was up to date\n");
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused() {
+    let db = database().await;
+    db.superuser()
+        .await
+        .batch_execute(
+            "INSERT INTO refinery_schema_history
+             VALUES (999, 'of_the_future', '2030-01-01T00:00:00Z', '0')",
+        )
+        .await
+        .unwrap();
+    let migrating: [&[&str]; 2] = [&["migrate"], &["up"]];
+    for arguments in migrating.into_iter().chain(NEED_THE_SCHEMA) {
+        let said = refused(&db, arguments).await;
+        assert!(
+            said.starts_with(
+                "stackledger: the database's schema is at version 999, this program knows up to "
+            ) && said.ends_with(": use a newer stackledger\n"),
+            "{arguments:?}: {said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_older_schema_or_none_says_what_to_run() {
+    let (older, none) = (database().await, empty_database().await);
+    older
+        .superuser()
+        .await
+        .batch_execute(
+            "DELETE FROM refinery_schema_history
+             WHERE version = (SELECT max(version) FROM refinery_schema_history)",
+        )
+        .await
+        .unwrap();
+    for db in [&older, &none] {
+        for arguments in NEED_THE_SCHEMA {
+            assert_eq!(
+                refused(db, arguments).await,
+                "stackledger: the database's schema is older than this program: run `stackledger migrate`\n"
+            );
+        }
+    }
+    // `up` migrates by itself.
+    let broker = broker().await;
+    let process = crate::support::process::Process::start("up", &none, &broker);
+    process.ready().await;
+}

@@ -1,0 +1,174 @@
+//! A service that is away for a while: consuming pauses, nothing is acked that is not stored, and
+//! all goes on by itself.
+
+use stackledger::simulate::Plan;
+use tokio::task::JoinHandle;
+
+use crate::support::broker::{TestBroker, broker};
+use crate::support::cloud::{all_is_well, cloud, cloud_at, publish, settled, together};
+use crate::support::database::{TestDatabase, database};
+use crate::support::process::{Process, command, run};
+use crate::support::services::{End, Private};
+use crate::support::{eventually, is_long};
+
+fn instances() -> u32 {
+    if is_long() { 2000 } else { 60 }
+}
+
+fn publishing(plan: &Plan, broker: &TestBroker) -> JoinHandle<()> {
+    let (plan, url) = (plan.clone(), broker.url.clone());
+    tokio::spawn(async move {
+        stackledger::simulate::publish(&url, &plan, false).await.unwrap();
+    })
+}
+
+/// Waits until `/readyz` says no, for a reason that holds these words.
+async fn not_ready(process: &Process, words: &[&str]) {
+    eventually(&format!("/readyz answers 503 with {words:?}"), || async {
+        // It may not listen yet.
+        let Ok(response) = reqwest::get(format!("{}/readyz", process.url)).await else {
+            return false;
+        };
+        let status = response.status();
+        let problem: serde_json::Value = response.json().await.unwrap();
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        status == 503 && words.iter().all(|word| detail.contains(word))
+    })
+    .await;
+}
+
+async fn grows(db: &TestDatabase) {
+    let before = db.number("SELECT position FROM log.head").await;
+    eventually("the log grows", || async {
+        db.number("SELECT position FROM log.head").await > before
+    })
+    .await;
+}
+
+/// RabbitMQ is ended twice while it holds messages that we have and have not acked. Transient
+/// exchanges and all bindings to them are gone each time; queues stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn rabbitmq_is_stopped_and_crashes() {
+    let (db, rabbitmq) = (database().await, Private::rabbitmq().await);
+    let broker = rabbitmq.broker().await;
+    let mut process = Process::start("up", &db, &broker);
+    process.ready().await;
+
+    let mut truth = None;
+    for (how, seed) in [(End::Fast, 31), (End::Immediate, 32)] {
+        let plan = cloud(instances(), seed);
+        let mut locker = db.superuser().await;
+        let lock = locker.transaction().await.unwrap();
+        // Nobody can append now: whatever is published stays in queues or, unacked, with us.
+        lock.query_one("SELECT position FROM log.head FOR UPDATE", &[]).await.unwrap();
+        publish(&plan, &broker).await;
+        rabbitmq.stop(how).await;
+        // What we hold is stored, and cannot be acked any more: it comes a second time.
+        lock.commit().await.unwrap();
+        not_ready(&process, &["broker amqp://guest:***@"]).await;
+        if matches!(how, End::Immediate) {
+            // The next process finds no broker when it starts.
+            assert_eq!(process.terminate().await.0, Some(0));
+            process = Process::start("up", &db, &broker);
+            let said = ["broker amqp://guest:***@", "run scripts/up, or set AMQP_URL"];
+            not_ready(&process, &said).await;
+        }
+        rabbitmq.start().await;
+        let exchanges = broker.ask("exchanges").await;
+        assert!(exchanges.as_array().unwrap().iter().all(|exchange| exchange["name"] != "nova"));
+        process.ready().await;
+        // The cloud declares its exchange anew and publishes: only what is bound again arrives.
+        let later = cloud(20, seed + 100);
+        publish(&later, &broker).await;
+        let told = together(plan.truth(), later.truth());
+        let told = truth.map_or_else(|| told.clone(), |before| together(&before, &told));
+        settled(&db, &told).await;
+        all_is_well(&db, &process, &told).await;
+        truth = Some(told);
+    }
+    assert_eq!(process.terminate().await.0, Some(0));
+    assert_eq!(broker.left().await, 0);
+}
+
+/// PostgreSQL is ended while messages flow, in order and by a crash.
+#[tokio::test(flavor = "multi_thread")]
+async fn postgresql_is_stopped_and_crashes() {
+    let (postgres, broker) = (Private::postgres().await, broker().await);
+    let db = postgres.database().await;
+    let process = Process::start("up", &db, &broker);
+    process.ready().await;
+    let mut truth = None;
+    for (how, seed) in [(End::Fast, 41), (End::Immediate, 42)] {
+        // Slow enough to be in the middle of it, whatever the machine.
+        let plan = cloud_at(instances(), seed, if is_long() { 4000 } else { 300 });
+        let publishing = publishing(&plan, &broker);
+        grows(&db).await;
+        postgres.stop(how).await;
+        not_ready(&process, &["the database does not answer"]).await;
+        assert_eq!(process.get("/healthz").await.0, 200);
+        // The cloud does not notice: its messages wait in the queues.
+        publishing.await.unwrap();
+        eventually("they wait", || async { broker.depths().await.values().any(|n| *n > 0) }).await;
+        postgres.start().await;
+        process.ready().await;
+        let told = plan.truth();
+        let told = truth.map_or_else(|| told.clone(), |before| together(&before, told));
+        settled(&db, &told).await;
+        all_is_well(&db, &process, &told).await;
+        truth = Some(told);
+    }
+    assert_eq!(process.terminate().await.0, Some(0));
+    assert_eq!(broker.left().await, 0);
+
+    // Started while it is away, every role says so and what would help, and ends.
+    postgres.stop(End::Immediate).await;
+    for role in ["up", "consume", "project", "serve"] {
+        let mut started = command(&db, Some(&broker));
+        started.arg(role);
+        let output = run(started).await;
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+        assert!(
+            said.starts_with(&format!("stackledger: no PostgreSQL answers at {}", db.url))
+                && said.ends_with(": run scripts/up, or set DATABASE_URL\n"),
+            "{said}"
+        );
+    }
+    postgres.start().await;
+}
+
+/// The disk is full: the server says 53100 to every insert into one leaf.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_holds_messages_back_until_there_is_room() {
+    let (db, broker) = (database().await, broker().await);
+    let superuser = db.superuser().await;
+    superuser
+        .batch_execute(
+            "CREATE FUNCTION public.full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full';
+             END $$;
+             CREATE TRIGGER full_disk BEFORE INSERT ON log.event_instance
+                FOR EACH ROW EXECUTE FUNCTION public.full_disk()",
+        )
+        .await
+        .unwrap();
+    let process = Process::start("up", &db, &broker);
+    process.ready().await;
+    let plan = cloud(instances(), 51);
+    publish(&plan, &broker).await;
+    not_ready(&process, &["could not extend file", "53100"]).await;
+    // What else there is room for goes on; what there is not stays with the broker, all of it.
+    let recipes = plan.truth().messages.by_family["recipe"] as i64;
+    let notifications = plan.messages().filter(|message| message.exchange == "nova").count();
+    eventually("the recipes are stored, the notifications are unacked", || async {
+        db.number("SELECT position FROM log.head").await == recipes
+            && broker.depths().await["stackledger.instance"] == notifications as i64
+    })
+    .await;
+    superuser.batch_execute("DROP TRIGGER full_disk ON log.event_instance").await.unwrap();
+    settled(&db, plan.truth()).await;
+    process.ready().await;
+    all_is_well(&db, &process, plan.truth()).await;
+    assert_eq!(process.terminate().await.0, Some(0));
+    assert_eq!(broker.left().await, 0);
+}

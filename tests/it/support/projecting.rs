@@ -1,0 +1,55 @@
+//! Projections that run within the test's own process.
+
+use std::sync::Arc;
+
+use stackledger::config::Config;
+use stackledger::health::Health;
+use stackledger::projection;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::database::TestDatabase;
+use super::eventually;
+
+/// Projects until stopped.
+pub struct Projecting {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+pub fn project(db: &TestDatabase) -> Projecting {
+    let config = Arc::new(Config::from_vars([]).unwrap());
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(projection::run(
+        db.database.clone(),
+        config,
+        Arc::new(Health::default()),
+        stop.clone(),
+    ));
+    Projecting { stop, task }
+}
+
+impl Projecting {
+    /// Stops as a signal would.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+/// Waits until everything in the log is applied.
+pub async fn caught_up(db: &TestDatabase) {
+    eventually("everything is applied", || async {
+        db.number(
+            "SELECT count(*) FROM projection.checkpoint AS c, log.head AS h
+             WHERE c.slot = 'live' AND c.position = h.position",
+        )
+        .await
+            == projection_count()
+    })
+    .await;
+}
+
+fn projection_count() -> i64 {
+    stackledger::projection::ALL.len() as i64
+}

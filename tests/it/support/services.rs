@@ -1,0 +1,126 @@
+//! A PostgreSQL or a RabbitMQ of one test's own, to be stopped and started at will.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::broker::{TestBroker, broker_at};
+use super::database::{TestDatabase, database_at};
+
+/// How a server ends.
+#[derive(Clone, Copy, Debug)]
+pub enum End {
+    /// As an administrator ends it.
+    Fast,
+    /// As a crash does.
+    Immediate,
+}
+
+/// A server of this test alone. Ends, and its data goes, when dropped, also when the test fails.
+pub struct Private {
+    service: &'static str,
+    folder: PathBuf,
+}
+
+impl Private {
+    /// Durable, unlike the shared one: what it has confirmed must survive its being killed.
+    pub async fn postgres() -> Private {
+        Private::up("postgres", &[]).await
+    }
+
+    pub async fn rabbitmq() -> Private {
+        Private::up("rabbitmq", &["--test"]).await
+    }
+
+    async fn up(service: &'static str, options: &[&str]) -> Private {
+        sweep();
+        // Short: a socket's path may have 107 bytes. (Where even this is too long, the script puts
+        // the data under /tmp.)
+        let random = stackledger::lifecycle::random_id().simple().to_string();
+        let name = format!("{PREFIX}{}-{}", std::process::id(), &random[..6]);
+        let private =
+            Private { service, folder: Path::new(env!("CARGO_TARGET_TMPDIR")).join(name) };
+        private.call("up", options).await;
+        private
+    }
+
+    pub async fn stop(&self, how: End) {
+        match how {
+            End::Fast => self.call("stop", &[]).await,
+            End::Immediate => self.call("stop", &["--immediate"]).await,
+        };
+    }
+
+    /// On the same port, with the same data.
+    pub async fn start(&self) {
+        self.call("start", &[]).await;
+    }
+
+    /// A database in this PostgreSQL.
+    pub async fn database(&self) -> TestDatabase {
+        database_at(&self.variable("DATABASE_URL").await).await
+    }
+
+    /// A vhost in this RabbitMQ.
+    pub async fn broker(&self) -> TestBroker {
+        let management = self.variable("AMQP_MANAGEMENT_URL").await;
+        broker_at(&self.variable("AMQP_URL").await, &management).await
+    }
+
+    async fn variable(&self, name: &str) -> String {
+        let script =
+            format!("eval \"$(scripts/services env --only $1)\"; printf %s \"${{{name}-}}\"");
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &script, "bash", self.service]).env(FOLDER, &self.folder);
+        let value = succeed(shell).await;
+        assert!(!value.is_empty(), "{name} is not known: is the management plugin installed?");
+        value
+    }
+
+    async fn call(&self, command: &str, options: &[&str]) -> String {
+        succeed(services(&self.folder, command, &[&["--only", self.service], options].concat()))
+            .await
+    }
+}
+
+impl Drop for Private {
+    fn drop(&mut self) {
+        down(&self.folder);
+    }
+}
+
+const FOLDER: &str = "STACKLEDGER_SERVICES_DIR";
+const PREFIX: &str = "own-";
+
+fn services(folder: &Path, command: &str, options: &[&str]) -> Command {
+    let mut services = Command::new("scripts/services");
+    services.arg(command).args(options).env(FOLDER, folder);
+    services
+}
+
+async fn succeed(mut command: Command) -> String {
+    let shown = format!("{command:?}");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{shown}: {}\n{out}{err}", output.status);
+    out.into_owned()
+}
+
+fn down(folder: &Path) {
+    let ended = services(folder, "down", &["--test"]).output();
+    if ended.is_ok_and(|output| output.status.success()) {
+        let _ = std::fs::remove_dir_all(folder);
+    }
+}
+
+/// A test that was killed could not end its servers: whoever comes next does.
+fn sweep() {
+    let entries = std::fs::read_dir(env!("CARGO_TARGET_TMPDIR")).into_iter().flatten().flatten();
+    for entry in entries {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            down(&entry.path());
+        }
+    }
+}
