@@ -118,7 +118,7 @@ impl Shown {
                 last.elapsed.as_secs_f64(),
                 last.events_per_s()
             ),
-            None => say!("{}: nothing to replay", self.name),
+            None => say!("{}: no events to replay, the tables are in place", self.name),
         }
     }
 }

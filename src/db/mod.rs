@@ -147,10 +147,9 @@ impl Database {
     ///
     /// When the schema is newer than this program, or a migration fails (nothing of it stays).
     pub async fn migrate(&self) -> Result<Migrated> {
-        let mut client = self
-            .connect_as_given()
-            .await
-            .with_context(|| format!("no PostgreSQL answers at {self}"))?;
+        let mut client = self.connect_as_given().await.with_context(|| {
+            format!("no PostgreSQL answers at {self}: run scripts/up, or set DATABASE_URL")
+        })?;
         client.batch_execute("SELECT pg_advisory_lock(hashtext('stackledger.migrate'))").await?;
         let known = migrations::migrations::runner();
         refuse_newer(&client, known.get_migrations()).await?;

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all, try_join3};
 use jiff::Timestamp;
 use tokio_postgres::{Client, Statement};
 use uuid::Uuid;
@@ -192,13 +192,15 @@ impl Appender {
         now: Timestamp,
     ) -> Result<(i64, u64), AppendError> {
         let client = &self.client;
-        // Sent together: the server runs them in this order, the look-ups after the lock is held.
+        // Sent together: the server runs them in this order, the look-ups after the lock is held. Of
+        // several errors the first counts, those after it only say that the transaction is over.
         let lookups = batch.iter().map(|(leaf, part)| part.duplicates(client, &self.leaves[leaf]));
-        let (_, head, duplicates) = tokio::try_join!(
+        let (_, head, duplicates) = try_join3(
             client.batch_execute("BEGIN"),
             client.query_one(&self.statements.lock_head, &[]),
             try_join_all(lookups),
-        )?;
+        )
+        .await?;
         let stored = dead_letter::insert(client, dead_letters, now).await?;
         for (part, duplicates) in batch.values_mut().zip(duplicates) {
             part.leave_out(&duplicates, now);
@@ -216,10 +218,11 @@ impl Appender {
         if batch.is_empty() {
             client.batch_execute("COMMIT").await?;
         } else {
-            tokio::try_join!(
+            try_join(
                 links.store(client, &self.statements.move_head),
-                client.batch_execute("COMMIT")
-            )?;
+                client.batch_execute("COMMIT"),
+            )
+            .await?;
         }
         Ok((links.position, stored))
     }

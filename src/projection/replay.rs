@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use tokio_util::sync::CancellationToken;
 
-use super::Projection;
 use super::checkpoint::{self, Made, Slot};
 use super::feed::Feed;
 use super::runner::{Step, connect};
+use super::{Lost, Projection};
 use crate::db::{self, Database};
 use crate::log;
 
@@ -143,15 +143,19 @@ async fn swap(database: &Database, mut step: Step) -> Result<()> {
         ))
         .await?;
     // A fence beyond both: whoever projected into the old tables is refused, and begins anew.
-    transaction
+    let swapped = transaction
         .execute(
             "-- replay::swap checkpoint
              UPDATE projection.checkpoint
              SET slot = 'live', fence = greatest(fence, $2) + 1, holder = NULL, lease_until = 'epoch'
-             WHERE name = $1 AND slot = 'next'",
-            &[&projection.name, &fence],
+             WHERE name = $1 AND slot = 'next' AND fence = $3",
+            &[&projection.name, &fence, &step.held.fence],
         )
         .await?;
+    if swapped != 1 {
+        // The wait for the lock outlasted the lease, and another replay has taken over.
+        return Err(Lost.into());
+    }
     transaction.commit().await?;
     drop_old(&step, &old).await;
     Ok(())

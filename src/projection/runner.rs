@@ -105,7 +105,9 @@ impl Runner {
         let mut feed =
             Feed::follow(&self.database, self.projection, held.position, self.wake.clone());
         let mut step = Step { client, projection: self.projection, slot: Slot::Live, held };
-        let mut extend = tokio::time::interval(EXTEND_INTERVAL);
+        // Not at once: whether it works again shows in the first second.
+        let first = tokio::time::Instant::now() + EXTEND_INTERVAL;
+        let mut extend = tokio::time::interval_at(first, EXTEND_INTERVAL);
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => {

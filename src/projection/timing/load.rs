@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use anyhow::Result;
+use futures_util::future::try_join5;
 use tokio_postgres::Transaction;
 use tokio_postgres::types::ToSql;
 
@@ -15,7 +16,8 @@ use super::stored::select;
 type Param<'a> = &'a (dyn ToSql + Sync);
 
 /// The rows of these keys. The questions are asked at once, so that the server has the next one
-/// while the rows of the last are taken in.
+/// while the rows of the last are taken in; of several errors the first one counts, those after it
+/// only say that the transaction is over.
 pub(super) async fn rows(tx: &Transaction<'_>, keys: &Keys<'_>) -> Result<Rows> {
     let list =
         |set: &HashSet<&str>| -> Vec<String> { set.iter().map(ToString::to_string).collect() };
@@ -31,13 +33,14 @@ pub(super) async fn rows(tx: &Transaction<'_>, keys: &Keys<'_>) -> Result<Rows> 
     let (instances, recipes, calls): ([Param; 1], [Param; 1], [Param; 1]) =
         ([&instances], [&recipes], [&calls]);
     let (operations, requests): ([Param; 2], [Param; 2]) = ([&of, &operations], [&requests, &on]);
-    let (instances, operations, recipes, calls, requests) = tokio::try_join!(
+    let (instances, operations, recipes, calls, requests) = try_join5(
         select(tx, of_instances, &instances),
         select(tx, of_operations, &operations),
         select(tx, of_instances, &recipes),
         select(tx, of_instances, &calls),
         select(tx, of_requests, &requests),
-    )?;
+    )
+    .await?;
     Ok(Rows { instances, operations, recipes, calls, requests })
 }
 
