@@ -48,11 +48,6 @@ CREATE TABLE instance (
     build_error          text,
     skewed               boolean     NOT NULL DEFAULT false
 );
-CREATE INDEX instance_first ON instance (first_at, instance_id);
-CREATE INDEX instance_project ON instance (project_id, first_at, instance_id);
-CREATE INDEX instance_host ON instance (host, first_at, instance_id);
-CREATE INDEX instance_incomplete ON instance (coalesce(build_started_at, first_at), instance_id)
-    WHERE build_status IN ('building', 'bootstrapping');
 
 COMMENT ON COLUMN instance.stamp_at IS 'When name, project_id, host, flavor, image, state, launched_at and deleted_at (in this order) were said';
 COMMENT ON COLUMN instance.stamp_id IS 'By which event';
@@ -92,7 +87,6 @@ CREATE TABLE operation (
     -- The time is part of a notification's identity, so an id alone may stand twice.
     PRIMARY KEY (instance_id, operation, at, operation_id)
 );
-CREATE INDEX operation_time ON operation (operation, at);
 
 COMMENT ON COLUMN operation.at IS 'When it started; when it ended, where its start is missing';
 COMMENT ON COLUMN operation.apart IS 'Request id, flavor, image and project as the start and then as the end named them, where they differ; the columns then show the end''s, and the start''s where the end named none';

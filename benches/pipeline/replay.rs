@@ -8,7 +8,7 @@ use stackledger::config::File;
 use stackledger::db::Database;
 use stackledger::event;
 use stackledger::lifecycle::{now, on_own_thread};
-use stackledger::log::Appender;
+use stackledger::log::{Appender, Limit, Reader};
 use stackledger::projection::{self, timing};
 use tokio_util::sync::CancellationToken;
 
@@ -21,10 +21,12 @@ pub async fn run(database_url: &str, count: u32, rounds: usize) -> Result<()> {
     let client = database.connect_as_given().await?;
     client.batch_execute("VACUUM (ANALYZE) log.event").await?;
 
-    let mut cases = ["reader", "replay of timing"].map(|name| Case { name, per_s: Vec::new() });
+    let mut cases = ["reader", "replay of timing", "its reading and decoding alone"]
+        .map(|name| Case { name, per_s: Vec::new() });
     for round in 0..rounds {
         cases[0].per_s.push(read(&client, count).await?);
         cases[1].per_s.push(replay(&database).await?);
+        cases[2].per_s.push(decode(&database).await?);
         eprintln!(
             "round {} of {rounds}: {:?}",
             round + 1,
@@ -71,6 +73,28 @@ async fn replay(database: &Database) -> Result<f64> {
         projection::replay(&database, projection, &made, "bench", &stop, |p| events = p.events)
             .await
             .map(|()| events)
+    })
+    .await??;
+    Ok(events as f64 / started.elapsed().as_secs_f64())
+}
+
+/// What a replay does before it writes: how fast it could be if the rows cost nothing.
+async fn decode(database: &Database) -> Result<f64> {
+    let database = database.clone();
+    let started = Instant::now();
+    let events = on_own_thread("decode", move || async move {
+        let client = database.connect(None).await?;
+        let reader = Reader::new(timing::PROJECTION.families);
+        let (mut position, mut events) = (0, 0);
+        loop {
+            let stretch = reader.next(&client, position, i64::MAX, Limit::default()).await?;
+            if stretch.position == position {
+                return anyhow::Ok(events);
+            }
+            position = stretch.position;
+            events += stretch.events.len();
+            drop((timing::PROJECTION.decode)(stretch.events));
+        }
     })
     .await??;
     Ok(events as f64 / started.elapsed().as_secs_f64())

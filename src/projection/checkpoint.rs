@@ -93,8 +93,9 @@ pub(super) async fn create(
         transaction
             .batch_execute(&format!(
                 "DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema};
-                 SET LOCAL search_path = {schema}; {}",
-                projection.ddl
+                 SET LOCAL search_path = {schema}; {}; {}",
+                projection.ddl,
+                if slot == Slot::Live { projection.indexes } else { "" }
             ))
             .await?;
     }

@@ -43,6 +43,9 @@ pub struct Projection {
     pub config: fn(&File) -> String,
     /// Creates its tables, unqualified: the search path says in which schema.
     pub ddl: &'static str,
+    /// Creates the indexes that `apply` does not need, unqualified, where they are missing. A replay
+    /// makes them once its tables are full.
+    pub indexes: &'static str,
     /// Its tables, for comparing live rows with replayed ones.
     pub tables: &'static [&'static str],
     /// What the events say, without looking at any row. CPU only; runs beside `apply` of the

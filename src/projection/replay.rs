@@ -74,6 +74,8 @@ pub async fn replay(
             break;
         }
     }
+    // With these the swap is all that is left; the rows that come meanwhile are few.
+    step.client.batch_execute(projection.indexes).await?;
     swap(database, step).await
 }
 

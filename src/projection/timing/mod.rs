@@ -45,6 +45,7 @@ pub const PROJECTION: Projection = Projection {
     families: &[Family::Instance, Family::Recipe],
     config: |_| String::new(),
     ddl: include_str!("../../../schema/timing.sql"),
+    indexes: include_str!("../../../schema/timing_indexes.sql"),
     tables: &["instance", "operation", "operation_hour", "recipe", "ttm_recipe_call", "request"],
     decode: fact::decode,
     apply: |tx, facts| Box::pin(async move { apply(tx, facts).await }),
