@@ -96,7 +96,7 @@ CREATE TABLE log.dead_letter (
 CREATE INDEX dead_letter_open ON log.dead_letter (id) WHERE status = 'open';
 
 COMMENT ON TABLE  log.dead_letter             IS 'Deliveries without a readable header; for administrators only';
-COMMENT ON COLUMN log.dead_letter.sha256      IS 'Of the delivery: the same bytes are one dead letter';
+COMMENT ON COLUMN log.dead_letter.sha256      IS 'Of compression and body: the same delivery is one dead letter';
 COMMENT ON COLUMN log.dead_letter.origin      IS 'Queue, exchange and routing key, or the file and line';
 COMMENT ON COLUMN log.dead_letter.compression IS 'What the transport said the body is compressed with';
 

@@ -51,6 +51,16 @@ pub fn init_metrics() -> &'static PrometheusHandle {
     })
 }
 
+/// Sums up what histograms have collected, for as long as the process runs: without it they grow
+/// until somebody asks for them, and not every process is asked.
+pub async fn keep_up() {
+    const INTERVAL: std::time::Duration = std::time::Duration::from_secs(5);
+    loop {
+        tokio::time::sleep(INTERVAL).await;
+        init_metrics().run_upkeep();
+    }
+}
+
 /// The metrics as `/metrics` answers them.
 pub fn render_metrics() -> String {
     init_metrics().render()

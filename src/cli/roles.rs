@@ -35,12 +35,18 @@ impl Roles {
 /// Runs until a signal asks to stop, and then finishes what it holds.
 pub(super) async fn run(env: &Env, roles: Roles) -> Result<()> {
     telemetry::init_metrics();
+    tokio::spawn(telemetry::keep_up());
     let stop = lifecycle::stop_on_signal()?;
     let database = if roles.migrate {
         let database = env.database()?;
         let client = database.connect_as_given().await;
         client.map_err(|error| unreachable(&database, &error))?;
-        for applied in database.migrate().await?.applied {
+        // It may wait for another process's migration.
+        let migrated = tokio::select! {
+            migrated = database.migrate() => migrated?,
+            () = stop.cancelled() => return Ok(()),
+        };
+        for applied in migrated.applied {
             tracing::info!("applied migration {applied}");
         }
         database

@@ -60,7 +60,11 @@ impl Database {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(5));
         }
+        // A server that vanished without a word is given up within a minute.
         config.keepalives_idle(Duration::from_secs(30));
+        config.keepalives_interval(Duration::from_secs(10));
+        config.keepalives_retries(3);
+        config.tcp_user_timeout(Duration::from_secs(30));
         Ok(Database { config, shown: url.to_string() })
     }
 
@@ -150,7 +154,16 @@ impl Database {
         let mut client = self.connect_as_given().await.with_context(|| {
             format!("no PostgreSQL answers at {self}: run scripts/up, or set DATABASE_URL")
         })?;
-        client.batch_execute("SELECT pg_advisory_lock(hashtext('stackledger.migrate'))").await?;
+        // The history of migrations is looked for in public, whatever this role's search path.
+        client
+            .batch_execute(
+                "SET search_path = public; SELECT pg_advisory_lock(hashtext('stackledger.migrate'))",
+            )
+            .await?;
+        let encoding: String = client.query_one("SHOW server_encoding", &[]).await?.get(0);
+        if encoding != "UTF8" {
+            bail!("the database's encoding is {encoding}: create it with ENCODING 'UTF8'");
+        }
         let known = migrations::migrations::runner();
         refuse_newer(&client, known.get_migrations()).await?;
         let report = known.run_async(&mut client).await.context("the migration failed")?;
@@ -187,13 +200,21 @@ impl std::fmt::Display for Database {
     }
 }
 
-/// What every session starts with. The role is taken where it exists and may be taken.
+/// Whether the session's user may take the role `oid`: from PostgreSQL 16 on, being a member of it
+/// does not say so any more.
+const MAY_TAKE_ROLE: &str = "CASE WHEN current_setting('server_version_num')::int >= 160000
+     THEN pg_has_role(current_user, oid, 'SET') ELSE pg_has_role(current_user, oid, 'MEMBER') END";
+
+/// What every session starts with. A client that vanished in the middle of a transaction holds its
+/// locks, the head's for one, no longer than its idle timeout. The role is taken where it exists and may be taken.
 fn session(search_path: Option<&str>) -> String {
     let search_path = search_path.unwrap_or("public");
     format!(
         "SET timezone = 'UTC'; SET search_path = {search_path}; SET jit = off;
+         SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;
+         SET idle_in_transaction_session_timeout = '60s';
          SELECT set_config('role', rolname, false) FROM pg_roles
-         WHERE rolname = '{APP_ROLE}' AND pg_has_role(current_user, oid, 'MEMBER')"
+         WHERE rolname = '{APP_ROLE}' AND {MAY_TAKE_ROLE}"
     )
 }
 
@@ -231,13 +252,14 @@ async fn ensure_role(client: &Client) -> Result<bool> {
         .batch_execute(&format!(
             "DO $$ BEGIN
                 IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{APP_ROLE}') THEN
-                    CREATE ROLE {APP_ROLE} NOLOGIN;
+                    BEGIN
+                        CREATE ROLE {APP_ROLE} NOLOGIN;
+                    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+                    END;
                 END IF;
-                IF NOT pg_has_role(current_user, '{APP_ROLE}', 'MEMBER') THEN
+                IF NOT (SELECT {MAY_TAKE_ROLE} FROM pg_roles WHERE rolname = '{APP_ROLE}') THEN
                     EXECUTE format('GRANT {APP_ROLE} TO %I', current_user);
                 END IF;
-             EXCEPTION
-                WHEN duplicate_object OR unique_violation THEN NULL;
              END $$"
         ))
         .await;

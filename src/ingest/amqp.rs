@@ -100,9 +100,7 @@ impl Broker {
             .context("it cannot be reached: run scripts/up, or set AMQP_URL")?;
         let sources = &self.config.file.sources;
         for source in sources.iter().filter(|source| source.ours) {
-            topology::declare_exchange(&connection, &source.exchange)
-                .await
-                .with_context(|| format!("declaring exchange {}", source.exchange))?;
+            self.declare(&connection, &source.exchange).await?;
         }
         if self.health.works(&self.part) {
             tracing::info!("{}: connected again", self.part);
@@ -119,13 +117,12 @@ impl Broker {
             let consumer = Consumer {
                 connection: Arc::clone(&connection),
                 queue: queue.clone(),
-                part: format!("queue {}", queue.name),
+                part: format!("queue {} at {}", queue.name, self.url),
                 prefetch: queue.prefetch.unwrap_or(self.config.prefetch),
                 config: Arc::clone(&self.config),
                 database: self.database.clone(),
                 health: Arc::clone(&self.health),
                 stop: stop.clone(),
-                process_stop: self.stop.clone(),
             };
             tasks.spawn(async move { consumer.run().await });
         }
@@ -149,6 +146,21 @@ impl Broker {
         }
     }
 
+    /// Declares an exchange of ours. One that the broker refuses (it stands there with other flags)
+    /// is that one's fault alone: it may still be bound to as it is.
+    async fn declare(&self, connection: &Connection, exchange: &str) -> Result<()> {
+        match topology::declare_exchange(connection, exchange).await {
+            Err(error) if topology::is_refused(&error) => {
+                let part = format!("exchange {exchange} at {}, which is ours", self.url);
+                if self.health.fault(&part, error.to_string()) {
+                    tracing::error!("{part}: {error}");
+                }
+                Ok(())
+            }
+            declared => declared.with_context(|| format!("declaring exchange {exchange}")),
+        }
+    }
+
     /// Binds every queue as soon as its exchange is there, and again from time to time.
     async fn keep_bound(&self, connection: &Connection, sources: &[Source]) -> Result<()> {
         let all: Vec<(&Source, &Queue)> =
@@ -161,7 +173,7 @@ impl Broker {
             let mut missing = Vec::new();
             for (source, queue) in due {
                 let exchange = source.exchange.as_str();
-                let part = format!("exchange {exchange}");
+                let part = format!("exchange {exchange} at {}", self.url);
                 match topology::bind(connection, exchange, queue).await? {
                     Binding::Bound => {
                         waited_for.remove(exchange);

@@ -68,7 +68,8 @@ async fn lines(
         if batch.is_full(batch_size) || read == 0 {
             let batch = std::mem::take(&mut batch);
             imported.undecodable += batch.dead_letters.len() as u64;
-            let Appended { events, duplicates, .. } = sink.store(batch).await?;
+            let Appended { events, duplicates, is_refused, .. } = sink.store(batch).await?;
+            imported.undecodable += is_refused.iter().filter(|refused| **refused).count() as u64;
             imported.events += events as u64;
             imported.duplicates += duplicates as u64;
         }

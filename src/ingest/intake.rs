@@ -30,6 +30,8 @@ pub struct Stored {
     pub head: i64,
     /// For each event, whether it was new.
     pub is_new: Vec<bool>,
+    /// Whether the database refused a value of one of them: it is among the dead letters.
+    pub is_refused: bool,
 }
 
 /// The intake cannot take events now; nothing of the request was stored, or nobody knows.
@@ -85,9 +87,11 @@ async fn work(mut requests: mpsc::Receiver<Request>, mut sink: Sink) {
         }
         let Ok(appended) = sink.store(batch).await else { return };
         let mut is_new = appended.is_new.into_iter();
+        let mut is_refused = appended.is_refused.into_iter();
         for (count, answer) in answers {
             let is_new = is_new.by_ref().take(count).collect();
-            let _ = answer.send(Stored { head: appended.head, is_new });
+            let is_refused = is_refused.by_ref().take(count).any(|refused| refused);
+            let _ = answer.send(Stored { head: appended.head, is_new, is_refused });
         }
     }
 }

@@ -39,13 +39,16 @@ impl Batch {
     /// Decodes a delivery into the batch. `origin` says where it came from, should it be a dead
     /// letter.
     pub fn push(&mut self, body: Vec<u8>, compression: Option<&str>, origin: impl Fn() -> String) {
-        self.bytes += body.len();
-        // A dead letter keeps the delivery's own bytes; decoding consumes them. What fails is rare
-        // and what fails is small, but for hostile bodies: keep a copy only where it may be needed.
+        // A dead letter keeps the delivery's own bytes, and decoding consumes them.
         let kept = body.clone();
         match decode(body, compression) {
-            Ok(event) => self.events.push(event),
+            Ok(event) => {
+                // After decompression: what it takes from here on.
+                self.bytes += event.body.len().max(kept.len());
+                self.events.push(event);
+            }
             Err(reason) => {
+                self.bytes += kept.len();
                 metrics::counter!("stackledger_dead_letters_total").increment(1);
                 tracing::warn!(reason, origin = origin(), "kept a message as a dead letter");
                 self.dead_letters.push(DeadLetter {

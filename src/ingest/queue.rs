@@ -29,10 +29,9 @@ pub(super) struct Consumer {
     pub config: Arc<Config>,
     pub database: Database,
     pub health: Arc<Health>,
-    /// Of the session.
+    /// Of the session: what cannot be stored before it ends is delivered again to the next, and
+    /// while the database is away the bindings must not wait for it.
     pub stop: CancellationToken,
-    /// Of the process: what is in hand when only the session ends is still stored.
-    pub process_stop: CancellationToken,
 }
 
 impl Consumer {
@@ -64,8 +63,7 @@ impl Consumer {
         if self.health.works(&self.part) {
             tracing::info!("{} is consumed again", self.part);
         }
-        let sink =
-            Sink::new(self.database.clone(), Arc::clone(&self.health), self.process_stop.clone());
+        let sink = Sink::new(self.database.clone(), Arc::clone(&self.health), self.stop.clone());
         let pipeline = Pipeline {
             channel,
             queue: self.queue.clone(),

@@ -29,7 +29,10 @@ pub async fn redrive(client: &Client, sink: &mut Sink, id: i64) -> Result<Redriv
         Err(reason) => return Ok(Redriven::Undecodable(reason)),
     };
     // First the event, then the mark: ended in between, the next redrive finds a duplicate.
-    sink.store(Batch { events: vec![event], ..Batch::default() }).await?;
+    let appended = sink.store(Batch { events: vec![event], ..Batch::default() }).await?;
+    if appended.is_refused.contains(&true) {
+        return Ok(Redriven::Undecodable("the database refuses a value of it".to_owned()));
+    }
     log::mark_redriven(client, id).await?;
     Ok(Redriven::Appended)
 }

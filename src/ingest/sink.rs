@@ -15,8 +15,8 @@ use crate::log::{AppendError, Appended, Appender, DeadLetter};
 pub enum Disposition {
     /// It is in the log: the broker may forget it.
     Ack,
-    /// One of its values will never be taken: halve the batch until that event stands alone, and
-    /// keep it as a dead letter.
+    /// A value of one of its events will never be taken: halve the batch until that event stands
+    /// alone, and keep it as a dead letter.
     Split,
     /// It will be taken later: hold it unacked, take nothing more meanwhile, try again.
     Retry,
@@ -26,10 +26,12 @@ pub enum Disposition {
 }
 
 /// The decision, as a table (without a broker or a database to try it on).
-pub fn dispose(result: &Result<Appended, AppendError>) -> Disposition {
+pub fn dispose(result: &Result<Appended, AppendError>, events: usize) -> Disposition {
     match result {
         Ok(_) => Disposition::Ack,
-        Err(AppendError::BadData(_)) => Disposition::Split,
+        Err(AppendError::BadData(_)) if events > 0 => Disposition::Split,
+        // Dead letters alone hold nothing that a database could refuse.
+        Err(AppendError::BadData(_)) => Disposition::RetryLoudly,
         Err(AppendError::Transient(_)) => Disposition::Retry,
         Err(AppendError::Refused(_)) => Disposition::RetryLoudly,
     }
@@ -70,7 +72,7 @@ impl Sink {
         while let Some(mut part) = parts.pop() {
             let started = std::time::Instant::now();
             let result = self.append(&part).await;
-            match dispose(&result) {
+            match dispose(&result, part.events.len()) {
                 Disposition::Ack => {
                     backoff.reset();
                     let appended = result.unwrap_or_default();
@@ -92,6 +94,7 @@ impl Sink {
                             body: event.body,
                         }));
                         stored.is_new.push(false);
+                        stored.is_refused.push(true);
                     }
                     parts.push(part);
                 }
@@ -146,4 +149,5 @@ fn merge(stored: &mut Appended, part: Appended) {
     stored.duplicates += part.duplicates;
     stored.dead_letters += part.dead_letters;
     stored.is_new.extend(part.is_new);
+    stored.is_refused.extend(part.is_refused);
 }

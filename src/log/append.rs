@@ -58,6 +58,9 @@ pub struct Appended {
     pub dead_letters: u64,
     /// For each event of the batch, in its order, whether it was new.
     pub is_new: Vec<bool>,
+    /// For each event of the batch, in its order, whether the database refuses one of its values, so
+    /// that it is a dead letter instead.
+    pub is_refused: Vec<bool>,
 }
 
 /// Appends batches over one connection of its own.
@@ -85,7 +88,8 @@ impl Appender {
         // to wait for its disk would lose it in a crash.
         client
             .batch_execute(
-                "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+                "SET idle_in_transaction_session_timeout = '30s';
+                 SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
                  SET plan_cache_mode = force_generic_plan;
                  SELECT set_config('synchronous_commit', 'on', false)
                  WHERE current_setting('synchronous_commit') = 'off'",
@@ -158,6 +162,7 @@ impl Appender {
             events: appended,
             duplicates: events.len() - appended,
             dead_letters,
+            is_refused: vec![false; events.len()],
             is_new,
         })
     }

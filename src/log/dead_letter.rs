@@ -68,7 +68,10 @@ pub(super) async fn insert(
 ) -> Result<u64, tokio_postgres::Error> {
     let mut stored = 0;
     for letter in letters {
-        let sha256 = Sha256::digest(&letter.body);
+        let mut sha256 = Sha256::new();
+        sha256.update(letter.compression.as_deref().unwrap_or_default());
+        sha256.update(&letter.body);
+        let sha256 = sha256.finalize();
         stored += client
             .execute(
                 "-- dead_letter::insert
@@ -76,16 +79,21 @@ pub(super) async fn insert(
                  VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (sha256) DO NOTHING",
                 &[
                     &sha256.as_slice(),
-                    &letter.reason.replace('\0', "\u{fffd}"),
-                    &letter.origin.replace('\0', "\u{fffd}"),
+                    &without_nul(&letter.reason),
+                    &without_nul(&letter.origin),
                     &now,
-                    &letter.compression,
+                    &letter.compression.as_deref().map(without_nul),
                     &letter.body,
                 ],
             )
             .await?;
     }
     Ok(stored)
+}
+
+/// PostgreSQL's texts cannot hold NUL.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 const COLUMNS: &str =

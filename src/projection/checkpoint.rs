@@ -128,13 +128,13 @@ pub(super) async fn acquire(
     slot: Slot,
     holder: &str,
 ) -> Result<Option<Held>, tokio_postgres::Error> {
-    // now(), not the process's clock: the lease is between processes on many machines.
+    // The server's clock, not the process's: the lease is between processes on many machines.
     let row = client
         .query_opt(
             "-- checkpoint::acquire
              UPDATE projection.checkpoint
-             SET fence = fence + 1, holder = $3, lease_until = now() + make_interval(secs => $4)
-             WHERE name = $1 AND slot = $2 AND (lease_until < now() OR holder = $3)
+             SET fence = fence + 1, holder = $3, lease_until = clock_timestamp() + make_interval(secs => $4)
+             WHERE name = $1 AND slot = $2 AND (lease_until < clock_timestamp() OR holder = $3)
              RETURNING position, fence",
             &[&projection.name, &slot.as_str(), &holder, &LEASE_SECONDS],
         )
@@ -152,12 +152,31 @@ pub(super) async fn extend(
     let kept = client
         .execute(
             "-- checkpoint::extend
-             UPDATE projection.checkpoint SET lease_until = now() + make_interval(secs => $4)
+             UPDATE projection.checkpoint SET lease_until = clock_timestamp() + make_interval(secs => $4)
              WHERE name = $1 AND slot = $2 AND fence = $3",
             &[&projection.name, &slot.as_str(), &held.fence, &LEASE_SECONDS],
         )
         .await?;
     if kept == 0 { Err(Lost.into()) } else { Ok(()) }
+}
+
+/// Begins a step: whoever would take the lease over waits until the step has committed, however
+/// long it takes.
+pub(super) async fn lock(
+    transaction: &impl GenericClient,
+    projection: &Projection,
+    slot: Slot,
+    held: &Held,
+) -> anyhow::Result<()> {
+    let row = transaction
+        .query_opt(
+            "-- checkpoint::lock
+             SELECT FROM projection.checkpoint
+             WHERE name = $1 AND slot = $2 AND fence = $3 FOR UPDATE",
+            &[&projection.name, &slot.as_str(), &held.fence],
+        )
+        .await?;
+    if row.is_some() { Ok(()) } else { Err(Lost.into()) }
 }
 
 /// Moves the checkpoint within the transaction that wrote the rows.
@@ -174,7 +193,7 @@ pub(super) async fn advance(
             "-- checkpoint::advance
              UPDATE projection.checkpoint
              SET position = $5, skipped = skipped + $6, error = NULL, error_at = NULL, moved_at = now(),
-                 lease_until = now() + make_interval(secs => $7)
+                 lease_until = clock_timestamp() + make_interval(secs => $7)
              WHERE name = $1 AND slot = $2 AND fence = $3 AND position = $4",
             &[
                 &projection.name,

@@ -31,7 +31,7 @@ enum End {
 /// The reading side of a projection; reading ends when it is dropped.
 pub(super) struct Feed {
     receiver: mpsc::Receiver<anyhow::Result<Prepared>>,
-    _thread: oneshot::Receiver<()>,
+    thread: oneshot::Receiver<()>,
 }
 
 impl Feed {
@@ -69,12 +69,22 @@ impl Feed {
                 let _ = sender.send(Err(error)).await;
             }
         });
-        Feed { receiver, _thread: thread }
+        Feed { receiver, thread }
     }
 
     /// The next stretch; `None` at the end of a feed that does not go on.
+    ///
+    /// # Errors
+    ///
+    /// When the log cannot be read, or reading panicked: that is not the end of the log.
     pub async fn next(&mut self) -> anyhow::Result<Option<Prepared>> {
-        self.receiver.recv().await.transpose()
+        match self.receiver.recv().await {
+            Some(prepared) => prepared.map(Some),
+            None => match (&mut self.thread).await {
+                Ok(()) => Ok(None),
+                Err(_) => anyhow::bail!("reading the log panicked; the log has more of it"),
+            },
+        }
     }
 }
 

@@ -67,6 +67,17 @@ impl Projection {
 #[error("the projection is held by another process")]
 pub struct Lost;
 
+/// Why a process leaves a projection to another one.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub enum StandBy {
+    /// Another process is replaying it.
+    #[error("another process is replaying it")]
+    Replaying,
+    /// Its tables were made by a newer program.
+    #[error("its tables were made by a newer stackledger")]
+    Newer,
+}
+
 /// What `decode` made of a stretch of the log.
 pub struct Decoded {
     /// The facts, of the projection's own type.

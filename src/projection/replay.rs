@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::checkpoint::{self, Made, Slot};
 use super::feed::Feed;
 use super::runner::{Step, connect};
-use super::{Lost, Projection};
+use super::{Lost, Projection, StandBy};
 use crate::db::{self, Database};
 use crate::log;
 
@@ -59,6 +59,7 @@ pub async fn replay(
         let mut feed = Feed::until(database, projection, before, head);
         while let Some(prepared) = feed.next().await? {
             if stop.is_cancelled() {
+                checkpoint::release(&step.client, projection, Slot::Next, &step.held).await?;
                 bail!(
                     "stopped at position {}: the next replay goes on from there",
                     step.held.position
@@ -91,14 +92,14 @@ async fn begin(
     for _ in 0..2 {
         checkpoint::create(&mut client, projection, slot, made).await?;
         let Some(held) = checkpoint::acquire(&client, projection, slot, holder).await? else {
-            bail!("another process is replaying {}", projection.name);
+            return Err(StandBy::Replaying.into());
         };
         if checkpoint::made(&client, projection, slot).await?.as_ref() == Some(made) {
             return Ok(Step { client, projection, slot, held });
         }
         checkpoint::remove(&mut client, projection, slot).await?;
     }
-    bail!("another process is replaying {}", projection.name)
+    Err(StandBy::Replaying.into())
 }
 
 /// Catches up with the live tables under a lock on their checkpoint, and takes their place.
@@ -131,6 +132,9 @@ async fn swap(database: &Database, mut step: Step) -> Result<()> {
         )
         .await?;
         step.held.position = prepared.to;
+    }
+    if step.held.position < position {
+        bail!("the log could not be read up to the live tables' position {position}");
     }
     transaction
         .batch_execute(&format!(

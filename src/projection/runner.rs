@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_postgres::Client;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::checkpoint::{self, Held, Made, Slot};
 use super::feed::{Feed, Prepared};
-use super::{ALL, Lost, Projection, replay, wake};
+use super::{ALL, Lost, Projection, StandBy, replay, wake};
 use crate::config::Config;
 use crate::db::{self, Database};
 use crate::health::Health;
@@ -38,22 +38,41 @@ pub async fn run(
         let runner = Runner {
             database: database.clone(),
             projection,
+            part: format!("projection {}", projection.name),
             made: projection.made(&config.file),
             health: Arc::clone(&health),
             holder: holder.clone(),
             wake: wake.clone(),
             stop: stop.clone(),
         };
-        tasks.spawn(on_own_thread(&format!("project {}", projection.name), move || async move {
-            runner.run().await;
-        }));
+        tasks.spawn(keep_running(runner));
     }
     while tasks.join_next().await.is_some() {}
 }
 
+/// Runs a projection on a thread of its own. A panic is its own fault alone, and may pass.
+async fn keep_running(runner: Runner) {
+    const AFTER_PANIC: Duration = Duration::from_secs(5);
+    loop {
+        let (thread, part) = (runner.clone(), runner.part.clone());
+        if on_own_thread(&part, move || async move { thread.run().await }).await.is_ok() {
+            return;
+        }
+        runner.health.fault(&part, "it panicked");
+        tracing::error!("{part} panicked; trying again");
+        tokio::select! {
+            () = tokio::time::sleep(AFTER_PANIC) => {}
+            () = runner.stop.cancelled() => return,
+        }
+    }
+}
+
+#[derive(Clone)]
 struct Runner {
     database: Database,
     projection: &'static Projection,
+    /// What it is called among the parts that [`Health`] knows.
+    part: String,
     made: Made,
     health: Arc<Health>,
     holder: String,
@@ -63,18 +82,22 @@ struct Runner {
 
 impl Runner {
     async fn run(&self) {
-        let part = format!("projection {}", self.projection.name);
+        let part = &self.part;
         let mut backoff = Backoff::for_service();
         while !self.stop.is_cancelled() {
-            match self.session(&part, &mut backoff).await {
+            match self.session(part, &mut backoff).await {
                 Ok(()) => return,
+                Err(error) if error.is::<StandBy>() => {
+                    self.health.works(part);
+                    tracing::info!("{part}: {error}; standing by");
+                }
                 // The lease went to another process, or a replay has swapped the tables: begin anew.
                 Err(error) if error.is::<Lost>() => {
                     tracing::info!("{part}: no longer the holder, standing by");
                     continue;
                 }
                 Err(error) => {
-                    if self.health.fault(&part, describe(&error)) {
+                    if self.health.fault(part, describe(&error)) {
                         tracing::error!("{part} stands still: {}", describe(&error));
                     }
                 }
@@ -115,7 +138,7 @@ impl Runner {
                     return Ok(());
                 }
                 prepared = feed.next() => {
-                    let Some(prepared) = prepared? else { return Ok(()) };
+                    let Some(prepared) = prepared? else { bail!("its feed ended") };
                     if let Err(error) = step.apply(prepared).await {
                         step.note(&error).await;
                         return Err(error);
@@ -139,6 +162,8 @@ impl Runner {
         let made = checkpoint::made(client, self.projection, Slot::Live).await?;
         match made {
             None => checkpoint::create(client, self.projection, Slot::Live, &self.made).await?,
+            // In a rolling upgrade the older process leaves the tables to the newer one.
+            Some(made) if made.version > self.made.version => return Err(StandBy::Newer.into()),
             Some(made) if made != self.made => {
                 tracing::info!(
                     "projection {}: its tables are of version {}, this is {}, or the configuration \
@@ -177,6 +202,7 @@ impl Step {
         let started = std::time::Instant::now();
         let Prepared { to, events, decoded } = prepared;
         let transaction = self.client.transaction().await?;
+        checkpoint::lock(&transaction, self.projection, self.slot, &self.held).await?;
         if events > 0 {
             (self.projection.apply)(&transaction, decoded.facts).await?;
         }

@@ -47,7 +47,11 @@ pub async fn statuses(
             "-- projection::statuses
              SELECT c.name, c.slot, c.version, c.position, h.position AS head, c.skipped, c.error, c.error_at,
                     c.lease_until > now() AS is_held,
-                    c.lease_until < now() - interval '30 s' AS is_abandoned,
+                    -- While a replay fills the next tables, nobody need hold those that answer.
+                    c.lease_until < now() - interval '30 s' AND NOT EXISTS (
+                        SELECT FROM projection.checkpoint AS n
+                        WHERE n.name = c.name AND n.slot = 'next' AND n.lease_until > now()
+                    ) AS is_abandoned,
                     (SELECT recorded_at FROM log.batch WHERE last_position > c.position
                      ORDER BY last_position LIMIT 1) AS waiting_since
              FROM projection.checkpoint AS c, log.head AS h ORDER BY c.name, c.slot",

@@ -34,32 +34,31 @@ async fn a_holder_whose_lease_was_taken_is_refused() {
     let projecting = project(&db);
     append(&cloud(20, 61), &db).await;
     caught_up(&db).await;
-    let superuser = db.superuser().await;
+    let superuser = std::sync::Arc::new(db.superuser().await);
+    let waiting = async |sessions: i64| {
+        let count = "SELECT count(*) FROM pg_stat_activity
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        eventually("sessions wait", || async { db.number(count).await == sessions }).await;
+    };
     for seed in 62..65 {
-        // A step is in the middle of writing when its row is taken.
+        // A step is in the middle of writing when somebody wants its row: who wants it waits.
         let mut locker = db.superuser().await;
         let lock = locker.transaction().await.unwrap();
         lock.batch_execute("LOCK TABLE timing.instance IN SHARE MODE").await.unwrap();
         append(&cloud(40, seed), &db).await;
-        eventually("a step waits for the table", || async {
-            db.number(
-                "SELECT count(*) FROM pg_stat_activity
-                 WHERE datname = current_database() AND wait_event_type = 'Lock'",
-            )
-            .await
-                == 1
-        })
-        .await;
-        let taken = superuser
-            .query_one(
-                "UPDATE projection.checkpoint
-                 SET fence = fence + 1, holder = 'somebody else', lease_until = now() + interval '1 hour'
-                 RETURNING position",
-                &[],
-            )
-            .await
-            .unwrap();
+        waiting(1).await;
+        let taking = tokio::spawn({
+            let superuser = std::sync::Arc::clone(&superuser);
+            async move {
+                let take = "UPDATE projection.checkpoint
+                    SET fence = fence + 1, holder = 'somebody else', lease_until = now() + interval '1 hour'
+                    RETURNING position";
+                superuser.query_one(take, &[]).await.unwrap()
+            }
+        });
+        waiting(2).await;
         lock.commit().await.unwrap();
+        let taken = taking.await.unwrap();
         eventually("it stands by", || async {
             db.number(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
@@ -86,7 +85,7 @@ async fn a_holder_whose_lease_was_taken_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_version_or_configuration_is_replayed_at_the_start() {
     let db = projected(30, 71).await;
-    for change in ["version = 999", "config = 'another'"] {
+    for change in ["version = 0", "config = 'another'"] {
         // Rows as another version would have made them.
         db.superuser()
             .await
@@ -107,6 +106,25 @@ async fn another_version_or_configuration_is_replayed_at_the_start() {
         assert_eq!(db.number("SELECT count(*) FROM timing.instance WHERE name = 'old'").await, 0);
         verified(&db).await;
     }
+}
+
+/// In a rolling upgrade the older program leaves the newer one's tables alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_of_a_newer_version_are_left_alone() {
+    let db = projected(10, 73).await;
+    let superuser = db.superuser().await;
+    superuser.batch_execute("UPDATE projection.checkpoint SET version = 999").await.unwrap();
+    let before = checkpoint(&db, "fence").await;
+    let projecting = project(&db);
+    append(&cloud(10, 74), &db).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    assert_eq!(checkpoint(&db, "fence").await, before, "nobody took it");
+    assert_eq!(db.number("SELECT count(*) FROM projection.checkpoint").await, 1, "nobody replays");
+    // The newer one is rolled back: its tables are this program's again.
+    let made = format!("UPDATE projection.checkpoint SET version = {}", timing::PROJECTION.version);
+    superuser.batch_execute(&made).await.unwrap();
+    caught_up(&db).await;
+    projecting.stop().await;
 }
 
 /// A projection that cannot go on says why and where, and stops alone; the log grows on. A replay

@@ -105,7 +105,7 @@ async fn a_replay_goes_on_where_a_killed_one_stood() {
     assert_eq!(refused.status.code(), Some(1));
     assert_eq!(
         String::from_utf8(refused.stderr).unwrap(),
-        "stackledger: replaying timing: another process is replaying timing\n"
+        "stackledger: replaying timing: another process is replaying it\n"
     );
     killed.kill().unwrap();
     killed.wait().unwrap();
