@@ -194,6 +194,9 @@ fn no_secret_stays_in_a_body() {
     for (name, secrets) in [
         ("instance/secrets-in-an-old-context.json", &["d1c4e5", "adminURL"][..]),
         ("instance/wrap-exception-with-secrets.json", &["gAAAAAB", "letmein", "\"s\""][..]),
+        ("instance/wrap-exception-with-a-context.json", &["adminURL", "gAAAAAB", "c-t0k"][..]),
+        ("other/http-request-middleware.json", &["\"x\""][..]),
+        ("other/http-response-middleware.json", &["gAAAAAB", "c-t0k"][..]),
         ("other/rpc-not-a-sample.json", &["letmein", "\"secret\""][..]),
     ] {
         let event = event(name);
