@@ -95,6 +95,9 @@ fn notification(said: &nova::Notification) -> String {
             write!(lines, ", {name} {value:?}").unwrap();
         }
     }
+    if said.tells_deletion && said.deleted_at.is_none() {
+        lines += ", not deleted";
+    }
     if let Some(fault) = &said.fault {
         write!(lines, "\n  {fault:?}").unwrap();
     }

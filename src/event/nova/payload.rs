@@ -84,6 +84,7 @@ pub(super) fn notification(
         correct(&mut subject, &data);
     }
     let (publisher_service, publisher_host) = publisher(message.publisher_id);
+    let deleted_at = data.deleted_at.time().or_else(|| data.terminated_at.time());
     Ok(Some(Notification {
         format,
         instance_id,
@@ -91,7 +92,7 @@ pub(super) fn notification(
         publisher_service,
         publisher_host,
         name: owned([data.display_name]),
-        project_id: owned([data.tenant_id, data.project_id, message.project_id, message.tenant]),
+        project_id: project(&subject, &data, &message)?,
         host: owned([data.host]),
         flavor: flavor(&data)?,
         image: image(&data),
@@ -99,7 +100,9 @@ pub(super) fn notification(
         task_state: owned([data.task_state, data.state_description, data.new_task_state]),
         created_at: data.created_at.time().map(whole_second),
         launched_at: data.launched_at.time(),
-        deleted_at: data.deleted_at.time().or_else(|| data.terminated_at.time()),
+        deleted_at,
+        tells_deletion: deleted_at.is_some()
+            || (data.state.get().is_some() && data.deleted_at.is_there()),
         fault: fault(format, &subject, &data)?,
         subject,
     }))
@@ -122,12 +125,15 @@ fn instance_id(
     Ok(id.map(Cow::into_owned))
 }
 
-/// Havana told of an aborted creation as of its end, and gave the reason for its message.
+/// Havana told of an aborted creation as of its end, and gave the reason for its message, or none:
+/// then the state says that nothing was created.
 fn correct(subject: &mut Subject, data: &Data<'_>) {
-    if let Subject::Operation { operation, phase: phase @ Phase::End } = subject
-        && operation == "create"
-        && data.message.text().is_some_and(|message| !message.eq_ignore_ascii_case("success"))
-    {
+    let Subject::Operation { operation, phase: phase @ Phase::End } = subject else { return };
+    let failed = match data.message.text() {
+        Some(message) => !message.eq_ignore_ascii_case("success"),
+        None => data.state.text().is_some_and(|state| matches!(&*state, "building" | "error")),
+    };
+    if operation == "create" && failed {
         *phase = Phase::Error;
     }
 }
@@ -150,6 +156,23 @@ fn fault(
     }
     let said = Fault { class: None, message: owned([data.message]), code: number(data.code) };
     Ok(Some(said.or(cause.unwrap_or_default())))
+}
+
+/// The instance's project. What a failed call or a task of the conductor was about may be another's
+/// than the caller's (an administrator's), whose project the context names.
+fn project(
+    subject: &Subject,
+    data: &Data<'_>,
+    message: &Message<'_>,
+) -> Result<Option<String>, serde_json::Error> {
+    if let Some(id) = owned([data.tenant_id, data.project_id]) {
+        return Ok(Some(id));
+    }
+    if *subject != Subject::Other {
+        return Ok(owned([message.project_id, message.tenant]));
+    }
+    let payload: payload::Payload = message.payload.object()?;
+    Ok(payload.instances_project()?.map(Cow::into_owned))
 }
 
 /// Service and host of a publisher: `compute.host.example`, `nova-compute:host`, or a service only.
@@ -225,23 +248,88 @@ mod tests {
 
     #[test]
     fn a_creation_that_ends_with_a_reason_has_failed() {
-        for (message, phase) in [
-            (r#""Success""#, Phase::End),
-            (r#""""#, Phase::End),
-            ("null", Phase::End),
-            (r#""No space left""#, Phase::Error),
+        for (message, state, phase) in [
+            (r#""Success""#, "active", Phase::End),
+            (r#""Success""#, "", Phase::End),
+            (r#""""#, "active", Phase::End),
+            (r#""""#, "building", Phase::Error),
+            (r#""""#, "error", Phase::Error),
+            ("null", "", Phase::End),
+            ("null", "building", Phase::Error),
+            (r#""No space left""#, "building", Phase::Error),
+            (r#""No space left""#, "active", Phase::Error),
         ] {
-            let payload = format!(r#"{{"instance_id": "i", "message": {message}}}"#);
+            let payload =
+                format!(r#"{{"instance_id": "i", "message": {message}, "state": "{state}"}}"#);
             let said = read("compute.instance.create.end", &payload);
             let failed = phase == Phase::Error;
             assert_eq!(said.subject, Subject::Operation { operation: "create".into(), phase });
-            assert_eq!(said.fault.is_some(), failed, "{message}");
+            assert_eq!(said.fault.is_some(), failed, "{message} {state}");
+            let text = said.fault.and_then(|fault| fault.message);
+            assert_eq!(text.is_some(), message.contains("space"), "{message} {state}");
         }
         let said = read("compute.instance.reboot.end", r#"{"instance_id": "i", "message": "m"}"#);
         assert_eq!(
             said.subject,
             Subject::Operation { operation: "reboot".into(), phase: Phase::End }
         );
+    }
+
+    #[test]
+    fn a_project_is_the_instances_and_not_the_callers() {
+        let project = |kind: &str, payload: &str| {
+            let body = format!(
+                r#"{{"_context_project_id": "caller", "priority": "ERROR", "payload": {payload}}}"#
+            );
+            notification(kind, &body).unwrap().unwrap().project_id
+        };
+        for (kind, payload, expected) in [
+            ("compute.instance.reboot.end", r#"{"instance_id": "i"}"#, Some("caller")),
+            ("compute_task.build_instances", r#"{"instance_id": "i"}"#, Some("caller")),
+            ("compute_task.migrate_server", r#"{"instance_id": "i"}"#, None),
+            (
+                "compute_task.migrate_server",
+                r#"{"instance_id": "i", "instance_properties": {"project_id": "p"}}"#,
+                Some("p"),
+            ),
+            (
+                "compute_task.migrate_server",
+                r#"{"instance_id": "i", "request_spec": {"instance_properties": {"project_id": "p"}}}"#,
+                Some("p"),
+            ),
+            (
+                "compute_task.migrate_server.error",
+                r#"{"nova_object.data": {"instance_uuid": "i", "request_spec": {"nova_object.data": {"project_id": "p"}}}}"#,
+                Some("p"),
+            ),
+            (
+                "terminate_instance",
+                r#"{"exception": "x", "args": {"instance": {"uuid": "i", "project_id": "p"}}}"#,
+                Some("p"),
+            ),
+            (
+                "terminate_instance",
+                r#"{"exception": "x", "args": {"instance": {"uuid": "i"}}}"#,
+                None,
+            ),
+        ] {
+            assert_eq!(project(kind, payload).as_deref(), expected, "{kind} {payload}");
+        }
+    }
+
+    #[test]
+    fn an_empty_time_of_deletion_tells_something_beside_a_state() {
+        for (payload, tells) in [
+            (r#"{"instance_id": "i", "deleted_at": "", "state": "active"}"#, true),
+            (r#"{"instance_id": "i", "deleted_at": null, "state": "active"}"#, true),
+            (r#"{"instance_id": "i", "deleted_at": "2026-11-19 10:00:00"}"#, true),
+            (r#"{"instance_id": "i", "terminated_at": "2026-11-19 10:00:00"}"#, true),
+            (r#"{"instance_id": "i", "deleted_at": ""}"#, false),
+            (r#"{"instance_id": "i", "state": "error"}"#, false),
+        ] {
+            let said = read("compute.instance.update", payload);
+            assert_eq!(said.tells_deletion, tells, "{payload}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::fact::{self, Fact, Said};
 use super::rows::{Instance, Stamp};
-use crate::event::nova::{Notification, Subject};
+use crate::event::nova::{Notification, Phase, Subject};
 use crate::event::recipe::RecipeEvent;
 
 /// Places of the attributes in `stamp_at` and `stamp_id`.
@@ -42,6 +42,9 @@ impl Instance {
             last_at: fact.by.0,
             last_id: fact.by.1,
             last_kind: fact.kind.clone(),
+            reported_at: None,
+            error_said_at: None,
+            deletion_said_at: None,
             announced_at: None,
             bootstrap_at: None,
             ended_at: None,
@@ -56,6 +59,7 @@ impl Instance {
             ttm_last_id: None,
             ttm_end_at: None,
             ttm_end_id: None,
+            ttm_start_time: None,
             ttm_end_time: None,
             build_status: None,
             build_started_at: None,
@@ -79,11 +83,14 @@ impl Instance {
         }
         match &fact.said {
             Said::Nova(said) => self.note_notification(by, said),
-            Said::Recipe(said) => self.note_recipe(by, said),
+            Said::Recipe(said) => {
+                self.reported_at = earliest(self.reported_at, by.0);
+                self.note_recipe(by, said);
+            }
         }
     }
 
-    /// When its state became what it is.
+    /// When its state was last said to be what it is.
     pub fn state_at(&self) -> Option<Timestamp> {
         self.stamp_at[STATE]
     }
@@ -110,8 +117,15 @@ impl Instance {
         if self.is_news(LAUNCHED_AT, said.launched_at.is_some(), by) {
             self.launched_at = said.launched_at;
         }
-        if self.is_news(DELETED_AT, said.deleted_at.is_some(), by) {
+        if self.is_news(DELETED_AT, said.tells_deletion, by) {
             self.deleted_at = said.deleted_at;
+        }
+        // One that was launched once has been built; its error is that of another operation.
+        if said.state.as_deref() == Some("error") && said.launched_at.is_none() {
+            self.error_said_at = earliest(self.error_said_at, by.0);
+        }
+        if is_deleted(said) {
+            self.deletion_said_at = earliest(self.deletion_said_at, by.0);
         }
         let format = said.format as usize;
         if said.subject == Subject::BuildFailed
@@ -143,9 +157,10 @@ impl Instance {
                 }
                 later(&mut self.ttm_last_at, &mut self.ttm_last_id, by);
             }
-            RecipeEvent::TtmMetrics { instance_name, end_time, .. } => {
+            RecipeEvent::TtmMetrics { instance_name, start_time, end_time, .. } => {
                 self.note_name(by, instance_name);
                 if later(&mut self.ttm_end_at, &mut self.ttm_end_id, by) {
+                    self.ttm_start_time.clone_from(start_time);
                     self.ttm_end_time.clone_from(end_time);
                 }
             }
@@ -165,6 +180,18 @@ impl Instance {
     fn is_news(&mut self, attribute: usize, said: bool, by: Stamp) -> bool {
         said && later(&mut self.stamp_at[attribute], &mut self.stamp_id[attribute], by)
     }
+}
+
+/// Whether a notification says that a deletion was done. The API tells of the end of one that failed
+/// too, and then of no time of it.
+fn is_deleted(said: &Notification) -> bool {
+    let ends = || match &said.subject {
+        Subject::Operation { operation, phase: Phase::End } => {
+            matches!(operation.as_str(), "delete" | "force_delete") && said.deleted_at.is_some()
+        }
+        _ => false,
+    };
+    said.state.as_deref() == Some("deleted") || ends()
 }
 
 /// Moves a stamp forward; whether it moved.

@@ -27,7 +27,7 @@ impl<'a> Keys<'a> {
         for fact in facts {
             let instance = fact.instance_id();
             if keys.instances.insert(instance) {
-                keys.operations.extend(build::OPERATIONS.map(|operation| (instance, operation)));
+                keys.operations.insert((instance, build::CREATE));
             }
             match &fact.said {
                 Said::Nova(said) => {

@@ -38,6 +38,7 @@ pub fn nova(at: i64, subject: Subject) -> Fact {
             created_at: None,
             launched_at: None,
             deleted_at: None,
+            tells_deletion: false,
             fault: None,
         })),
     )
@@ -64,6 +65,14 @@ pub fn no_host(at: i64) -> Fact {
 /// The state was said to be this.
 pub fn state(at: i64, state: &str) -> Fact {
     nova(at, Subject::Update).with(|said| said.state = Some(state.to_owned()))
+}
+
+/// It was said to be deleted at that time, or at none.
+pub fn deleted_at(at: i64, deleted: Option<i64>) -> Fact {
+    nova(at, Subject::Exists).with(|said| {
+        said.deleted_at = deleted.map(second);
+        said.tells_deletion = true;
+    })
 }
 
 pub fn recipe_event(at: i64, said: RecipeEvent) -> Fact {
@@ -209,6 +218,21 @@ impl Tables {
         self.rows.requests.iter().map(|row| row.kind.len()).collect()
     }
 
+    /// All rows; of the hours' sums only those of the whole.
+    pub fn show(&self) -> String {
+        let Tables { rows, hours } = self;
+        let hours = lines(hours.iter().filter(|row| row.dimension.is_empty()));
+        let lines = [
+            lines(&rows.instances),
+            lines(&rows.operations),
+            lines(&rows.recipes),
+            lines(&rows.calls),
+            lines(&rows.requests),
+            hours,
+        ];
+        lines.concat()
+    }
+
     /// `create a 0-10 Complete`, by time.
     pub fn operations(&self) -> Vec<String> {
         let mut rows: Vec<&Operation> = self.rows.operations.iter().collect();
@@ -249,6 +273,25 @@ impl Tables {
         let attempts = row.attempts;
         format!("{status:?} {span} wait {wait} spawn {spawn} attempts {attempts}{skewed}{error}")
     }
+}
+
+/// Rows, each on a line, with their columns that hold something. Ids of events are left out.
+fn lines<'a, T: Stored + 'a>(rows: impl IntoIterator<Item = &'a T>) -> String {
+    let mut lines = String::new();
+    for row in rows {
+        let ids_of_others = ["instance_id", "project_id", "request_id", "run_id"];
+        lines += T::TABLE;
+        for (column, value) in T::COLUMNS.iter().zip(row.values()) {
+            let shown = format!("{value:?}");
+            let is_event = column.ends_with("_id") && !ids_of_others.contains(column);
+            if !is_event && !matches!(&*shown, "None" | "false" | "[]" | "[None, None]" | "\"\"") {
+                let inside = shown.strip_prefix("Some(").and_then(|rest| rest.strip_suffix(')'));
+                lines += &format!(" {column}={}", inside.unwrap_or(&shown));
+            }
+        }
+        lines += "\n";
+    }
+    lines
 }
 
 /// Takes out the rows that are gone and puts in those that are new, in the order of keys.
