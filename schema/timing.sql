@@ -139,7 +139,8 @@ CREATE TABLE recipe (
     duration_us   bigint CHECK (duration_us >= 0),
     skewed        boolean NOT NULL DEFAULT false,
     is_ttm        boolean NOT NULL DEFAULT false,
-    PRIMARY KEY (instance_id, at, recipe_id)
+    -- Recipes of one name are paired among themselves; the others need not be read for it.
+    PRIMARY KEY (instance_id, recipe, at, recipe_id)
 );
 COMMENT ON COLUMN recipe.at IS 'When it started; when it ended, where its start is missing';
 COMMENT ON COLUMN recipe.apart IS 'The run id as the start and as the end named it, where only one of them did';

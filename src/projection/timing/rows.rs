@@ -133,7 +133,7 @@ table! {
 
 table! {
     /// One run of a recipe.
-    Recipe in "recipe" by |row| ([&row.instance_id, "", ""], row.at, row.recipe_id);
+    Recipe in "recipe" by |row| ([&row.instance_id, &row.recipe, ""], row.at, row.recipe_id);
     instance_id: String = TEXT,
     at: Timestamp = TIMESTAMPTZ,
     recipe_id: Uuid = UUID,

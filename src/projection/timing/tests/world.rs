@@ -188,7 +188,10 @@ impl Tables {
         rows.operations.retain(|row| {
             keys.operations.contains(&(row.instance_id.as_str(), row.operation.as_str()))
         });
-        rows.recipes.retain(|row| keys.recipes.contains(row.instance_id.as_str()));
+        rows.recipes.retain(|row| match row.is_ttm {
+            true => keys.calls.contains(row.instance_id.as_str()),
+            false => keys.recipes.contains(&(row.instance_id.as_str(), row.recipe.as_str())),
+        });
         rows.calls.retain(|row| keys.calls.contains(row.instance_id.as_str()));
         rows.requests.retain(|row| {
             keys.requests.contains(&(row.request_id.as_str(), row.instance_id.as_str()))
