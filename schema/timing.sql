@@ -24,6 +24,7 @@ CREATE TABLE instance (
     reported_at          timestamptz,
     -- What the build is derived from, beside its create operations.
     error_said_at        timestamptz,
+    deletion_ended_at    timestamptz,
     deletion_said_at     timestamptz,
     announced_at         timestamptz,
     bootstrap_at         timestamptz,
@@ -57,7 +58,8 @@ COMMENT ON COLUMN instance.stamp_at IS 'When name, project_id, host, flavor, ima
 COMMENT ON COLUMN instance.stamp_id IS 'By which event';
 COMMENT ON COLUMN instance.reported_at IS 'Earliest event of a build or a recipe, TTM''s calls among them; null when Nova alone spoke of it';
 COMMENT ON COLUMN instance.error_said_at IS 'Earliest message that told of the state error and of no launch';
-COMMENT ON COLUMN instance.deletion_said_at IS 'Earliest message that told of a deletion that was done: by the state deleted, or by an end of the operation that names a time of deletion';
+COMMENT ON COLUMN instance.deletion_ended_at IS 'Earliest end of a deletion that was done: that told of the state deleted, or of a time of deletion';
+COMMENT ON COLUMN instance.deletion_said_at IS 'Earliest message that told of the state deleted';
 COMMENT ON COLUMN instance.announced_at IS 'Earliest build.started';
 COMMENT ON COLUMN instance.bootstrap_at IS 'Earliest bootstrap.started';
 COMMENT ON COLUMN instance.ended_at IS 'Latest build.ended';

@@ -127,7 +127,8 @@ fn verdict(
     {
         return Some(Verdict::Complete(at));
     }
-    if let Some(at) = instance.deletion_said_at.or(instance.deleted_at) {
+    let deletion = instance.deletion_ended_at.or(instance.deleted_at);
+    if let Some(at) = deletion.or(instance.deletion_said_at) {
         let error = Some("deleted while building".to_owned());
         return Some(Verdict::Failed(Failure { at, error }));
     }

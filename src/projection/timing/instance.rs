@@ -44,6 +44,7 @@ impl Instance {
             last_kind: fact.kind.clone(),
             reported_at: None,
             error_said_at: None,
+            deletion_ended_at: None,
             deletion_said_at: None,
             announced_at: None,
             bootstrap_at: None,
@@ -124,8 +125,13 @@ impl Instance {
         if said.state.as_deref() == Some("error") && said.launched_at.is_none() {
             self.error_said_at = earliest(self.error_said_at, by.0);
         }
-        if is_deleted(said) {
+        let is_deleted = said.state.as_deref() == Some("deleted");
+        if is_deleted {
             self.deletion_said_at = earliest(self.deletion_said_at, by.0);
+        }
+        // The API tells of the end of a deletion that failed too, and then of no time of it.
+        if ends_deletion(&said.subject) && (is_deleted || said.deleted_at.is_some()) {
+            self.deletion_ended_at = earliest(self.deletion_ended_at, by.0);
         }
         let format = said.format as usize;
         if said.subject == Subject::BuildFailed
@@ -182,16 +188,9 @@ impl Instance {
     }
 }
 
-/// Whether a notification says that a deletion was done. The API tells of the end of one that failed
-/// too, and then of no time of it.
-fn is_deleted(said: &Notification) -> bool {
-    let ends = || match &said.subject {
-        Subject::Operation { operation, phase: Phase::End } => {
-            matches!(operation.as_str(), "delete" | "force_delete") && said.deleted_at.is_some()
-        }
-        _ => false,
-    };
-    said.state.as_deref() == Some("deleted") || ends()
+fn ends_deletion(subject: &Subject) -> bool {
+    matches!(subject, Subject::Operation { operation, phase: Phase::End }
+        if matches!(operation.as_str(), "delete" | "force_delete"))
 }
 
 /// Moves a stamp forward; whether it moved.

@@ -63,6 +63,7 @@ table! {
     last_kind: String = TEXT,
     reported_at: Option<Timestamp> = TIMESTAMPTZ,
     error_said_at: Option<Timestamp> = TIMESTAMPTZ,
+    deletion_ended_at: Option<Timestamp> = TIMESTAMPTZ,
     deletion_said_at: Option<Timestamp> = TIMESTAMPTZ,
     announced_at: Option<Timestamp> = TIMESTAMPTZ,
     bootstrap_at: Option<Timestamp> = TIMESTAMPTZ,

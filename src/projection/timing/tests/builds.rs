@@ -178,7 +178,10 @@ fn deleted_while_building_is_failed() {
         &format!("Failed 0-31 wait 31 spawn ? attempts 1: {error}"),
     );
     gives(
-        [start(0, "create"), deleted_at(40, Some(32))],
+        [
+            start(0, "create"),
+            deleted_at(40, Some(32)).with(|said| said.state = Some("deleted".to_owned())),
+        ],
         &format!("Failed 0-32 wait 32 spawn ? attempts 1: {error}"),
     );
     gives(

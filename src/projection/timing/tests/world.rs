@@ -221,19 +221,17 @@ impl Tables {
         self.rows.requests.iter().map(|row| row.kind.len()).collect()
     }
 
-    /// All rows; of the hours' sums only those of the whole.
+    /// The rows of instances, of operations and of recipes.
     pub fn show(&self) -> String {
-        let Tables { rows, hours } = self;
-        let hours = lines(hours.iter().filter(|row| row.dimension.is_empty()));
-        let lines = [
-            lines(&rows.instances),
-            lines(&rows.operations),
-            lines(&rows.recipes),
-            lines(&rows.calls),
-            lines(&rows.requests),
-            hours,
-        ];
-        lines.concat()
+        let rows = &self.rows;
+        let recipes = lines(&rows.recipes) + &lines(&rows.calls);
+        lines(&rows.instances) + &lines(&rows.operations) + &recipes
+    }
+
+    /// The rows of requests, and the sums of hours as a whole.
+    pub fn show_sums(&self) -> String {
+        let hours = self.hours.iter().filter(|row| row.dimension.is_empty());
+        lines(&self.rows.requests) + &lines(hours)
     }
 
     /// `create a 0-10 Complete`, by time.
@@ -278,7 +276,7 @@ impl Tables {
     }
 }
 
-/// Rows, each on a line, with their columns that hold something. Ids of events are left out.
+/// Rows, each on a line, with their columns that hold something. Stamps are left out.
 fn lines<'a, T: Stored + 'a>(rows: impl IntoIterator<Item = &'a T>) -> String {
     let mut lines = String::new();
     for row in rows {
@@ -286,8 +284,9 @@ fn lines<'a, T: Stored + 'a>(rows: impl IntoIterator<Item = &'a T>) -> String {
         lines += T::TABLE;
         for (column, value) in T::COLUMNS.iter().zip(row.values()) {
             let shown = format!("{value:?}");
-            let is_event = column.ends_with("_id") && !ids_of_others.contains(column);
-            if !is_event && !matches!(&*shown, "None" | "false" | "[]" | "[None, None]" | "\"\"") {
+            let is_stamp =
+                column.ends_with("_id") && !ids_of_others.contains(column) || *column == "stamp_at";
+            if !is_stamp && !matches!(&*shown, "None" | "false" | "[]" | "[None, None]" | "\"\"") {
                 let inside = shown.strip_prefix("Some(").and_then(|rest| rest.strip_suffix(')'));
                 lines += &format!(" {column}={}", inside.unwrap_or(&shown));
             }
