@@ -230,15 +230,23 @@ fn what_is_not_changed_stays_byte_for_byte() {
 #[test]
 fn nesting_hinders_neither_the_header_nor_the_instance() {
     let began = Instant::now();
-    for (open, close) in [("[", "]"), ("{\"args\": ", "}")] {
+    for (open, close) in
+        [("[", "]"), ("{\"args\": ", "}"), ("{\"nova_object.data\": ", "}"), ("{\"flavor\": ", "}")]
+    {
         let deep = open.repeat(100_000) + "1" + &close.repeat(100_000);
         let body = format!(
-            r#"{{"event_type": "compute.instance.reboot.end", "payload": {{"args": {deep}, "instance_id": "i", "metadata": {deep}}}}}"#
+            r#"{{"event_type": "compute.instance.reboot.end", "payload": {{"args": {deep}, "instance_id": "i", "metadata": {deep}, "flavor": {deep}}}}}"#
         );
-        let event = decode(body.into_bytes(), None).unwrap();
-        assert_eq!(event.stream.as_deref(), Some("i"));
-        let notification = nova::decode(&event.kind, &event.body).unwrap().unwrap();
-        assert_eq!(notification.instance_id, "i");
+        let data = format!(r#"{{"uuid": "i", "nova_object.data": {deep}, "flavor": {deep}}}"#);
+        let versioned = format!(
+            r#"{{"event_type": "instance.reboot.end", "payload": {{"nova_object.data": {data}}}}}"#
+        );
+        for body in [body, versioned] {
+            let event = decode(body.into_bytes(), None).unwrap();
+            assert_eq!(event.stream.as_deref(), Some("i"));
+            let notification = nova::decode(&event.kind, &event.body).unwrap().unwrap();
+            assert_eq!(notification.instance_id, "i");
+        }
     }
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }

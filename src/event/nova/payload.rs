@@ -4,60 +4,102 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::super::fields::{Value, raw_object};
-use super::super::payload;
+use super::super::fields::{Nested, Value, raw_object};
+use super::super::payload as places;
 use super::fault::number;
 use super::{Fault, Format, Notification, Phase, Subject, names};
 
+// Nested objects are read in the same pass as the message, each to a depth of its own type: however
+// deep they are, reading does not recurse.
+type NestedPayload<'a> = Nested<Payload<'a>>;
+type NestedData<'a> = Nested<Data<'a>>;
+type NestedFlavor<'a> = Nested<Flavor<'a>>;
+type NestedName<'a> = Nested<Name<'a>>;
+
 raw_object! {
-    /// What is wanted of a notification beside its payload.
+    /// What is wanted of a notification.
     Message {
         publisher_id: Value = "publisher_id",
         priority: Value = "priority",
-        payload: Value = "payload",
+        payload: NestedPayload = "payload",
         request_id: Value = "_context_request_id",
         project_id: Value = "_context_project_id",
         tenant: Value = "_context_tenant",
     }
 }
 
-raw_object! {
-    /// The payload of a legacy notification, or `nova_object.data` of a versioned one.
-    Data {
-        versioned: Value = "nova_object.data",
-        instance_id: Value = "instance_id",
-        uuid: Value = "uuid",
-        request_id: Value = "request_id",
-        display_name: Value = "display_name",
-        tenant_id: Value = "tenant_id",
-        project_id: Value = "project_id",
-        host: Value = "host",
-        instance_type: Value = "instance_type",
-        flavor: Value = "flavor",
-        image_ref_url: Value = "image_ref_url",
-        image_uuid: Value = "image_uuid",
-        state: Value = "state",
-        state_description: Value = "state_description",
-        task_state: Value = "task_state",
-        new_task_state: Value = "new_task_state",
-        created_at: Value = "created_at",
-        launched_at: Value = "launched_at",
-        deleted_at: Value = "deleted_at",
-        terminated_at: Value = "terminated_at",
-        exception: Value = "exception",
-        fault: Value = "fault",
-        reason: Value = "reason",
-        message: Value = "message",
-        code: Value = "code",
-    }
+/// Defines both places where Nova puts what it says.
+macro_rules! payload {
+    ($($field:ident: $slot:ident = $key:tt,)*) => {
+        raw_object! {
+            /// What a notification says.
+            Data { $($field: $slot = $key,)* }
+        }
+
+        raw_object! {
+            /// A payload: of a legacy notification the data itself, of a versioned one an object
+            /// that holds them.
+            Payload {
+                versioned: NestedData = "nova_object.data",
+                $($field: $slot = $key,)*
+            }
+        }
+
+        impl<'a> Payload<'a> {
+            /// What it says, and in which format.
+            fn data(self) -> (Format, Data<'a>) {
+                if self.versioned.is_there() {
+                    return (Format::Versioned, self.versioned.object());
+                }
+                (Format::Legacy, Data { $($field: self.$field,)* len: self.len })
+            }
+        }
+    };
+}
+
+payload! {
+    instance_id: Value = "instance_id",
+    uuid: Value = "uuid",
+    request_id: Value = "request_id",
+    display_name: Value = "display_name",
+    tenant_id: Value = "tenant_id",
+    project_id: Value = "project_id",
+    host: Value = "host",
+    instance_type: Value = "instance_type",
+    flavor: NestedFlavor = "flavor",
+    image_ref_url: Value = "image_ref_url",
+    image_uuid: Value = "image_uuid",
+    state: Value = "state",
+    state_description: Value = "state_description",
+    task_state: Value = "task_state",
+    new_task_state: Value = "new_task_state",
+    created_at: Value = "created_at",
+    launched_at: Value = "launched_at",
+    deleted_at: Value = "deleted_at",
+    terminated_at: Value = "terminated_at",
+    exception: Value = "exception",
+    fault: Value = "fault",
+    reason: Value = "reason",
+    message: Value = "message",
+    code: Value = "code",
 }
 
 raw_object! {
     /// A flavor within a versioned payload.
     Flavor {
-        data: Value = "nova_object.data",
+        data: NestedName = "nova_object.data",
         name: Value = "name",
     }
+}
+
+raw_object! {
+    /// What is wanted of a flavor.
+    Name { name: Value = "name", }
+}
+
+raw_object! {
+    /// The payload as it stands, for what is not in its usual place.
+    Unread { payload: Value = "payload", }
 }
 
 /// Reads one notification from the text of its body. `None` when it names no instance.
@@ -69,14 +111,9 @@ pub(super) fn notification(
     kind: &str,
     text: &str,
 ) -> Result<Option<Notification>, serde_json::Error> {
-    let message: Message = serde_json::from_str(text)?;
-    let outer: Data = message.payload.object()?;
-    let (format, data) = if outer.versioned.is_there() {
-        (Format::Versioned, outer.versioned.object()?)
-    } else {
-        (Format::Legacy, outer)
-    };
-    let Some(instance_id) = instance_id(format, &data, message.payload)? else { return Ok(None) };
+    let mut message: Message = serde_json::from_str(text)?;
+    let (format, data) = std::mem::take(&mut message.payload).object().data();
+    let Some(instance_id) = instance_id(format, &data, text)? else { return Ok(None) };
     let priority = message.priority.text();
     let failed = priority.is_none_or(|priority| priority.eq_ignore_ascii_case("error"));
     let mut subject = names::subject(kind, failed);
@@ -92,9 +129,9 @@ pub(super) fn notification(
         publisher_service,
         publisher_host,
         name: owned([data.display_name]),
-        project_id: project(&subject, &data, &message)?,
+        project_id: project(&subject, &data, &message, text)?,
         host: owned([data.host]),
-        flavor: flavor(&data)?,
+        flavor: flavor(&data),
         image: image(&data),
         state: owned([data.state]),
         task_state: owned([data.task_state, data.state_description, data.new_task_state]),
@@ -112,7 +149,7 @@ pub(super) fn notification(
 fn instance_id(
     format: Format,
     data: &Data<'_>,
-    payload: Value<'_>,
+    text: &str,
 ) -> Result<Option<String>, serde_json::Error> {
     let usual = match format {
         Format::Legacy => data.instance_id,
@@ -120,7 +157,7 @@ fn instance_id(
     };
     let id = match usual.id() {
         Some(id) => Some(id),
-        None => payload.object::<payload::Payload>()?.instance()?,
+        None => unread(text)?.instance()?,
     };
     Ok(id.map(Cow::into_owned))
 }
@@ -164,6 +201,7 @@ fn project(
     subject: &Subject,
     data: &Data<'_>,
     message: &Message<'_>,
+    text: &str,
 ) -> Result<Option<String>, serde_json::Error> {
     if let Some(id) = owned([data.tenant_id, data.project_id]) {
         return Ok(Some(id));
@@ -171,8 +209,12 @@ fn project(
     if *subject != Subject::Other {
         return Ok(owned([message.project_id, message.tenant]));
     }
-    let payload: payload::Payload = message.payload.object()?;
-    Ok(payload.instances_project()?.map(Cow::into_owned))
+    Ok(unread(text)?.instances_project()?.map(Cow::into_owned))
+}
+
+/// The payload of the message, read for whatever names an instance.
+fn unread(text: &str) -> Result<places::Payload<'_>, serde_json::Error> {
+    serde_json::from_str::<Unread>(text)?.payload.object()
 }
 
 /// Service and host of a publisher: `compute.host.example`, `nova-compute:host`, or a service only.
@@ -184,13 +226,11 @@ fn publisher(id: Value<'_>) -> (Option<String>, Option<String>) {
 }
 
 /// The flavor's name.
-fn flavor(data: &Data<'_>) -> Result<Option<String>, serde_json::Error> {
-    if let Some(name) = owned([data.instance_type]) {
-        return Ok(Some(name));
-    }
-    let flavor: Flavor = data.flavor.object()?;
-    let inner: Flavor = flavor.data.object()?;
-    Ok(owned([inner.name, flavor.name]))
+fn flavor(data: &Data<'_>) -> Option<String> {
+    let flavor = data.flavor.get();
+    let inner = flavor.and_then(|flavor| flavor.data.get());
+    let names = [inner.map(|inner| inner.name), flavor.map(|flavor| flavor.name)];
+    owned([data.instance_type]).or_else(|| owned(names.map(Option::unwrap_or_default)))
 }
 
 /// The image's id; of an URL its last segment.
