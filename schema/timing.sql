@@ -21,7 +21,11 @@ CREATE TABLE instance (
     last_at              timestamptz NOT NULL,
     last_id              uuid        NOT NULL,
     last_kind            text        NOT NULL,
-    -- What the build is derived from, beside its create operations and recipes.
+    reported_at          timestamptz,
+    -- What the build is derived from, beside its create operations.
+    error_said_at        timestamptz,
+    deletion_ended_at    timestamptz,
+    deletion_said_at     timestamptz,
     announced_at         timestamptz,
     bootstrap_at         timestamptz,
     ended_at             timestamptz,
@@ -36,6 +40,7 @@ CREATE TABLE instance (
     ttm_last_id          uuid,
     ttm_end_at           timestamptz,
     ttm_end_id           uuid,
+    ttm_start_time       text,
     ttm_end_time         text,
     -- The build itself.
     build_status         text CHECK (build_status IN ('building', 'bootstrapping', 'complete', 'failed')),
@@ -51,6 +56,10 @@ CREATE TABLE instance (
 
 COMMENT ON COLUMN instance.stamp_at IS 'When name, project_id, host, flavor, image, state, launched_at and deleted_at (in this order) were said';
 COMMENT ON COLUMN instance.stamp_id IS 'By which event';
+COMMENT ON COLUMN instance.reported_at IS 'Earliest event of a build or a recipe, TTM''s calls among them; null when Nova alone spoke of it';
+COMMENT ON COLUMN instance.error_said_at IS 'Earliest message that told of the state error and of no launch';
+COMMENT ON COLUMN instance.deletion_ended_at IS 'Earliest end of a deletion that was done: that told of the state deleted, or of a time of deletion';
+COMMENT ON COLUMN instance.deletion_said_at IS 'Earliest message that told of the state deleted';
 COMMENT ON COLUMN instance.announced_at IS 'Earliest build.started';
 COMMENT ON COLUMN instance.bootstrap_at IS 'Earliest bootstrap.started';
 COMMENT ON COLUMN instance.ended_at IS 'Latest build.ended';
@@ -58,6 +67,7 @@ COMMENT ON COLUMN instance.no_host_at IS 'Latest failure to find a host (no crea
 COMMENT ON COLUMN instance.ttm_first_at IS 'First call of TTM''s time/now: the build starts';
 COMMENT ON COLUMN instance.ttm_last_at IS 'Last call of it: when not the first, the bootstrap starts';
 COMMENT ON COLUMN instance.ttm_end_at IS 'When TTM''s metrics were last posted';
+COMMENT ON COLUMN instance.ttm_start_time IS 'The start_time they named, as sent';
 COMMENT ON COLUMN instance.ttm_end_time IS 'The end_time they named, as sent';
 COMMENT ON COLUMN instance.build_duration_us IS 'The user''s wait: from the first start to the last end, failed attempts included';
 COMMENT ON COLUMN instance.spawn_us IS 'The last attempt alone';
@@ -131,7 +141,8 @@ CREATE TABLE recipe (
     duration_us   bigint CHECK (duration_us >= 0),
     skewed        boolean NOT NULL DEFAULT false,
     is_ttm        boolean NOT NULL DEFAULT false,
-    PRIMARY KEY (instance_id, at, recipe_id)
+    -- Recipes of one name are paired among themselves; the others need not be read for it.
+    PRIMARY KEY (instance_id, recipe, at, recipe_id)
 );
 COMMENT ON COLUMN recipe.at IS 'When it started; when it ended, where its start is missing';
 COMMENT ON COLUMN recipe.apart IS 'The run id as the start and as the end named it, where only one of them did';

@@ -6,8 +6,12 @@
 //! does no harm, and nothing is allocated.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
 use jiff::Timestamp;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::{json, time};
@@ -23,7 +27,7 @@ macro_rules! raw_object {
         $(#[$about])*
         #[derive(Default)]
         pub(in crate::event) struct $name<'a> {
-            $($(#[$note])* pub $field: $crate::event::fields::$slot<'a>,)*
+            $($(#[$note])* pub $field: $slot<'a>,)*
             /// How many keys the object has.
             pub len: usize,
         }
@@ -123,6 +127,98 @@ impl<'a> Value<'a> {
     }
 }
 
+/// The object a key holds, read in the same pass as what it stands in; one without keys if it holds
+/// anything else. The last one, where the key comes more than once.
+pub(super) struct Nested<T>(Option<Box<T>>);
+
+impl<T> Nested<T> {
+    /// Takes a value of the key.
+    pub fn put(&mut self, value: Nested<T>) {
+        *self = value;
+    }
+
+    /// Whether the key is there, whatever its value.
+    pub fn is_there(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The object, if the key is there.
+    pub fn get(&self) -> Option<&T> {
+        self.0.as_deref()
+    }
+}
+
+impl<T: Default> Nested<T> {
+    /// The object; one without keys if the key is not there.
+    pub fn object(self) -> T {
+        self.0.map_or_else(T::default, |object| *object)
+    }
+}
+
+impl<T> Default for Nested<T> {
+    fn default() -> Self {
+        Nested(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Nested<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(AnyValue(PhantomData))
+    }
+}
+
+/// Takes an object for a `T` and anything else for an empty one. Numbers come as objects of one key
+/// that nobody wants, since they are read digit for digit.
+struct AnyValue<T>(PhantomData<T>);
+
+impl<T: Default> AnyValue<T> {
+    fn nothing<E>() -> Result<Nested<T>, E> {
+        Ok(Nested(Some(Box::default())))
+    }
+}
+
+impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for AnyValue<T> {
+    type Value = Nested<T>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        let object = T::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Nested(Some(Box::new(object))))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Self::nothing()
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Self::nothing()
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Self::nothing()
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Self::nothing()
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Self::nothing()
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Self::nothing()
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Self::nothing()
+    }
+}
+
 /// Every value of a key that holds something, where each of them matters.
 #[derive(Default)]
 pub(super) struct Values<'a>(pub Vec<&'a RawValue>);
@@ -205,6 +301,39 @@ mod tests {
         assert_eq!(sample.secrets.0.iter().map(|raw| raw.get()).collect::<Vec<_>>(), ["1", "2"]);
         assert_eq!(sample.len, 6);
         assert!(serde_json::from_str::<Sample>("[1]").is_err());
+    }
+
+    #[test]
+    fn what_is_nested_is_read_in_one_pass_and_nothing_else_harms() {
+        type Inner<'a> = Nested<Sample<'a>>;
+        raw_object! { Outer { inner: Inner = "inner", after: Value = "after", } }
+        let read = |inner: &str| {
+            let text = format!(r#"{{"inner": {inner}, "after": 1}}"#);
+            let outer: Outer = serde_json::from_str(&text).unwrap();
+            assert_eq!(outer.after.id().as_deref(), Some("1"), "{inner}");
+            assert!(outer.inner.is_there(), "{inner}");
+            outer.inner.object().name.text().map(Cow::into_owned)
+        };
+        assert_eq!(read(r#"{"x": [{}], "a.name": "b"}"#).as_deref(), Some("b"));
+        for other in [
+            "{}",
+            "null",
+            "true",
+            "5",
+            "-5",
+            "1.5e400",
+            "\"a.name\"",
+            "[]",
+            r#"[{"a.name": "b"}, 1]"#,
+        ] {
+            assert_eq!(read(other), None, "{other}");
+        }
+        let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(read(&deep), None);
+        let twice: Outer =
+            serde_json::from_str(r#"{"inner": {"a.name": "b"}, "inner": 1}"#).unwrap();
+        assert!(twice.inner.object().name.text().is_none());
+        assert!(!Outer::default().inner.is_there());
     }
 
     #[test]

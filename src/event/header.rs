@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::fields::raw_object;
+use super::fields::{Value, Values, raw_object};
 use super::{DecodeError, Event, Family, TEXT_MAX, redact};
 
 /// The namespace of the ids we make up ourselves. It must never change: ids are kept for ever.

@@ -111,7 +111,9 @@ fn notification<'a>(
         Family::Instance => (payload.instance()?, payload.project()?),
         _ => (payload.thing(), payload.project()?),
     };
-    let exception = fields.payload.raw().filter(|_| payload.args.is_there());
+    // Of an HTTP request the middleware tells all headers, the token's among them.
+    let is_http = matches!(&*kind, "http.request" | "http.response");
+    let arguments = fields.payload.raw().filter(|_| is_http || payload.args.is_there());
     let occurred_at = fields.timestamp.time().or_else(|| fields.context_timestamp.time());
     Ok(Draft {
         identity: identity(text, fields),
@@ -122,7 +124,7 @@ fn notification<'a>(
         occurred_at,
         key_at: occurred_at,
         source: fields.publisher_id.id().unwrap_or_default(),
-        secrets: redact::secrets(text, fields, exception),
+        secrets: redact::secrets(text, fields, arguments),
     })
 }
 

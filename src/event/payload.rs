@@ -43,6 +43,7 @@ raw_object! {
         kwargs: Value = "kwargs",
         tenant_id: Value = "tenant_id",
         project_id: Value = "project_id",
+        request_spec: Value = "request_spec",
     }
 }
 
@@ -98,6 +99,31 @@ impl<'a> Payload<'a> {
         Ok(data.tenant_id.id().or_else(|| data.project_id.id()))
     }
 
+    /// The project of the instance that the payload describes further down, where it does.
+    ///
+    /// # Errors
+    ///
+    /// When an object on the way to it cannot be read strictly.
+    pub fn instances_project(&self) -> Result<Text<'a>, serde_json::Error> {
+        let args: Inner = self.args.object()?;
+        let data: Inner = self.data.object()?;
+        for value in [
+            args.instance,
+            self.instance_properties,
+            self.request_spec,
+            args.request_spec,
+            data.instance,
+            data.request_spec,
+        ] {
+            let inner: Inner = value.object()?;
+            let within: [Inner; 2] = [inner.data.object()?, inner.instance_properties.object()?];
+            if let Some(id) = [inner].iter().chain(&within).find_map(Inner::project) {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+
     /// What a notification of no family of its own is about.
     pub fn thing(&self) -> Text<'a> {
         [self.stack_identity, self.volume_id, self.instance_id, self.id]
@@ -122,6 +148,11 @@ impl<'a> Inner<'a> {
         let data: Inner = inner.data.object()?;
         let properties: Inner = inner.instance_properties.object()?;
         Ok(data.instance().or_else(|| properties.instance()))
+    }
+
+    /// The project named at this level.
+    fn project(&self) -> Text<'a> {
+        self.tenant_id.id().or_else(|| self.project_id.id())
     }
 
     /// The instance named at this level.

@@ -57,10 +57,12 @@ pub enum RecipeEvent {
         recipe: Option<String>,
         message: Option<String>,
     },
-    /// `POST …/metrics` was called. `end_time` is the text as sent (`""` means not ended yet).
+    /// `POST …/metrics` was called. The times are the texts as sent (`""` means none: not started,
+    /// not ended yet).
     TtmMetrics {
         instance_id: String,
         instance_name: Option<String>,
+        start_time: Option<String>,
         end_time: Option<String>,
     },
 }
@@ -93,6 +95,7 @@ raw_object! {
         run_id: Value = "run_id",
         message: Value = "message",
         outcome: Value = "outcome",
+        start_time: Value = "start_time",
         end_time: Value = "end_time",
     }
 }
@@ -138,7 +141,8 @@ fn read(kind: &str, data: &Data<'_>) -> Result<Option<RecipeEvent>, String> {
         "ttm.metrics" => RecipeEvent::TtmMetrics {
             instance_id: instance_id()?,
             instance_name: instance_name()?,
-            end_time: end_time(data.end_time),
+            start_time: as_sent(data.start_time),
+            end_time: as_sent(data.end_time),
         },
         _ => return Ok(None),
     }))
@@ -169,9 +173,9 @@ fn outcome(value: Value<'_>) -> Result<Option<Outcome>, String> {
     }
 }
 
-/// The end as it was sent, `""` included; callers send anything here, and what is neither text nor
+/// A time as it was sent, `""` included; callers send anything here, and what is neither text nor
 /// number is as if it was not sent.
-fn end_time(value: Value<'_>) -> Option<String> {
+fn as_sent(value: Value<'_>) -> Option<String> {
     if value.raw().is_some_and(|raw| raw.get() == "\"\"") {
         return Some(String::new());
     }

@@ -14,10 +14,20 @@ use super::json;
 const DEPTH: usize = 64;
 
 /// What the lower-cased key of a secret contains.
-const SECRET: [&str; 5] = ["pass", "secret", "token", "credential", "private_key"];
+const SECRET: [&str; 7] = [
+    "pass",
+    "secret",
+    "token",
+    "credential",
+    "private_key",
+    // It tells the internal addresses of every service.
+    "service_catalog",
+    "authorization",
+];
 
 /// The places of all secrets in `text`, in order: the tokens and catalogues of the request's
-/// context, and what stands under telling keys in `arguments` of a call, at any depth.
+/// context, and what stands under telling keys in `arguments` (of a call, or of an HTTP request), at
+/// any depth.
 pub(super) fn secrets(
     text: &str,
     fields: &Fields<'_>,
@@ -162,6 +172,14 @@ mod tests {
     fn arguments_lose_what_telling_keys_hold() {
         let text = r#"{"payload": {"args": [{"Admin_Pass": "p", "n": 1e400, "x": {"TOKENS": [1]}}], "private\u005fkey" : {"a": "]\"}"}, "secret": 5, "passes": true, "password": ""}, "p\u0061ss": "no argument"}"#;
         let left = r#"{"payload": {"args": [{"Admin_Pass": null, "n": 1e400, "x": {"TOKENS": null}}], "private\u005fkey" : null, "secret": null, "passes": true, "password": ""}, "p\u0061ss": "no argument"}"#;
+        assert_eq!(redacted(text), left);
+    }
+
+    #[test]
+    fn a_context_among_the_arguments_loses_its_catalogue_too() {
+        let text = r#"{"payload": {"args": {"context": {"service_catalog": [{"e": 1}], "auth_token": "t"}}}}"#;
+        let left =
+            r#"{"payload": {"args": {"context": {"service_catalog": null, "auth_token": null}}}}"#;
         assert_eq!(redacted(text), left);
     }
 

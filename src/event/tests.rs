@@ -95,6 +95,9 @@ fn notification(said: &nova::Notification) -> String {
             write!(lines, ", {name} {value:?}").unwrap();
         }
     }
+    if said.tells_deletion && said.deleted_at.is_none() {
+        lines += ", not deleted";
+    }
     if let Some(fault) = &said.fault {
         write!(lines, "\n  {fault:?}").unwrap();
     }
@@ -194,6 +197,9 @@ fn no_secret_stays_in_a_body() {
     for (name, secrets) in [
         ("instance/secrets-in-an-old-context.json", &["d1c4e5", "adminURL"][..]),
         ("instance/wrap-exception-with-secrets.json", &["gAAAAAB", "letmein", "\"s\""][..]),
+        ("instance/wrap-exception-with-a-context.json", &["adminURL", "gAAAAAB", "c-t0k"][..]),
+        ("other/http-request-middleware.json", &["\"x\""][..]),
+        ("other/http-response-middleware.json", &["gAAAAAB", "c-t0k"][..]),
         ("other/rpc-not-a-sample.json", &["letmein", "\"secret\""][..]),
     ] {
         let event = event(name);
@@ -224,15 +230,23 @@ fn what_is_not_changed_stays_byte_for_byte() {
 #[test]
 fn nesting_hinders_neither_the_header_nor_the_instance() {
     let began = Instant::now();
-    for (open, close) in [("[", "]"), ("{\"args\": ", "}")] {
+    for (open, close) in
+        [("[", "]"), ("{\"args\": ", "}"), ("{\"nova_object.data\": ", "}"), ("{\"flavor\": ", "}")]
+    {
         let deep = open.repeat(100_000) + "1" + &close.repeat(100_000);
         let body = format!(
-            r#"{{"event_type": "compute.instance.reboot.end", "payload": {{"args": {deep}, "instance_id": "i", "metadata": {deep}}}}}"#
+            r#"{{"event_type": "compute.instance.reboot.end", "payload": {{"args": {deep}, "instance_id": "i", "metadata": {deep}, "flavor": {deep}}}}}"#
         );
-        let event = decode(body.into_bytes(), None).unwrap();
-        assert_eq!(event.stream.as_deref(), Some("i"));
-        let notification = nova::decode(&event.kind, &event.body).unwrap().unwrap();
-        assert_eq!(notification.instance_id, "i");
+        let data = format!(r#"{{"uuid": "i", "nova_object.data": {deep}, "flavor": {deep}}}"#);
+        let versioned = format!(
+            r#"{{"event_type": "instance.reboot.end", "payload": {{"nova_object.data": {data}}}}}"#
+        );
+        for body in [body, versioned] {
+            let event = decode(body.into_bytes(), None).unwrap();
+            assert_eq!(event.stream.as_deref(), Some("i"));
+            let notification = nova::decode(&event.kind, &event.body).unwrap().unwrap();
+            assert_eq!(notification.instance_id, "i");
+        }
     }
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }

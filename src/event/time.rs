@@ -6,8 +6,9 @@ use jiff::Timestamp;
 const RANGE: std::ops::Range<i64> = 946_684_800..4_102_444_800;
 
 /// The instant of `YYYY-MM-DD[T| ]HH:MM:SS[.f{1,9}][Z|±HH:MM|±HHMM]`, to the µs (further digits are
-/// dropped); without a zone it is UTC. `None` for anything else, such as `""` and `"None"`, and
-/// for times before 2000 or from 2100 on.
+/// dropped); `t` and `z` may be small, and without a zone it is UTC. The second 60 of a leap second
+/// is the first of the next minute, as clocks that know of none tell it. `None` for anything else,
+/// such as `""` and `"None"`, and for times before 2000 or from 2100 on.
 pub fn parse(text: &str) -> Option<Timestamp> {
     let (date_time, rest) = text.as_bytes().split_at_checked(19)?;
     let days = days(date_time)?;
@@ -22,7 +23,7 @@ pub fn parse(text: &str) -> Option<Timestamp> {
 /// Days from 1970-01-01 to the date that begins the text.
 fn days(text: &[u8]) -> Option<i64> {
     let (year, month, day) = (number(&text[..4])?, number(&text[5..7])?, number(&text[8..10])?);
-    let separated = text[4] == b'-' && text[7] == b'-' && matches!(text[10], b'T' | b' ');
+    let separated = text[4] == b'-' && text[7] == b'-' && matches!(text[10], b'T' | b't' | b' ');
     if !separated || !(1..=12).contains(&month) || !(1..=month_length(year, month)).contains(&day) {
         return None;
     }
@@ -44,11 +45,11 @@ fn month_length(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Seconds since midnight of the `HH:MM:SS` after the date.
+/// Seconds since midnight of the `HH:MM:SS` after the date; leap seconds have their own.
 fn seconds(text: &[u8]) -> Option<i64> {
     let (hour, minute) = (number(&text[11..13])?, number(&text[14..16])?);
     let second = number(&text[17..19])?;
-    let valid = text[13] == b':' && text[16] == b':' && hour < 24 && minute < 60 && second < 60;
+    let valid = text[13] == b':' && text[16] == b':' && hour < 24 && minute < 60 && second <= 60;
     valid.then_some(hour * 3600 + minute * 60 + second)
 }
 
@@ -68,7 +69,7 @@ fn micros(rest: &[u8]) -> Option<(i64, &[u8])> {
 /// Seconds east of UTC.
 fn offset(zone: &[u8]) -> Option<i64> {
     let (sign, hours, minutes) = match zone {
-        [] | [b'Z'] => return Some(0),
+        [] | [b'Z' | b'z'] => return Some(0),
         [sign, h1, h2, b':', m1, m2] | [sign, h1, h2, m1, m2] => (sign, [*h1, *h2], [*m1, *m2]),
         _ => return None,
     };
@@ -112,6 +113,9 @@ mod tests {
         is("2026-11-20T03:05:54-0100", "2026-11-20T04:05:54Z");
         is("2026-11-20T03:05:54.123456789Z", "2026-11-20T03:05:54.123456Z");
         is("2024-02-29T23:59:59.5Z", "2024-02-29T23:59:59.5Z");
+        is("2026-11-20t03:05:54.5z", "2026-11-20T03:05:54.5Z");
+        is("2016-12-31T23:59:60Z", "2017-01-01T00:00:00Z");
+        is("2016-12-31 23:59:60.25", "2017-01-01T00:00:00.25Z");
     }
 
     #[test]
@@ -126,10 +130,9 @@ mod tests {
             "2023-02-29T03:05:54",
             "2100-02-29T03:05:54",
             "2026-11-20T24:00:00",
-            "2026-11-20T03:05:60",
+            "2026-11-20T03:05:61",
             "2026-11-20T03:05:54.",
             "2026-11-20T03:05:54.1234567890",
-            "2026-11-20T03:05:54z",
             "2026-11-20T03:05:54+1",
             "2026-11-20T03:05:54+24:00",
             "2026-11-20T03:05:54 +00:00",
@@ -145,6 +148,7 @@ mod tests {
         is("2000-01-01T00:00:00Z", "2000-01-01T00:00:00Z");
         is("2099-12-31T23:59:59.999999Z", "2099-12-31T23:59:59.999999Z");
         is("2100-01-01T00:30:00+01:00", "2099-12-31T23:30:00Z");
+        assert_eq!(parse("2099-12-31T23:59:60Z"), None);
         for text in ["1999-12-31T23:59:59.999999Z", "2100-01-01T00:00:00Z", "0000-01-01T00:00:00Z"]
         {
             assert_eq!(parse(text), None, "{text}");
@@ -158,7 +162,7 @@ mod tests {
         }
 
         #[test]
-        fn any_text_like_a_time_is_harmless(text in "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.+Zč-]{0,30}") {
+        fn any_text_like_a_time_is_harmless(text in "[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.+Zzč-]{0,30}") {
             parse(&text);
         }
 

@@ -79,7 +79,8 @@ pub struct Notification {
     pub publisher_host: Option<String>,
     /// `display_name`.
     pub name: Option<String>,
-    /// `tenant_id`, else the context's project.
+    /// `tenant_id`, else the context's project, unless the subject is [`Subject::Other`]: then the
+    /// project of the instance or request that the payload describes.
     pub project_id: Option<String>,
     /// The instance's host.
     pub host: Option<String>,
@@ -97,6 +98,9 @@ pub struct Notification {
     pub launched_at: Option<Timestamp>,
     /// When it was deleted (`deleted_at`, else `terminated_at`).
     pub deleted_at: Option<Timestamp>,
+    /// Whether it says when the instance was deleted, or that it is not: a time, or none beside a
+    /// state.
+    pub tells_deletion: bool,
     /// Set when the notification reports a failure.
     pub fault: Option<Fault>,
 }

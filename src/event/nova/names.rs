@@ -21,8 +21,10 @@ pub(super) fn subject(kind: &str, failed: bool) -> Subject {
         "update" => Subject::Update,
         // The legacy format tells of these once, when they are done.
         "volume.attach" | "volume.detach" => step(name, Phase::End),
-        // Once, Nova sent `compute.instance.instance.create.error` (sic).
-        _ => match name.strip_prefix("instance.").unwrap_or(name).rsplit_once('.') {
+        // Nova once sent this (sic) for an attempt whose create.error then followed: it is one
+        // failure, and not two.
+        "instance.create.error" => Subject::Other,
+        _ => match name.rsplit_once('.') {
             Some((name, "start")) => step(name, Phase::Start),
             Some((name, "end")) => step(name, Phase::End),
             Some((name, "error")) => step(name, Phase::Error),
@@ -60,7 +62,6 @@ mod tests {
         for (legacy, versioned, both) in [
             ("create.start", "create.start", "create Start"),
             ("create.error", "create.error", "create Error"),
-            ("instance.create.error", "create.error", "create Error"),
             ("finish_resize.end", "resize_finish.end", "resize_finish End"),
             ("resize.prep.start", "resize_prep.start", "resize_prep Start"),
             ("resize.confirm.end", "resize_confirm.end", "resize_confirm End"),
@@ -118,6 +119,7 @@ mod tests {
             "compute_task.migrate_server",
             "compute.instance.exists.verified",
             "compute.instance.delete.samples",
+            "compute.instance.instance.create.error",
             "terminate_instance",
         ] {
             assert_eq!(said(other), "Other", "{other}");

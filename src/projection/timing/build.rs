@@ -9,9 +9,8 @@ use crate::event::nova::Format;
 use crate::event::recipe::Outcome;
 use crate::event::time;
 
-/// The operations a build depends on.
-pub(super) const OPERATIONS: [&str; 3] = [CREATE, "delete", "force_delete"];
-const CREATE: &str = "create";
+/// The operation a build depends on.
+pub(super) const CREATE: &str = "create";
 
 /// The build of an instance: the columns that are derived, not heard.
 #[derive(Debug, Default, PartialEq)]
@@ -42,17 +41,18 @@ impl Instance {
     }
 }
 
-/// The build of an instance, of whose operations at least those in [`OPERATIONS`] are given.
+/// The build of an instance, of whose operations at least the [`CREATE`] ones are given.
 pub(super) fn derive(instance: &Instance, operations: &[Operation]) -> Build {
     let creates: Vec<&Operation> =
         operations.iter().filter(|operation| operation.operation == CREATE).collect();
     let attempt = decisive(&creates);
     let starts = creates.iter().map(|create| create.started_at);
-    let announcements = [instance.announced_at, instance.ttm_first_at];
+    let ttm_start = instance.ttm_start_time.as_deref().and_then(time::parse);
+    let announcements = [instance.announced_at, instance.ttm_first_at, ttm_start];
     let started_at = starts.chain(announcements).flatten().min();
     let bootstrap_started_at = instance.bootstrap_at.or_else(|| second_ttm_call(instance));
 
-    let verdict = verdict(instance, operations, &creates, attempt, bootstrap_started_at);
+    let verdict = verdict(instance, &creates, attempt, bootstrap_started_at);
     let (status, ended_at, error) = match verdict {
         None => (None, None, None),
         Some(Verdict::Unfinished(status)) => (Some(status), None, None),
@@ -91,7 +91,6 @@ struct Failure {
 /// later speaks against it.
 fn verdict(
     instance: &Instance,
-    operations: &[Operation],
     creates: &[&Operation],
     attempt: Option<&Operation>,
     bootstrap_started_at: Option<Timestamp>,
@@ -128,7 +127,8 @@ fn verdict(
     {
         return Some(Verdict::Complete(at));
     }
-    if let Some(at) = deleted_at(instance, operations) {
+    let deletion = instance.deletion_ended_at.or(instance.deleted_at);
+    if let Some(at) = deletion.or(instance.deletion_said_at) {
         let error = Some("deleted while building".to_owned());
         return Some(Verdict::Failed(Failure { at, error }));
     }
@@ -165,10 +165,12 @@ fn failure(
         .and_then(|attempt| Some(Failure { at: attempt.ended_at?, error: attempt.error.clone() }));
     let no_host = no_host(instance).filter(|failure| is_later(&failure.at));
     let in_error = || {
-        // One that was launched once has been built; its error is that of another operation.
-        let applies = instance.state.as_deref() == Some("error") && instance.launched_at.is_none();
-        let at = instance.state_at().filter(|_| applies).filter(is_later)?;
-        Some(Failure { at, error: None })
+        if instance.state.as_deref() != Some("error") || instance.launched_at.is_some() {
+            return None;
+        }
+        // It failed when that was first said, unless that was said of an earlier attempt.
+        let at = [instance.error_said_at, instance.state_at()].into_iter().flatten();
+        Some(Failure { at: at.filter(is_later).min()?, error: None })
     };
     [failed, no_host].into_iter().flatten().max_by_key(|failure| failure.at).or_else(in_error)
 }
@@ -198,14 +200,4 @@ fn bootstrap_end(instance: &Instance) -> Option<(Timestamp, Option<Outcome>)> {
     let ttm = instance.ttm_end_time.as_deref().and_then(time::parse);
     let at = instance.ended_at.max(ttm)?;
     Some((at, instance.ended_outcome))
-}
-
-/// When the instance was deleted.
-fn deleted_at(instance: &Instance, operations: &[Operation]) -> Option<Timestamp> {
-    let deletions = operations.iter().filter(|operation| {
-        OPERATIONS.contains(&operation.operation.as_str()) && operation.operation != CREATE
-    });
-    let ends = deletions.filter(|deletion| ended_well(deletion)).filter_map(|end| end.ended_at);
-    let is_deleted = instance.state.as_deref() == Some("deleted");
-    ends.min().or(instance.deleted_at).or_else(|| instance.state_at().filter(|_| is_deleted))
 }

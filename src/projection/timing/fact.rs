@@ -83,6 +83,18 @@ impl Said {
         }
     }
 
+    /// The recipe it names.
+    fn recipe(&self) -> Option<&str> {
+        match self {
+            Said::Recipe(
+                RecipeEvent::RecipeStarted { recipe, .. }
+                | RecipeEvent::RecipeEnded { recipe, .. }
+                | RecipeEvent::TtmRecipe { recipe: Some(recipe), .. },
+            ) => Some(recipe),
+            Said::Nova(_) | Said::Recipe(_) => None,
+        }
+    }
+
     /// Forgets values that no index could hold; whether there were any. They are nobody's names, and
     /// one of them must not stop the projection.
     pub fn drop_what_is_too_long(&mut self) -> bool {
@@ -123,7 +135,7 @@ fn read(Recorded { event, .. }: Recorded) -> Result<Option<Fact>, Unusable> {
     let Some(said) = said.map_err(|_| Unusable)? else { return Ok(None) };
     // Without a time it has no place among the others, and the clock is not ours to ask.
     let at = event.occurred_at.ok_or(Unusable)?;
-    if said.instance_id().len() > TEXT_MAX {
+    if said.instance_id().len() > TEXT_MAX || said.recipe().is_some_and(|r| r.len() > TEXT_MAX) {
         return Err(Unusable);
     }
     Ok(Some(Fact { by: (at, event.id), kind: event.kind, source: event.source, said }))

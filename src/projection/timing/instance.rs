@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::fact::{self, Fact, Said};
 use super::rows::{Instance, Stamp};
-use crate::event::nova::{Notification, Subject};
+use crate::event::nova::{Notification, Phase, Subject};
 use crate::event::recipe::RecipeEvent;
 
 /// Places of the attributes in `stamp_at` and `stamp_id`.
@@ -42,6 +42,10 @@ impl Instance {
             last_at: fact.by.0,
             last_id: fact.by.1,
             last_kind: fact.kind.clone(),
+            reported_at: None,
+            error_said_at: None,
+            deletion_ended_at: None,
+            deletion_said_at: None,
             announced_at: None,
             bootstrap_at: None,
             ended_at: None,
@@ -56,6 +60,7 @@ impl Instance {
             ttm_last_id: None,
             ttm_end_at: None,
             ttm_end_id: None,
+            ttm_start_time: None,
             ttm_end_time: None,
             build_status: None,
             build_started_at: None,
@@ -79,11 +84,14 @@ impl Instance {
         }
         match &fact.said {
             Said::Nova(said) => self.note_notification(by, said),
-            Said::Recipe(said) => self.note_recipe(by, said),
+            Said::Recipe(said) => {
+                self.reported_at = earliest(self.reported_at, by.0);
+                self.note_recipe(by, said);
+            }
         }
     }
 
-    /// When its state became what it is.
+    /// When its state was last said to be what it is.
     pub fn state_at(&self) -> Option<Timestamp> {
         self.stamp_at[STATE]
     }
@@ -110,8 +118,20 @@ impl Instance {
         if self.is_news(LAUNCHED_AT, said.launched_at.is_some(), by) {
             self.launched_at = said.launched_at;
         }
-        if self.is_news(DELETED_AT, said.deleted_at.is_some(), by) {
+        if self.is_news(DELETED_AT, said.tells_deletion, by) {
             self.deleted_at = said.deleted_at;
+        }
+        // One that was launched once has been built; its error is that of another operation.
+        if said.state.as_deref() == Some("error") && said.launched_at.is_none() {
+            self.error_said_at = earliest(self.error_said_at, by.0);
+        }
+        let is_deleted = said.state.as_deref() == Some("deleted");
+        if is_deleted {
+            self.deletion_said_at = earliest(self.deletion_said_at, by.0);
+        }
+        // The API tells of the end of a deletion that failed too, and then of no time of it.
+        if ends_deletion(&said.subject) && (is_deleted || said.deleted_at.is_some()) {
+            self.deletion_ended_at = earliest(self.deletion_ended_at, by.0);
         }
         let format = said.format as usize;
         if said.subject == Subject::BuildFailed
@@ -143,9 +163,10 @@ impl Instance {
                 }
                 later(&mut self.ttm_last_at, &mut self.ttm_last_id, by);
             }
-            RecipeEvent::TtmMetrics { instance_name, end_time, .. } => {
+            RecipeEvent::TtmMetrics { instance_name, start_time, end_time, .. } => {
                 self.note_name(by, instance_name);
                 if later(&mut self.ttm_end_at, &mut self.ttm_end_id, by) {
+                    self.ttm_start_time.clone_from(start_time);
                     self.ttm_end_time.clone_from(end_time);
                 }
             }
@@ -165,6 +186,11 @@ impl Instance {
     fn is_news(&mut self, attribute: usize, said: bool, by: Stamp) -> bool {
         said && later(&mut self.stamp_at[attribute], &mut self.stamp_id[attribute], by)
     }
+}
+
+fn ends_deletion(subject: &Subject) -> bool {
+    matches!(subject, Subject::Operation { operation, phase: Phase::End }
+        if matches!(operation.as_str(), "delete" | "force_delete"))
 }
 
 /// Moves a stamp forward; whether it moved.

@@ -13,9 +13,9 @@ pub(super) struct Keys<'a> {
     pub instances: HashSet<&'a str>,
     /// Instances and names of operations.
     pub operations: HashSet<(&'a str, &'a str)>,
-    /// Instances whose recipes are needed.
-    pub recipes: HashSet<&'a str>,
-    /// Instances whose calls of TTM's recipe route are needed.
+    /// Instances and names of recipes, of those that were told.
+    pub recipes: HashSet<(&'a str, &'a str)>,
+    /// Instances whose calls of TTM's recipe route are needed, and the recipes derived from them.
     pub calls: HashSet<&'a str>,
     /// Requests and instances.
     pub requests: HashSet<(&'a str, &'a str)>,
@@ -27,7 +27,7 @@ impl<'a> Keys<'a> {
         for fact in facts {
             let instance = fact.instance_id();
             if keys.instances.insert(instance) {
-                keys.operations.extend(build::OPERATIONS.map(|operation| (instance, operation)));
+                keys.operations.insert((instance, build::CREATE));
             }
             match &fact.said {
                 Said::Nova(said) => {
@@ -37,12 +37,12 @@ impl<'a> Keys<'a> {
                     }
                 }
                 Said::Recipe(
-                    RecipeEvent::RecipeStarted { .. } | RecipeEvent::RecipeEnded { .. },
+                    RecipeEvent::RecipeStarted { recipe, .. }
+                    | RecipeEvent::RecipeEnded { recipe, .. },
                 ) => {
-                    keys.recipes.insert(instance);
+                    keys.recipes.insert((instance, recipe));
                 }
                 Said::Recipe(RecipeEvent::TtmRecipe { .. }) => {
-                    keys.recipes.insert(instance);
                     keys.calls.insert(instance);
                 }
                 Said::Recipe(_) => {}

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use anyhow::Result;
-use futures_util::future::try_join5;
+use futures_util::future::{try_join, try_join5};
 use tokio_postgres::Transaction;
 use tokio_postgres::types::ToSql;
 
@@ -21,26 +21,32 @@ type Param<'a> = &'a (dyn ToSql + Sync);
 pub(super) async fn rows(tx: &Transaction<'_>, keys: &Keys<'_>) -> Result<Rows> {
     let list =
         |set: &HashSet<&str>| -> Vec<String> { set.iter().map(ToString::to_string).collect() };
-    let (instances, recipes, calls) =
-        (list(&keys.instances), list(&keys.recipes), list(&keys.calls));
+    let (instances, calls) = (list(&keys.instances), list(&keys.calls));
+    let (run_on, recipes): (Vec<&str>, Vec<&str>) = keys.recipes.iter().copied().unzip();
     let (of, operations): (Vec<&str>, Vec<&str>) = keys.operations.iter().copied().unzip();
     let (requests, on): (Vec<&str>, Vec<&str>) = keys.requests.iter().copied().unzip();
     let of_instances = "instance_id = ANY($1)";
     // Pairs, not two lists: the index would be searched for each of one with each of the other.
     let of_operations =
         "(instance_id, operation) IN (SELECT * FROM unnest($1::text[], $2::text[]))";
+    let told = "NOT is_ttm
+        AND (instance_id, recipe) IN (SELECT * FROM unnest($1::text[], $2::text[]))";
     let of_requests = "(request_id, instance_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))";
-    let (instances, recipes, calls): ([Param; 1], [Param; 1], [Param; 1]) =
-        ([&instances], [&recipes], [&calls]);
+    let (instances, calls): ([Param; 1], [Param; 1]) = ([&instances], [&calls]);
     let (operations, requests): ([Param; 2], [Param; 2]) = ([&of, &operations], [&requests, &on]);
-    let (instances, operations, recipes, calls, requests) = try_join5(
-        select(tx, of_instances, &instances),
-        select(tx, of_operations, &operations),
-        select(tx, of_instances, &recipes),
-        select(tx, of_instances, &calls),
-        select(tx, of_requests, &requests),
+    let recipes: [Param; 2] = [&run_on, &recipes];
+    let ((instances, operations, mut recipes, calls, requests), called) = try_join(
+        try_join5(
+            select(tx, of_instances, &instances),
+            select(tx, of_operations, &operations),
+            select(tx, told, &recipes),
+            select(tx, of_instances, &calls),
+            select(tx, of_requests, &requests),
+        ),
+        select(tx, "is_ttm AND instance_id = ANY($1)", &calls),
     )
     .await?;
+    recipes.extend(called);
     Ok(Rows { instances, operations, recipes, calls, requests })
 }
 

@@ -61,6 +61,10 @@ table! {
     last_at: Timestamp = TIMESTAMPTZ,
     last_id: Uuid = UUID,
     last_kind: String = TEXT,
+    reported_at: Option<Timestamp> = TIMESTAMPTZ,
+    error_said_at: Option<Timestamp> = TIMESTAMPTZ,
+    deletion_ended_at: Option<Timestamp> = TIMESTAMPTZ,
+    deletion_said_at: Option<Timestamp> = TIMESTAMPTZ,
     announced_at: Option<Timestamp> = TIMESTAMPTZ,
     bootstrap_at: Option<Timestamp> = TIMESTAMPTZ,
     ended_at: Option<Timestamp> = TIMESTAMPTZ,
@@ -75,6 +79,7 @@ table! {
     ttm_last_id: Option<Uuid> = UUID,
     ttm_end_at: Option<Timestamp> = TIMESTAMPTZ,
     ttm_end_id: Option<Uuid> = UUID,
+    ttm_start_time: Option<String> = TEXT,
     ttm_end_time: Option<String> = TEXT,
     build_status: Option<BuildStatus> = TEXT,
     build_started_at: Option<Timestamp> = TIMESTAMPTZ,
@@ -129,7 +134,7 @@ table! {
 
 table! {
     /// One run of a recipe.
-    Recipe in "recipe" by |row| ([&row.instance_id, "", ""], row.at, row.recipe_id);
+    Recipe in "recipe" by |row| ([&row.instance_id, &row.recipe, ""], row.at, row.recipe_id);
     instance_id: String = TEXT,
     at: Timestamp = TIMESTAMPTZ,
     recipe_id: Uuid = UUID,

@@ -92,12 +92,13 @@ async fn delete_recipes(tx: &Transaction<'_>, rows: &[&Recipe]) -> Result<()> {
         return Ok(());
     }
     let instances: Vec<&str> = rows.iter().map(|row| row.instance_id.as_str()).collect();
+    let names: Vec<&str> = rows.iter().map(|row| row.recipe.as_str()).collect();
     let times: Vec<_> = rows.iter().map(|row| row.at).collect();
     let ids: Vec<_> = rows.iter().map(|row| row.recipe_id).collect();
     let statement = "-- timing::delete_recipe
-        DELETE FROM recipe WHERE (instance_id, at, recipe_id) IN
-            (SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::uuid[]))";
-    tx.execute(statement, &[&instances, &times, &ids]).await.context("replacing recipe")?;
+        DELETE FROM recipe WHERE (instance_id, recipe, at, recipe_id) IN
+            (SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[]))";
+    tx.execute(statement, &[&instances, &names, &times, &ids]).await.context("replacing recipe")?;
     Ok(())
 }
 

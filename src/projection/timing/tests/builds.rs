@@ -1,7 +1,7 @@
 //! How builds stand.
 
 use super::world::*;
-use crate::event::nova::Subject;
+use crate::event::nova::{Notification, Subject};
 use crate::event::recipe::{Outcome, RecipeEvent};
 use crate::projection::timing::fact::Fact;
 
@@ -29,10 +29,11 @@ fn time_now(at: i64) -> Fact {
     recipe_event(at, RecipeEvent::TtmTimeNow { instance_id: "i".to_owned() })
 }
 
-fn metrics(at: i64, end_time: &str) -> Fact {
-    let (instance_id, end_time) = ("i".to_owned(), Some(end_time.to_owned()));
+fn metrics(at: i64, start_time: &str, end_time: &str) -> Fact {
+    let instance_id = "i".to_owned();
     let instance_name = Some("of ttm".to_owned());
-    recipe_event(at, RecipeEvent::TtmMetrics { instance_id, instance_name, end_time })
+    let (start_time, end_time) = (Some(start_time.to_owned()), Some(end_time.to_owned()));
+    recipe_event(at, RecipeEvent::TtmMetrics { instance_id, instance_name, start_time, end_time })
 }
 
 fn rescheduled() -> [Fact; 4] {
@@ -141,6 +142,15 @@ fn the_state_error_is_a_failure_when_nothing_else_says_why() {
         [start(0, "create"), state(5, "error"), start(6, "create").on("b")],
         "Building 0- wait ? spawn ? attempts 2",
     );
+    // However often it is said again, it was so from the first time on; but not that of a retry.
+    gives(
+        [start(0, "create"), state(5, "error"), state(900, "error")],
+        "Failed 0-5 wait 5 spawn ? attempts 1",
+    );
+    gives(
+        [start(0, "create"), state(5, "error"), start(6, "create").on("b"), state(9, "error")],
+        "Failed 0-9 wait 9 spawn ? attempts 2",
+    );
     gives([state(5, "error"), state(6, "active")], "none");
     // What failed is a later operation.
     let launched = state(5, "error").with(|said| said.launched_at = Some(second(-1000)));
@@ -157,7 +167,8 @@ fn a_build_that_died_is_stuck() {
 
 #[test]
 fn deleted_while_building_is_failed() {
-    let deletion = [start(30, "delete").on("api"), end(31, "delete").on("api")];
+    let done = |said: &mut Notification| said.state = Some("deleted".to_owned());
+    let deletion = [start(30, "delete").on("api"), end(31, "delete").on("api").with(done)];
     let error = "deleted while building";
     for create in [vec![], vec![state(1, "active")]] {
         gives(create.into_iter().chain(deletion.clone()), "none");
@@ -169,18 +180,44 @@ fn deleted_while_building_is_failed() {
     gives(
         [
             start(0, "create"),
-            nova(40, Subject::Exists).with(|said| said.deleted_at = Some(second(32))),
+            deleted_at(40, Some(32)).with(|said| said.state = Some("deleted".to_owned())),
         ],
         &format!("Failed 0-32 wait 32 spawn ? attempts 1: {error}"),
     );
     gives(
-        [start(0, "create"), state(33, "deleted")],
+        [start(0, "create"), state(33, "deleted"), state(999, "deleted")],
         &format!("Failed 0-33 wait 33 spawn ? attempts 1: {error}"),
     );
     gives(
         [start(0, "create"), end(20, "create")].into_iter().chain(deletion),
         "Complete 0-20 wait 20 spawn 20 attempts 1",
     );
+}
+
+#[test]
+fn a_deletion_that_failed_ends_no_build() {
+    let told = |said: &mut Notification| {
+        said.state = Some("building".to_owned());
+        said.tells_deletion = true;
+    };
+    let failed = [start(30, "delete").on("api"), end(31, "delete").on("api").with(told)];
+    gives(
+        [start(0, "create")].into_iter().chain(failed.clone()),
+        "Building 0- wait ? spawn ? attempts 1",
+    );
+    let dated = end(31, "force_delete").with(|said| said.deleted_at = Some(second(29)));
+    gives(
+        [start(0, "create"), dated],
+        "Failed 0-31 wait 31 spawn ? attempts 1: deleted while building",
+    );
+}
+
+#[test]
+fn a_restored_instance_is_not_deleted() {
+    let facts = [start(0, "create"), deleted_at(5, Some(5)), deleted_at(9, None)];
+    let tables = Tables::of(facts);
+    assert_eq!(tables.instance().deleted_at, None);
+    assert_eq!(tables.build(), "Building 0- wait ? spawn ? attempts 1");
 }
 
 #[test]
@@ -237,15 +274,34 @@ fn ttms_first_call_starts_the_build_and_its_metrics_end_it() {
     assert_eq!(tables.instance().bootstrap_started_at, Some(second(75)));
     for end_time in ["", "soon"] {
         gives(
-            created().chain([metrics(100, end_time)]),
+            created().chain([metrics(100, "", end_time)]),
             "Bootstrapping 0- wait ? spawn 55 attempts 1",
         );
     }
-    let ended = created().chain([metrics(100, "2026-11-19T10:01:35")]);
+    let ended = created().chain([metrics(100, "", "2026-11-19T10:01:35")]);
     gives(ended.clone(), "Complete 0-95 wait 95 spawn 55 attempts 1");
     assert_eq!(Tables::of(ended.clone()).instance().name.as_deref(), Some("of ttm"));
     // The last metrics win, also when they take the end back.
-    gives(ended.chain([metrics(110, "")]), "Bootstrapping 0- wait ? spawn 55 attempts 1");
+    gives(ended.chain([metrics(110, "", "")]), "Bootstrapping 0- wait ? spawn 55 attempts 1");
+}
+
+#[test]
+fn ttms_metrics_may_tell_the_start_too() {
+    let whole = [metrics(100, "2026-11-19T10:00:05", "2026-11-19T10:01:35")];
+    gives(whole, "Complete 5-95 wait 90 spawn ? attempts 0");
+    let started = [metrics(100, "2026-11-19T10:00:05", "")];
+    gives(started, "Building 5- wait ? spawn ? attempts 0");
+    gives([metrics(100, "soon", "")], "Building - wait ? spawn ? attempts 0");
+    // The earliest start is the build's.
+    let known = [time_now(0), metrics(100, "2026-11-19T10:00:05", "")];
+    gives(known, "Building 0- wait ? spawn ? attempts 0");
+}
+
+#[test]
+fn who_reported_a_build_or_a_recipe_is_known() {
+    let reported = |facts: &[Fact]| Tables::of(facts.to_vec()).instance().reported_at;
+    assert_eq!(reported(&[start(0, "create")]), None);
+    assert_eq!(reported(&[start(0, "create"), time_now(9), build_started(5)]), Some(second(5)));
 }
 
 #[test]

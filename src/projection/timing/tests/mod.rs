@@ -2,6 +2,7 @@
 
 mod builds;
 mod database;
+mod fixtures;
 mod operations;
 mod order;
 mod recipes;

@@ -48,6 +48,7 @@ fn notification() -> impl Strategy<Value = Fact> {
                 said.state = state;
                 said.launched_at = (other == 0).then(|| second(at));
                 said.deleted_at = (other == 1).then(|| second(at));
+                said.tells_deletion = other < 4;
                 said.fault = Some(Fault { message: Some(format!("f{at}")), ..Fault::default() });
             })
         },
@@ -74,10 +75,12 @@ fn recipe() -> impl Strategy<Value = Fact> {
         (text(&["db", "web"]), text(&["m", "n"])).prop_map(|(recipe, message)| {
             RecipeEvent::TtmRecipe { instance_id: "i".to_owned(), recipe, message }
         }),
-        text(&["", "2026-11-19T10:00:09"]).prop_map(|end_time| {
-            let (instance_id, instance_name) = ("i".to_owned(), Some("n".to_owned()));
-            RecipeEvent::TtmMetrics { instance_id, instance_name, end_time }
-        }),
+        (text(&["", "2026-11-19T09:59:58"]), text(&["", "2026-11-19T10:00:09"])).prop_map(
+            |(start_time, end_time)| {
+                let (instance_id, instance_name) = ("i".to_owned(), Some("n".to_owned()));
+                RecipeEvent::TtmMetrics { instance_id, instance_name, start_time, end_time }
+            }
+        ),
         select(vec![None, Some(Outcome::Success), Some(Outcome::Failure)]).prop_map(|outcome| {
             let (instance_id, instance_name) = ("i".to_owned(), None);
             RecipeEvent::BuildEnded { instance_id, instance_name, outcome }

@@ -3,6 +3,7 @@
 use super::world::*;
 use crate::event::recipe::{Outcome, RecipeEvent};
 use crate::projection::timing::fact::Fact;
+use crate::projection::timing::keys::Keys;
 
 fn started(at: i64, recipe: &str, run_id: Option<&str>) -> Fact {
     let (recipe, run_id) = (recipe.to_owned(), run_id.map(str::to_owned));
@@ -92,6 +93,22 @@ fn a_call_that_arrives_late_is_the_first_all_the_same() {
     let mut tables = Tables::of([call(5, Some("db")), call(9, None)]);
     tables.apply(vec![call(1, Some("db"))]);
     assert_eq!(tables.recipes(), ["db 1-5 m1 m5"]);
+}
+
+#[test]
+fn a_recipe_is_folded_without_the_others_of_its_instance() {
+    let facts = [started(1, "db", None)];
+    let keys = Keys::of(&facts);
+    assert_eq!((keys.recipes.into_iter().collect(), keys.calls.len()), (vec![("i", "db")], 0));
+    let mut tables = Tables::of([started(0, "web", None), call(0, Some("db"))]);
+    tables.apply(facts.to_vec());
+    tables.apply(vec![ended(2, "db", None), ended(3, "web", None)]);
+    let expected = ["web 0-3 begin done Success", "db 0- m0", "db 1-2 begin done Success"];
+    let mut found = tables.recipes();
+    found.sort_unstable();
+    let mut expected = expected.map(str::to_owned);
+    expected.sort_unstable();
+    assert_eq!(found, expected);
 }
 
 #[test]

@@ -38,6 +38,7 @@ pub fn nova(at: i64, subject: Subject) -> Fact {
             created_at: None,
             launched_at: None,
             deleted_at: None,
+            tells_deletion: false,
             fault: None,
         })),
     )
@@ -64,6 +65,14 @@ pub fn no_host(at: i64) -> Fact {
 /// The state was said to be this.
 pub fn state(at: i64, state: &str) -> Fact {
     nova(at, Subject::Update).with(|said| said.state = Some(state.to_owned()))
+}
+
+/// It was said to be deleted at that time, or at none.
+pub fn deleted_at(at: i64, deleted: Option<i64>) -> Fact {
+    nova(at, Subject::Exists).with(|said| {
+        said.deleted_at = deleted.map(second);
+        said.tells_deletion = true;
+    })
 }
 
 pub fn recipe_event(at: i64, said: RecipeEvent) -> Fact {
@@ -179,7 +188,10 @@ impl Tables {
         rows.operations.retain(|row| {
             keys.operations.contains(&(row.instance_id.as_str(), row.operation.as_str()))
         });
-        rows.recipes.retain(|row| keys.recipes.contains(row.instance_id.as_str()));
+        rows.recipes.retain(|row| match row.is_ttm {
+            true => keys.calls.contains(row.instance_id.as_str()),
+            false => keys.recipes.contains(&(row.instance_id.as_str(), row.recipe.as_str())),
+        });
         rows.calls.retain(|row| keys.calls.contains(row.instance_id.as_str()));
         rows.requests.retain(|row| {
             keys.requests.contains(&(row.request_id.as_str(), row.instance_id.as_str()))
@@ -207,6 +219,19 @@ impl Tables {
     /// How many events each request caused.
     pub fn request_kinds(&self) -> Vec<usize> {
         self.rows.requests.iter().map(|row| row.kind.len()).collect()
+    }
+
+    /// The rows of instances, of operations and of recipes.
+    pub fn show(&self) -> String {
+        let rows = &self.rows;
+        let recipes = lines(&rows.recipes) + &lines(&rows.calls);
+        lines(&rows.instances) + &lines(&rows.operations) + &recipes
+    }
+
+    /// The rows of requests, and the sums of hours as a whole.
+    pub fn show_sums(&self) -> String {
+        let hours = self.hours.iter().filter(|row| row.dimension.is_empty());
+        lines(&self.rows.requests) + &lines(hours)
     }
 
     /// `create a 0-10 Complete`, by time.
@@ -249,6 +274,26 @@ impl Tables {
         let attempts = row.attempts;
         format!("{status:?} {span} wait {wait} spawn {spawn} attempts {attempts}{skewed}{error}")
     }
+}
+
+/// Rows, each on a line, with their columns that hold something. Stamps are left out.
+fn lines<'a, T: Stored + 'a>(rows: impl IntoIterator<Item = &'a T>) -> String {
+    let mut lines = String::new();
+    for row in rows {
+        let ids_of_others = ["instance_id", "project_id", "request_id", "run_id"];
+        lines += T::TABLE;
+        for (column, value) in T::COLUMNS.iter().zip(row.values()) {
+            let shown = format!("{value:?}");
+            let is_stamp =
+                column.ends_with("_id") && !ids_of_others.contains(column) || *column == "stamp_at";
+            if !is_stamp && !matches!(&*shown, "None" | "false" | "[]" | "[None, None]" | "\"\"") {
+                let inside = shown.strip_prefix("Some(").and_then(|rest| rest.strip_suffix(')'));
+                lines += &format!(" {column}={}", inside.unwrap_or(&shown));
+            }
+        }
+        lines += "\n";
+    }
+    lines
 }
 
 /// Takes out the rows that are gone and puts in those that are new, in the order of keys.
