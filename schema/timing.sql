@@ -37,6 +37,8 @@ CREATE TABLE instance (
     ttm_end_at           timestamptz,
     ttm_end_id           uuid,
     ttm_end_time         text,
+    ttm_start_time       text,
+    reported_at          timestamptz,
     -- The build itself.
     build_status         text CHECK (build_status IN ('building', 'bootstrapping', 'complete', 'failed')),
     build_started_at     timestamptz,
@@ -48,6 +50,15 @@ CREATE TABLE instance (
     build_error          text,
     skewed               boolean     NOT NULL DEFAULT false
 );
+
+CREATE FUNCTION stand_in() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.reported_at := coalesce(NEW.reported_at, least(NEW.ttm_first_at, NEW.ttm_end_at, NEW.announced_at, NEW.bootstrap_at, NEW.ended_at),
+        CASE WHEN NEW.last_kind ~ '^(ttm|recipe)[.]' THEN NEW.first_at END);
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER stand_in BEFORE INSERT OR UPDATE ON instance FOR EACH ROW EXECUTE FUNCTION stand_in();
 
 COMMENT ON COLUMN instance.stamp_at IS 'When name, project_id, host, flavor, image, state, launched_at and deleted_at (in this order) were said';
 COMMENT ON COLUMN instance.stamp_id IS 'By which event';
