@@ -53,8 +53,8 @@ CREATE TABLE instance (
 
 CREATE FUNCTION stand_in() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    NEW.reported_at := coalesce(NEW.reported_at, least(NEW.ttm_first_at, NEW.ttm_end_at, NEW.announced_at, NEW.bootstrap_at, NEW.ended_at),
-        CASE WHEN NEW.last_kind ~ '^(ttm|recipe)[.]' THEN NEW.first_at END);
+    NEW.reported_at := coalesce((SELECT min(occurred_at) FROM log.event WHERE stream = NEW.instance_id AND family = 'recipe'), NEW.reported_at);
+    NEW.ttm_start_time := coalesce((SELECT convert_from(body, 'UTF8')::jsonb -> 'data' ->> 'start_time' FROM log.event WHERE stream = NEW.instance_id AND kind = 'ttm.metrics' ORDER BY occurred_at DESC LIMIT 1), NEW.ttm_start_time);
     RETURN NEW;
 END
 $$;
