@@ -97,15 +97,12 @@ pub(super) async fn append_and_see(
     say: impl FnOnce(&mut Metric, bool),
 ) -> Result<Metric, Problem> {
     let client = state.pool.get().await?;
-    let mut known = match metric::of(&client, instance_id).await? {
-        Some(known) => known,
-        None => metric::blank(&client, instance_id).await?,
-    };
+    let mut known = metric::known(&client, instance_id).await?;
     // Given back before waiting: whoever waits may need it.
     drop(client);
     let stored = append(state, event).await?;
     let is_seen = see(state, stored.head).await.unwrap_or(false);
-    if let Ok(Some(now)) = read(state, instance_id).await {
+    if let Ok(now) = read(state, instance_id).await {
         known = now;
         if is_seen {
             return Ok(known);
@@ -115,9 +112,9 @@ pub(super) async fn append_and_see(
     Ok(known)
 }
 
-async fn read(state: &State, instance_id: &str) -> Result<Option<Metric>, Problem> {
+async fn read(state: &State, instance_id: &str) -> Result<Metric, Problem> {
     let client = state.pool.get().await?;
-    Ok(metric::of(&client, instance_id).await?)
+    Ok(metric::known(&client, instance_id).await?)
 }
 
 /// Waits until the read model knows all that is recorded; `false` when that takes too long.

@@ -91,19 +91,19 @@ pub(super) async fn by_id(
     Ok(with_recipes(client, &rows).await?.pop())
 }
 
-/// The metric of an instance that nothing is known of.
-pub(super) async fn blank(
+/// What is known of an instance, be it nothing, whether it is TTM's or not.
+pub(super) async fn known(
     client: &Client,
     instance_id: &str,
 ) -> Result<Metric, tokio_postgres::Error> {
     let sql = format!(
-        "-- ttm::blank
-         SELECT {ID} AS id, instance_id, NULL::text AS name, NULL::timestamptz AS started_at,
-                NULL::timestamptz AS bootstrap_started_at, NULL::text AS ttm_start_time,
-                NULL::text AS ttm_end_time, NULL::timestamptz AS ended_at
-         FROM (VALUES ($1::text)) AS i (instance_id)"
+        "-- ttm::known
+         SELECT {COLUMNS}, {ID} AS id
+         FROM (VALUES ($1::text)) AS asked (instance_id) LEFT JOIN timing.instance USING (instance_id)"
     );
-    Ok(metric(&client.query_one(&sql, &[&instance_id]).await?))
+    let row = client.query_one(&sql, &[&instance_id]).await?;
+    let recipes = recipes(client, &[instance_id]).await?.remove(instance_id).unwrap_or_default();
+    Ok(Metric { recipes, ..metric(&row) })
 }
 
 async fn with_recipes(client: &Client, rows: &[Row]) -> Result<Vec<Metric>, tokio_postgres::Error> {

@@ -252,7 +252,9 @@ async fn a_call_that_is_recorded_is_never_refused() {
         (&json!("other"), &json!("2013-11-08T00:00:00"))
     );
     assert_eq!(metric["start_time"], "2013-11-07T23:49:56.906600");
-    assert_eq!(kinds(&server).await.len(), 3);
+    // What Nova told of an instance is known, too.
+    assert_eq!(post("i-3/recipe/web", "").await["instance_name"], "vm3");
+    assert_eq!(kinds(&server).await.len(), 4);
 }
 
 #[tokio::test]
