@@ -117,7 +117,9 @@ impl FromParameters for Filter {
 
 /// Events in the order of the log, without bodies
 ///
-/// A page may be empty and still have a next one: a rare kind is looked for a stretch at a time.
+/// A page may be empty and still have a next one: a rare kind is looked for a stretch at a time, and
+/// so is a stream. With a stream, name its family, and one index leads to its events however long the
+/// log is (not for perf and meter, which are split by day).
 #[utoipa::path(get, path = "/v1/events", tag = "Operate", operation_id = "events", params(Filter, Paging),
     responses((status = 200, body = Items<Event>)))]
 async fn list(

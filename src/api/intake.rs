@@ -3,13 +3,12 @@
 use axum::Json;
 use axum::extract;
 use axum::http::StatusCode;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::State;
-use crate::event::{self, Event};
+use crate::event::{self, Event, Family};
 use crate::http::{Body, Nothing, Problem, Query};
 use crate::ingest::intake::{Intake, Stored};
 
@@ -40,7 +39,7 @@ pub(super) struct CloudEvent {
     source: String,
     /// What happened, e.g. `build.started`.
     r#type: String,
-    /// When it happened.
+    /// When it happened; the types of builds, bootstraps and recipes need it.
     #[schema(value_type = Option<String>, format = DateTime)]
     time: Option<String>,
     /// What there is to say, depending on the type.
@@ -78,7 +77,9 @@ pub(super) struct Receipts {
 ///
 /// 201 when any of them is new, 200 when all were there already: a retry is harmless.
 #[utoipa::path(post, path = "/v1/events", tag = "Write", operation_id = "append_events",
-    request_body(content((CloudEvents = "application/json"))),
+    request_body(content((CloudEvents = "application/json"),
+        (CloudEvent = "application/cloudevents+json"),
+        (Vec<CloudEvent> = "application/cloudevents-batch+json"))),
     responses((status = 201, body = Receipts), (status = 200, body = Receipts)))]
 pub(super) async fn append(
     extract::State(state): extract::State<State>,
@@ -145,12 +146,26 @@ fn read_one(raw: &RawValue, index: Option<usize>) -> Result<Event, Problem> {
             return Err(wrong(field, "a text is expected that says something"));
         }
     }
-    if header.time.is_some_and(|time| time.get() != "null") {
-        let time = text(header.time).and_then(|text| text.parse::<Timestamp>().ok());
-        time.ok_or_else(|| wrong("time", "an RFC 3339 time is expected"))?;
+    let has_time = header.time.is_some_and(|time| time.get() != "null");
+    if has_time && text(header.time).and_then(|text| event::time::parse(&text)).is_none() {
+        return Err(wrong("time", "an RFC 3339 time from 2000 to 2099 is expected"));
     }
-    event::decode(raw.get().as_bytes().to_vec(), None)
-        .map_err(|error| wrong("", &error.to_string()))
+    let event = event::decode(raw.get().as_bytes().to_vec(), None)
+        .map_err(|error| wrong("", &error.to_string()))?;
+    if event.family == Family::Recipe {
+        // Kept for ever and of use to nobody: better that the sender hears of it.
+        let said = event::recipe::decode(&event.kind, &event.body);
+        let said = said.map_err(|error| wrong(field_in(&error), &error))?;
+        if said.is_some() && !has_time {
+            return Err(wrong("time", "events of this type need a time"));
+        }
+    }
+    Ok(event)
+}
+
+/// The field that a sentence about an event's data begins with.
+fn field_in(error: &str) -> &str {
+    error.split(' ').next().filter(|word| word.starts_with("data.")).unwrap_or("data")
 }
 
 #[cfg(test)]
@@ -158,7 +173,7 @@ mod tests {
     use super::*;
 
     const GOOD: &str = r#"{"specversion":"1.0","id":"1","source":"s","type":"build.started",
-        "data":{"instance_id":"i","n":1.10}}"#;
+        "time":"2026-11-20T03:05:54Z","data":{"instance_id":"i","n":1.10}}"#;
 
     fn wrong(body: &str) -> Option<String> {
         let problem = read(body.as_bytes()).unwrap_err();
@@ -189,7 +204,27 @@ mod tests {
             }
         }
         assert_eq!(wrong(&GOOD.replace("\"1.0\"", "\"0.3\"")), None);
-        assert_eq!(wrong(&GOOD.replacen('{', "{\"time\":\"soon\",", 1)).as_deref(), Some("time"));
+        for time in
+            ["\"soon\"", "1", "null", "\"1999-12-31T23:59:59Z\"", "\"2026-W47-5T03:05:54Z\""]
+        {
+            let event = GOOD.replace("\"2026-11-20T03:05:54Z\"", time);
+            assert_eq!(wrong(&event).as_deref(), Some("time"), "{time}");
+        }
+        let timeless = GOOD.replace("\"time\":\"2026-11-20T03:05:54Z\",", "");
+        assert_eq!(wrong(&timeless).as_deref(), Some("time"));
+        assert!(read(timeless.replace("build.started", "heat.done").as_bytes()).is_ok());
+        assert!(read(timeless.replace("build.started", "recipe.paused").as_bytes()).is_ok());
+        for (data, field) in [
+            ("{}", "data.instance_id"),
+            (r#"{"instance_id":{}}"#, "data.instance_id"),
+            (r#"{"instance_id":"i"}"#, "data.recipe"),
+            (r#"{"instance_id":"i","recipe":"r","outcome":"maybe"}"#, "data.outcome"),
+        ] {
+            let event = GOOD.replace("build.started", "recipe.ended");
+            let event = event.replace(r#"{"instance_id":"i","n":1.10}"#, data);
+            assert_eq!(wrong(&event).as_deref(), Some(field));
+            assert_eq!(wrong(&format!("[{GOOD},{event}]")), Some(format!("events[1].{field}")));
+        }
         let oslo = r#"{"event_type":"compute.instance.create.end","message_id":"1","payload":{}}"#;
         assert_eq!(wrong(oslo).as_deref(), Some("specversion"));
     }

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::output::{say, table};
 use super::{Env, No};
-use crate::simulate::differences;
 use crate::simulate::truth::{InstanceTruth, Truth};
+use crate::simulate::{differences, incomplete_differences, timing_differences, timings};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
@@ -39,8 +39,11 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     let started = Instant::now();
     let (answers, wrong) = loop {
         let answers = instances(&client, &truth).await?;
-        let wrong: Vec<String> =
+        let mut wrong: Vec<String> =
             truth.instances.iter().zip(&answers).flat_map(|(t, a)| differences(t, a)).collect();
+        wrong.extend(timings_differ(&truth, &answers)?);
+        let listed = all_incomplete(&client).await?;
+        wrong.extend(incomplete_differences(&truth.instances, &listed));
         if wrong.is_empty() || started.elapsed() > PATIENCE {
             break (answers, wrong);
         }
@@ -48,11 +51,11 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     };
     builds(&truth.instances, &answers);
     incomplete(&client).await?;
-    timings(&client).await?;
+    operations(&client).await?;
     say!("");
     if wrong.is_empty() {
         say!(
-            "All {} builds, with their operations and recipes, are as published: {} messages, {} events.",
+            "All {} builds, with their operations, timings and recipes, are as published: {} messages, {} events.",
             truth.instances.len(),
             truth.messages.published,
             truth.messages.unique
@@ -96,6 +99,36 @@ async fn instances(client: &Client, truth: &Truth) -> Result<Vec<Value>> {
         .buffered(8)
         .try_collect()
         .await
+}
+
+/// Where this cloud's operations took other times than were published. `/v1/timings` may hold other
+/// clouds', too, so they are added up from the answers about instances.
+fn timings_differ(truth: &Truth, answers: &[Value]) -> Result<Vec<String>> {
+    let answered = timings(answers);
+    let mut wrong = Vec::new();
+    if answered.len() != truth.timings.len() {
+        let (answered, told) = (answered.len(), truth.timings.len());
+        wrong.push(format!("kinds of operations: {answered}, expected {told}"));
+    }
+    for told in &truth.timings {
+        let answered = answered.iter().find(|answered| answered.operation == told.operation);
+        wrong.extend(timing_differences(told, &serde_json::to_value(answered)?, 0.0));
+    }
+    Ok(wrong)
+}
+
+/// All incomplete builds, page by page.
+async fn all_incomplete(client: &Client) -> Result<Vec<Value>> {
+    let mut all = Vec::new();
+    let mut path = "/v1/builds/incomplete?limit=1000".to_owned();
+    loop {
+        let page = client.get(&path).await?;
+        all.extend(page["items"].as_array().into_iter().flatten().cloned());
+        match page["next"].as_str() {
+            Some(next) => path = format!("/v1/builds/incomplete?limit=1000&cursor={next}"),
+            None => return Ok(all),
+        }
+    }
 }
 
 fn shown(value: &Value) -> String {
@@ -143,7 +176,7 @@ async fn incomplete(client: &Client) -> Result<()> {
     Ok(())
 }
 
-async fn timings(client: &Client) -> Result<()> {
+async fn operations(client: &Client) -> Result<()> {
     say!("\nOperations (/v1/timings)");
     let answer = client.get("/v1/timings").await?;
     let fields = ["count", "failed", "open", "p50_s", "p95_s", "max_s"];

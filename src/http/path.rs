@@ -4,7 +4,6 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
 use super::Problem;
-use super::query::TEXT_MAX;
 
 /// The `N` variable segments of a route's path, in order.
 #[derive(Clone, Debug)]
@@ -20,9 +19,6 @@ impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Segments<N> {
         let segments: Vec<String> = params.iter().map(|(_, value)| value.to_owned()).collect();
         if segments.iter().any(|text| text.contains('\0')) {
             return Err(Problem::malformed("the path holds a NUL"));
-        }
-        if segments.iter().any(|text| text.len() > TEXT_MAX) {
-            return Err(Problem::not_found("no name is that long"));
         }
         segments.try_into().map(Segments).map_err(|_| Problem::internal())
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::Problem;
 
 /// The longest text a parameter may hold, in bytes.
-pub(super) const TEXT_MAX: usize = 1024;
+const TEXT_MAX: usize = 1024;
 
 /// Parameters of a query or a form that are not taken yet.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use tokio_postgres::{Client, Row};
 
 use super::chain::hex;
 use super::copy::{COLUMNS, NO_TIME};
-use super::leaf::is_leaf_name;
+use super::leaf::{Leaf, is_leaf_name};
 use crate::event::{Event, Family, Recorded};
 
 /// The last position of the log (0 when it is empty) and the chain's hash there, as hex.
@@ -77,9 +77,12 @@ impl Reader {
         // Batches become visible in order: whatever is seen here is a prefix of the log.
         let batches = client
             .query(
-                "-- log::next batches
-                 SELECT family = ANY($3), leaf, first_position, last_position, bytes FROM log.batch
-                 WHERE last_position > $1 AND first_position <= $4 ORDER BY last_position LIMIT $2",
+                &format!(
+                    "-- log::next batches
+                     SELECT family = ANY($3), leaf, first_position, last_position, bytes
+                     FROM log.batch WHERE {} ORDER BY last_position LIMIT $2",
+                    overlaps("$1", "$4")
+                ),
                 &[&position, &limit.batches, &self.families, &until],
             )
             .await?;
@@ -110,6 +113,18 @@ impl Reader {
         }
         Ok(Stretch { events, position: seen })
     }
+}
+
+/// The condition that a batch holds positions after the one and up to the other. Batches follow each
+/// other without gaps, so the last of them is the first that reaches as far: nothing beyond it is
+/// looked at.
+fn overlaps(after: &str, until: &str) -> String {
+    format!(
+        "last_position > {after} AND first_position <= {until} AND last_position <= coalesce(
+             (SELECT min(last_position) FROM log.batch WHERE last_position >= {until}),
+             {})",
+        i64::MAX
+    )
 }
 
 async fn range(
@@ -161,16 +176,19 @@ pub(super) fn recorded(row: &Row) -> Recorded {
 ///
 /// When the database is away.
 pub async fn at(client: &Client, position: i64) -> Result<Option<Recorded>, tokio_postgres::Error> {
-    let leaf = client
+    if position < 1 {
+        return Ok(None);
+    }
+    let batch = client
         .query_opt(
             "-- log::at batch
-             SELECT leaf FROM log.batch WHERE last_position >= $1 AND first_position <= $1
+             SELECT leaf, first_position FROM log.batch WHERE last_position >= $1
              ORDER BY last_position LIMIT 1",
             &[&position],
         )
         .await?;
-    let Some(leaf) = leaf.map(|row| row.get::<_, String>(0)).filter(|leaf| is_leaf_name(leaf))
-    else {
+    let leaf = batch.filter(|row| row.get::<_, i64>(1) <= position).map(|row| row.get(0));
+    let Some(leaf) = leaf.filter(|leaf: &String| is_leaf_name(leaf)) else {
         return Ok(None);
     };
     Ok(range(client, &leaf, position, position).await?.pop())
@@ -200,7 +218,15 @@ pub struct Page {
 /// kind in a long log takes several pages, not one long scan.
 const SCAN_MAX: i64 = 20_000;
 
-/// Events after position `after` that match.
+/// The same for a stream, which has an index of its own in every leaf.
+const STREAM_SCAN_MAX: i64 = 200_000;
+
+/// How many leaves a page looks into: families that are split by day have any number.
+const LEAVES_MAX: usize = 64;
+
+/// Events after position `after` that match. Where a stream's family is named and not split by day,
+/// one index leads to them, however long the log is; otherwise a page looks at a stretch of the log
+/// and may be empty with a next one to come.
 ///
 /// # Errors
 ///
@@ -213,24 +239,31 @@ pub async fn page(
 ) -> Result<Page, tokio_postgres::Error> {
     let (head, _) = head(client).await?;
     let by_stream = filter.stream.is_some();
-    // A stream has an index of its own in every leaf; everything else goes by position.
-    let until = if by_stream { head } else { head.min(after.saturating_add(SCAN_MAX)) };
-    let family = filter.family.map(Family::as_str);
-    let leaves = client
-        .query(
+    let whole = filter.family.filter(|family| by_stream && !family.is_by_day());
+    let scan = if by_stream { STREAM_SCAN_MAX } else { SCAN_MAX };
+    let mut until = match whole {
+        Some(_) => head,
+        None => head.min(after.saturating_add(scan)),
+    };
+    let mut leaves: Vec<String> = Vec::new();
+    if let Some(family) = whole {
+        leaves.push(Leaf { family, day: None }.name());
+    } else {
+        let sql = format!(
             "-- log::page leaves
-             SELECT DISTINCT leaf FROM log.batch
-             WHERE NOT $3 AND last_position > $1 AND first_position <= $2
-               AND ($4::text IS NULL OR family = $4)
-             UNION
-             SELECT relid::regclass::text FROM pg_partition_tree('log.event')
-             WHERE $3 AND isleaf AND ($4::text IS NULL OR relid::regclass::text LIKE 'log.event_' || $4 || '%')",
-            &[&after, &until, &by_stream, &family],
-        )
-        .await?;
+             SELECT leaf, min(first_position) FROM log.batch
+             WHERE {} AND ($3::text IS NULL OR family = $3) GROUP BY leaf ORDER BY 2",
+            overlaps("$1", "$2")
+        );
+        let family = filter.family.map(Family::as_str);
+        let rows = client.query(&sql, &[&after, &until, &family]).await?;
+        if let Some(row) = rows.get(LEAVES_MAX) {
+            until = row.get::<_, i64>(1) - 1;
+        }
+        leaves.extend(rows.iter().take(LEAVES_MAX).map(|row| row.get(0)));
+    }
     let mut parts = Vec::new();
     for leaf in &leaves {
-        let leaf = leaf.get::<_, &str>(0).trim_start_matches("log.");
         if is_leaf_name(leaf) {
             let columns = COLUMNS.replace("body", "''::bytea AS body");
             parts.push(format!(

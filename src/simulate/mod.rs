@@ -23,7 +23,7 @@ mod tests;
 pub mod truth;
 mod wire;
 
-pub use agree::differences;
+pub use agree::{differences, incomplete_differences, timing_differences, timings};
 pub use plan::{Options, Plan, SHUFFLE_MAX, plan};
 pub use publish::{Published, publish};
 pub use wire::Message;

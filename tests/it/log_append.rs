@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use stackledger::event::Family;
+use stackledger::event::{Event, Family};
 use stackledger::log::{self, Filter, Limit, Reader};
 
 use crate::support::database::database;
@@ -129,6 +129,30 @@ async fn pages_filter_by_stream_kind_and_family() {
     assert_eq!(log::page(&client, &by_family, 0, 100).await.unwrap().events.len(), 1);
     let by_kind = Filter { kind: Some("nothing".to_owned()), ..Filter::default() };
     assert!(log::page(&client, &by_kind, 0, 100).await.unwrap().events.is_empty());
+}
+
+/// A stream that is spread over more days than a page looks into is paged through all the same.
+#[tokio::test]
+async fn a_stream_over_many_days_is_found_page_by_page() {
+    let db = database().await;
+    let day = 24 * 3600 * 7;
+    let days: Vec<Event> = (0..70).map(|n| event(Family::Perf, n * day)).collect();
+    append(&db.database, &days).await;
+    append(&db.database, &[event(Family::Recipe, 7)]).await;
+    let client = db.client().await;
+    for (family, expected) in
+        [(None, 71), (Some(Family::Perf), 70), (Some(Family::Recipe), 1), (Some(Family::Other), 0)]
+    {
+        let filter = Filter { stream: Some("stream-0".to_owned()), family, ..Filter::default() };
+        let (mut seen, mut after) = (Vec::new(), Some(0));
+        while let Some(position) = after {
+            let page = log::page(&client, &filter, position, 50).await.unwrap();
+            seen.extend(page.events.iter().map(|event| event.position));
+            after = page.next;
+        }
+        assert_eq!(seen.len(), expected, "{family:?}");
+        assert!(seen.is_sorted(), "{family:?}");
+    }
 }
 
 /// 32 appenders at once while a reader follows: it must see every position, in order, though it

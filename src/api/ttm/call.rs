@@ -8,10 +8,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::metric::{self, Metric};
 use crate::api::{State, intake};
 use crate::event::{self, Event};
 use crate::http::Problem;
-use crate::{lifecycle, projection};
+use crate::ingest::intake::Stored;
+use crate::{lifecycle, log, projection};
 
 /// The source of events that TTM's routes append.
 const SOURCE: &str = "stackledger/ttm";
@@ -79,33 +81,73 @@ impl Call {
     }
 }
 
-/// Appends a call's event and waits until it is durable; returns the log's position then.
-pub(super) async fn append(state: &State, event: Event) -> Result<i64, Problem> {
-    Ok(intake::store(&state.intake, vec![event]).await?.head)
+/// Appends a call's event and waits until it is durable.
+pub(super) async fn append(state: &State, event: Event) -> Result<Stored, Problem> {
+    intake::store(&state.intake, vec![event]).await
 }
 
-/// Appends a call's event and waits until the read model knows it, so that the answer shows what
-/// the call did. When that takes too long, or nobody projects, the answer shows what is known.
-pub(super) async fn append_and_see(state: &State, event: Event) -> Result<(), Problem> {
-    let head = append(state, event).await?;
+/// Appends a call's event and waits until the read model knows it; answers with the instance's
+/// metric. When that takes too long, or nobody projects, the answer is what was known before with
+/// what the call says (`say`, which is told whether the call is new) put over it: once the event is
+/// durable, the call has succeeded, whatever happens then.
+pub(super) async fn append_and_see(
+    state: &State,
+    event: Event,
+    instance_id: &str,
+    say: impl FnOnce(&mut Metric, bool),
+) -> Result<Metric, Problem> {
+    let client = state.pool.get().await?;
+    let mut known = metric::known(&client, instance_id).await?;
+    // Given back before waiting: whoever waits may need it.
+    drop(client);
+    let stored = append(state, event).await?;
+    let is_seen = see(state, stored.head).await.unwrap_or(false);
+    if let Ok(now) = read(state, instance_id).await {
+        known = now;
+        if is_seen {
+            return Ok(known);
+        }
+    }
+    say(&mut known, stored.is_new.first().copied().unwrap_or(true));
+    Ok(known)
+}
+
+async fn read(state: &State, instance_id: &str) -> Result<Metric, Problem> {
+    let client = state.pool.get().await?;
+    Ok(metric::known(&client, instance_id).await?)
+}
+
+/// Waits until the read model knows all that is recorded; `false` when that takes too long.
+pub(super) async fn is_current(state: &State) -> Result<bool, Problem> {
+    let head = log::head(&*state.pool.get().await?).await?.0;
+    see(state, head).await
+}
+
+/// Waits until the read model has seen the position; `false` when that takes too long, or will not
+/// be.
+async fn see(state: &State, position: i64) -> Result<bool, Problem> {
     let give_up = tokio::time::Instant::now() + PATIENCE;
-    // A connection is taken for each look: those who wait must not keep others from theirs.
-    while may_come(state, head).await? && tokio::time::Instant::now() < give_up {
+    loop {
+        // A connection is taken for each look: those who wait must not keep others from theirs.
+        match seen(state, position).await? {
+            Some(true) => return Ok(true),
+            Some(false) if tokio::time::Instant::now() < give_up => {}
+            _ => return Ok(false),
+        }
         tokio::time::sleep(POLL).await;
     }
-    Ok(())
 }
 
-/// Whether the read model has not seen the position yet, but will.
-async fn may_come(state: &State, position: i64) -> Result<bool, Problem> {
+/// Whether the read model has seen the position; `None` when it will not.
+async fn seen(state: &State, position: i64) -> Result<Option<bool>, Problem> {
     let client = state.pool.get().await?;
     let row = client
         .query_opt(
-            "-- ttm::may_come
-             SELECT position < $2 AND error IS NULL FROM projection.checkpoint
-             WHERE name = $1 AND slot = 'live'",
+            "-- ttm::seen
+             SELECT CASE WHEN position >= $2 THEN true WHEN error IS NULL THEN false END
+             FROM projection.checkpoint WHERE name = $1 AND slot = 'live'",
             &[&projection::timing::PROJECTION.name, &position],
         )
         .await?;
-    Ok(row.is_some_and(|row| row.get(0)))
+    Ok(row.and_then(|row| row.get(0)))
 }

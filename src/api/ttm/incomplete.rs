@@ -46,12 +46,12 @@ pub(super) async fn list(
             &format!(
                 "-- ttm::incompletebuilds
                  SELECT * FROM (
-                     SELECT i.instance_id, i.first_at, least(i.ttm_first_at, i.announced_at) AS started_at,
-                            coalesce(i.ttm_end_time, '') = '' AND i.ended_at IS NULL AS is_open,
+                     SELECT instance_id, reported_at, least(ttm_first_at, announced_at) AS started_at,
+                            coalesce(ttm_end_time, '') = '' AND ended_at IS NULL AS is_open,
                             count(*) OVER () AS total
-                     FROM timing.instance i WHERE {IS_KNOWN}
+                     FROM timing.instance WHERE {IS_KNOWN}
                  ) AS known WHERE started_at IS NOT NULL AND is_open
-                 ORDER BY first_at DESC, instance_id DESC LIMIT {LIST_MAX}"
+                 ORDER BY reported_at DESC, instance_id DESC LIMIT {LIST_MAX}"
             ),
             &[],
         )
@@ -73,6 +73,6 @@ pub(super) async fn list(
 }
 
 async fn count(client: &tokio_postgres::Client) -> Result<i64, tokio_postgres::Error> {
-    let sql = format!("-- ttm::count\nSELECT count(*) FROM timing.instance i WHERE {IS_KNOWN}");
+    let sql = format!("-- ttm::count\nSELECT count(*) FROM timing.instance WHERE {IS_KNOWN}");
     Ok(client.query_one(&sql, &[]).await?.get(0))
 }

@@ -28,7 +28,7 @@ pub(super) struct Instances {
     instances: Vec<Instance>,
 }
 
-/// Instances that a build or recipe was reported for, the newest first
+/// Instances that a build or recipe was reported for, the newest first; at most 100000
 #[utoipa::path(get, path = "/ttm/api/v1.0/instances", tag = "TTM", operation_id = "ttm_instances",
     responses((status = 200, body = Instances)))]
 pub(super) async fn list(
@@ -41,8 +41,8 @@ pub(super) async fn list(
         .query(
             &format!(
                 "-- ttm::instances
-                 SELECT i.instance_id FROM timing.instance i WHERE {IS_KNOWN}
-                 ORDER BY i.first_at DESC, i.instance_id DESC LIMIT {LIST_MAX}"
+                 SELECT instance_id FROM timing.instance WHERE {IS_KNOWN}
+                 ORDER BY reported_at DESC, instance_id DESC LIMIT {LIST_MAX}"
             ),
             &[],
         )
@@ -108,7 +108,7 @@ pub(super) async fn exists(
 ) -> Result<Response, Problem> {
     let id = only_instance(&segments)?;
     let client = state.pool.get().await?;
-    let existence = match metric::read(&client, Some(&id)).await?.pop() {
+    let existence = match metric::of(&client, &id).await? {
         None => Existence::default(),
         Some(metric) => Existence {
             exists: true,

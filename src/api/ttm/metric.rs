@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use super::{iso, iso_or_empty};
 
-/// The namespace of metrics' ids, which are made of their instances'.
-const NAMESPACE: Uuid = Uuid::from_u128(0xa3b8_11f4_0a6c_4b0f_8b45_3c8e_52d1_7f90);
-
-/// Rows of a list at most: TTM's lists have no pages, but memory has an end.
+/// Instances of a list at most: TTM's lists have no pages, but memory has an end.
 pub(super) const LIST_MAX: i64 = 100_000;
+
+/// The id of an instance's metric: made of the instance's, and found by an index on it.
+const ID: &str = "md5('ttm:' || instance_id)::uuid";
 
 /// All that TTM knows of an instance. What is not set is `""`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -22,7 +22,7 @@ pub(super) const LIST_MAX: i64 = 100_000;
 pub(super) struct Metric {
     pub id: Uuid,
     pub instance_id: String,
-    instance_name: String,
+    pub instance_name: String,
     pub start_time: String,
     pub instance_start_time: String,
     bootstrap_start_time: String,
@@ -30,48 +30,86 @@ pub(super) struct Metric {
     /// TTM ended builds by itself after a while; we only report them.
     bootstrap_timeout: &'static str,
     mute: &'static str,
-    recipes: BTreeMap<String, Recipe>,
+    pub recipes: BTreeMap<String, Recipe>,
 }
 
 /// What TTM knows of a recipe. What is not set is `""`.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 #[schema(as = TtmRecipe)]
 pub(super) struct Recipe {
-    recipe_start_time: String,
-    start_msg: String,
-    recipe_end_time: String,
-    end_msg: String,
-}
-
-/// The id of an instance's metric.
-pub(super) fn id(instance_id: &str) -> Uuid {
-    Uuid::new_v5(&NAMESPACE, instance_id.as_bytes())
+    pub recipe_start_time: String,
+    pub start_msg: String,
+    pub recipe_end_time: String,
+    pub end_msg: String,
 }
 
 /// Which instances are TTM's: those that a build or a recipe was reported for. That Nova made an
 /// instance does not mean that anybody will report its end.
-pub(super) const IS_KNOWN: &str = "(i.ttm_first_at IS NOT NULL OR i.ttm_end_at IS NOT NULL \
-    OR i.announced_at IS NOT NULL OR i.bootstrap_at IS NOT NULL OR i.ended_at IS NOT NULL \
-    OR EXISTS (SELECT FROM timing.recipe r WHERE r.instance_id = i.instance_id))";
+pub(super) const IS_KNOWN: &str = "reported_at IS NOT NULL";
 
-/// Metrics, the newest first; of one instance where that is given.
-pub(super) async fn read(
+/// What a metric is made of, beside its recipes.
+const COLUMNS: &str = "instance_id, name, least(ttm_first_at, announced_at) AS started_at, \
+    bootstrap_started_at, ttm_start_time, ttm_end_time, ended_at";
+
+/// Metrics, the newest first.
+pub(super) async fn list(
     client: &Client,
-    instance_id: Option<&str>,
+    limit: i64,
 ) -> Result<Vec<Metric>, tokio_postgres::Error> {
-    let rows = client
-        .query(
-            &format!(
-                "-- ttm::metrics
-                 SELECT i.instance_id, i.name, least(i.ttm_first_at, i.announced_at) AS started_at,
-                        i.bootstrap_started_at, i.ttm_end_time, i.ended_at
-                 FROM timing.instance i
-                 WHERE ($1::text IS NULL OR i.instance_id = $1) AND {IS_KNOWN}
-                 ORDER BY i.first_at DESC, i.instance_id DESC LIMIT {LIST_MAX}"
-            ),
-            &[&instance_id],
-        )
-        .await?;
+    let sql = format!(
+        "-- ttm::metrics
+         SELECT {COLUMNS}, {ID} AS id FROM timing.instance WHERE {IS_KNOWN}
+         ORDER BY reported_at DESC, instance_id DESC LIMIT $1"
+    );
+    let rows = client.query(&sql, &[&limit]).await?;
+    with_recipes(client, &rows).await
+}
+
+/// The metric of an instance, if TTM knows it.
+pub(super) async fn of(
+    client: &Client,
+    instance_id: &str,
+) -> Result<Option<Metric>, tokio_postgres::Error> {
+    let sql = format!(
+        "-- ttm::metric of instance
+         SELECT {COLUMNS}, {ID} AS id FROM timing.instance WHERE instance_id = $1 AND {IS_KNOWN}"
+    );
+    let rows = client.query(&sql, &[&instance_id]).await?;
+    Ok(with_recipes(client, &rows).await?.pop())
+}
+
+/// The metric of that id, if there is one.
+pub(super) async fn by_id(
+    client: &Client,
+    id: Uuid,
+) -> Result<Option<Metric>, tokio_postgres::Error> {
+    let sql = format!(
+        "-- ttm::metric by id
+         SELECT {COLUMNS}, {ID} AS id FROM timing.instance WHERE {ID} = $1 AND {IS_KNOWN}"
+    );
+    let rows = client.query(&sql, &[&id]).await?;
+    Ok(with_recipes(client, &rows).await?.pop())
+}
+
+/// What is known of an instance, be it nothing, whether it is TTM's or not.
+pub(super) async fn known(
+    client: &Client,
+    instance_id: &str,
+) -> Result<Metric, tokio_postgres::Error> {
+    let sql = format!(
+        "-- ttm::known
+         SELECT {COLUMNS}, {ID} AS id
+         FROM (VALUES ($1::text)) AS asked (instance_id) LEFT JOIN timing.instance USING (instance_id)"
+    );
+    let row = client.query_one(&sql, &[&instance_id]).await?;
+    let recipes = recipes(client, &[instance_id]).await?.remove(instance_id).unwrap_or_default();
+    Ok(Metric { recipes, ..metric(&row) })
+}
+
+async fn with_recipes(client: &Client, rows: &[Row]) -> Result<Vec<Metric>, tokio_postgres::Error> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut metrics: Vec<Metric> = rows.iter().map(metric).collect();
     let ids: Vec<&str> = rows.iter().map(|row| row.get("instance_id")).collect();
     let mut recipes = recipes(client, &ids).await?;
@@ -85,12 +123,13 @@ fn metric(row: &Row) -> Metric {
     let instance_id: String = row.get("instance_id");
     let started = iso_or_empty(row.get("started_at"));
     let ended: Option<Timestamp> = row.get("ended_at");
+    let start_time: Option<String> = row.get("ttm_start_time");
     let end_time: Option<String> = row.get("ttm_end_time");
     Metric {
-        id: id(&instance_id),
+        id: row.get("id"),
         instance_id,
         instance_name: row.get::<_, Option<String>>("name").unwrap_or_default(),
-        start_time: started.clone(),
+        start_time: start_time.filter(|time| !time.is_empty()).unwrap_or_else(|| started.clone()),
         instance_start_time: started,
         bootstrap_start_time: iso_or_empty(row.get("bootstrap_started_at")),
         end_time: end_time
@@ -129,27 +168,4 @@ async fn recipes(
         recipes.entry(row.get("instance_id")).or_default().insert(row.get("recipe"), recipe);
     }
     Ok(recipes)
-}
-
-/// The instance whose metric has that id.
-pub(super) async fn instance_of(
-    client: &Client,
-    metric_id: Uuid,
-) -> Result<Option<String>, tokio_postgres::Error> {
-    use futures_util::TryStreamExt;
-
-    // Ids of metrics are not kept; looking one up is rare, and passes over the instances without
-    // holding them.
-    let sql = format!(
-        "-- ttm::instance_of
-         SELECT i.instance_id FROM timing.instance i WHERE {IS_KNOWN} ORDER BY i.first_at DESC"
-    );
-    let mut rows = std::pin::pin!(client.query_raw::<_, i32, _>(&sql, []).await?);
-    while let Some(row) = rows.try_next().await? {
-        let instance_id: String = row.get(0);
-        if id(&instance_id) == metric_id {
-            return Ok(Some(instance_id));
-        }
-    }
-    Ok(None)
 }

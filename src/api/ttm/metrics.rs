@@ -5,7 +5,7 @@ use axum::extract;
 use axum::http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::base::Base;
@@ -14,7 +14,7 @@ use super::metric::{self, Metric};
 use super::{Unheeded, only_instance};
 use crate::api::State;
 use crate::event;
-use crate::http::{Body, Problem, Query, Segments};
+use crate::http::{Body, FromParameters, Parameters, Problem, Query, Segments};
 
 /// One metric.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -67,9 +67,9 @@ pub(super) async fn of_instance(
 ) -> Result<Json<References>, Problem> {
     let id = only_instance(&segments)?;
     let client = state.pool.get().await?;
-    let metrics = metric::read(&client, Some(&id)).await?;
-    let reference = |metric: &Metric| Reference { id: metric.id, uri: base.metric(metric.id) };
-    Ok(Json(References { metrics: metrics.iter().map(reference).collect() }))
+    let metric = metric::of(&client, &id).await?;
+    let reference = |metric: Metric| Reference { id: metric.id, uri: base.metric(metric.id) };
+    Ok(Json(References { metrics: metric.into_iter().map(reference).collect() }))
 }
 
 /// An instance's metric
@@ -84,19 +84,34 @@ pub(super) async fn get_metrics(
 ) -> Result<Json<One>, Problem> {
     let id = only_instance(&segments)?;
     let client = state.pool.get().await?;
-    one(metric::read(&client, Some(&id)).await?)
+    one(metric::of(&client, &id).await?)
 }
 
-/// All metrics, the newest first
+/// How many metrics are listed.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Cap {
+    /// The newest so many. TTM's lists have no pages.
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 10000, default = 1000)]
+    limit: i64,
+}
+
+impl FromParameters for Cap {
+    fn from_parameters(parameters: &mut Parameters) -> Result<Self, Problem> {
+        Ok(Cap { limit: parameters.integer("limit", 1..=10_000)?.unwrap_or(1000) })
+    }
+}
+
+/// Metrics, the newest first
 #[utoipa::path(get, path = "/ttm/api/v1.0/metrics", tag = "TTM", operation_id = "ttm_metrics",
-    responses((status = 200, body = Metrics)))]
+    params(Cap), responses((status = 200, body = Metrics)))]
 pub(super) async fn list(
     extract::State(state): extract::State<State>,
-    _: Query<Unheeded>,
+    Query((cap, Unheeded)): Query<(Cap, Unheeded)>,
     base: Base,
 ) -> Result<Json<Metrics>, Problem> {
     let client = state.pool.get().await?;
-    let metrics = metric::read(&client, None).await?;
+    let metrics = metric::list(&client, cap.limit).await?;
     let located = metrics.into_iter().map(|metric| Located { uri: base.metric(metric.id), metric });
     Ok(Json(Metrics { metrics: located.collect() }))
 }
@@ -113,13 +128,12 @@ pub(super) async fn show(
     let Segments([id]) = segments;
     let id = Uuid::try_parse(&id).map_err(|_| unknown())?;
     let client = state.pool.get().await?;
-    let instance_id = metric::instance_of(&client, id).await?.ok_or_else(unknown)?;
-    one(metric::read(&client, Some(&instance_id)).await?)
+    one(metric::by_id(&client, id).await?)
 }
 
 /// The metric of an instance, if TTM knows it.
-pub(super) fn one(mut metrics: Vec<Metric>) -> Result<Json<One>, Problem> {
-    metrics.pop().map(|metric| Json(One { metric })).ok_or_else(unknown)
+fn one(metric: Option<Metric>) -> Result<Json<One>, Problem> {
+    metric.map(|metric| Json(One { metric })).ok_or_else(unknown)
 }
 
 fn unknown() -> Problem {
@@ -131,8 +145,12 @@ fn unknown() -> Problem {
 #[expect(dead_code, reason = "describes what is sent")]
 #[schema(as = TtmPostedMetric)]
 pub(super) struct PostedMetric {
+    /// The id that the path names, where it is given.
+    instance_id: Option<String>,
     /// Its name.
     instance_name: String,
+    /// When it started, by the caller: as `end_time`. Shown as it was sent.
+    start_time: Option<String>,
     /// When it ended: ISO 8601, UTC where no zone is given; `""` while it has not.
     end_time: String,
 }
@@ -154,27 +172,50 @@ pub(super) async fn post(
     let posted: Value = serde_json::from_slice(&body)
         .map_err(|error| Problem::malformed(format!("not JSON: {error}")))?;
     let instance_name = text(&posted, "instance_name")?;
-    let end_time = text(&posted, "end_time")?;
-    if !end_time.is_empty() && event::time::parse(end_time).is_none() {
-        return Err(Problem::bad_request("end_time", "an ISO 8601 time is expected, or \"\""));
+    let end_time = time(&posted, "end_time")?;
+    let start_time = match posted.get("start_time") {
+        None | Some(Value::Null) => None,
+        Some(_) => Some(time(&posted, "start_time")?),
+    };
+    if !is_of(&posted, &instance_id) {
+        return Err(Problem::bad_request("instance_id", "the path names another instance"));
     }
-    let data = json!({
+    let mut data = json!({
         "instance_id": instance_id,
         "instance_name": instance_name,
         "end_time": end_time,
     });
+    if let Some(start_time) = start_time {
+        data["start_time"] = start_time.into();
+    }
     let event = call.event("ttm.metrics", &data)?;
-    call::append_and_see(&state, event).await?;
-    let client = state.pool.get().await?;
-    let metrics = metric::read(&client, Some(&instance_id)).await?;
-    Ok((StatusCode::CREATED, seen(metrics)?))
+    let metric = call::append_and_see(&state, event, &instance_id, |metric, _| {
+        metric.instance_name = instance_name.to_owned();
+        metric.end_time = end_time.to_owned();
+        if let Some(start_time) = start_time.filter(|time| !time.is_empty()) {
+            metric.start_time = start_time.to_owned();
+        }
+    });
+    Ok((StatusCode::CREATED, Json(One { metric: metric.await? })))
 }
 
-/// The answer to a call that was recorded. The read model may still be behind.
-pub(super) fn seen(metrics: Vec<Metric>) -> Result<Json<One>, Problem> {
-    one(metrics).map_err(|_| {
-        Problem::unavailable("the call is recorded, but the read model has not seen it yet")
-    })
+/// Whether what is posted is about the instance: it may name it again, and no other.
+fn is_of(posted: &Value, instance_id: &str) -> bool {
+    match posted.get("instance_id") {
+        None | Some(Value::Null) => true,
+        Some(Value::String(id)) => id.replace('"', "") == instance_id,
+        Some(Value::Number(id)) => id.to_string() == instance_id,
+        Some(_) => false,
+    }
+}
+
+/// A time, or `""`, that has to be there.
+fn time<'a>(posted: &'a Value, field: &str) -> Result<&'a str, Problem> {
+    let text = text(posted, field)?;
+    if text.is_empty() || event::time::parse(text).is_some() {
+        return Ok(text);
+    }
+    Err(Problem::bad_request(field, "an ISO 8601 time is expected, or \"\""))
 }
 
 /// A text that has to be there.
@@ -182,6 +223,9 @@ fn text<'a>(posted: &'a Value, field: &str) -> Result<&'a str, Problem> {
     posted
         .get(field)
         .and_then(Value::as_str)
-        .filter(|text| text.len() <= 1024 && !text.contains('\0'))
-        .ok_or_else(|| Problem::bad_request(field, format!("{field} is expected, a text")))
+        .filter(|text| text.len() <= event::TEXT_MAX && !text.contains('\0'))
+        .ok_or_else(|| {
+            let expected = format!("a text is expected, of at most {} bytes", event::TEXT_MAX);
+            Problem::bad_request(field, expected)
+        })
 }

@@ -13,7 +13,8 @@ mod recipe;
 mod time;
 
 use axum::body::Body;
-use axum::middleware::map_response;
+use axum::extract::Request;
+use axum::middleware::Next;
 use axum::response::Response;
 use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
@@ -22,6 +23,7 @@ use utoipa_axum::routes;
 pub(super) use base::Address;
 
 use super::State;
+use crate::event;
 use crate::http::{FromParameters, Parameters, Problem, Segments};
 
 pub(super) fn routes() -> OpenApiRouter<State> {
@@ -38,11 +40,16 @@ pub(super) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(recipe::post))
         .routes(routes!(recipe::end))
         .routes(routes!(incomplete::list))
-        .layer(map_response(with_error))
 }
 
-/// Adds the member `error`, which is where TTM's clients look.
-async fn with_error(response: Response) -> Response {
+/// Adds the member `error`, which is where TTM's clients look, to whatever problem a path of TTM's
+/// is answered with.
+pub(super) async fn with_error(request: Request, next: Next) -> Response {
+    let is_ttm = request.uri().path().starts_with("/ttm/");
+    let response = next.run(request).await;
+    if !is_ttm {
+        return response;
+    }
     let Some(problem) = response.extensions().get::<Problem>() else { return response };
     let Ok(serde_json::Value::Object(mut members)) = serde_json::to_value(problem) else {
         return response;
@@ -58,10 +65,13 @@ async fn with_error(response: Response) -> Response {
 fn instance_id(segment: &str) -> Result<String, Problem> {
     let id = segment.replace('"', "");
     if id.is_empty() {
-        Err(Problem::bad_request("id", "an instance's id is expected"))
-    } else {
-        Ok(id)
+        return Err(Problem::bad_request("id", "an instance's id is expected"));
     }
+    // A longer one would be taken and then be no instance's.
+    if id.len() > event::TEXT_MAX {
+        return Err(Problem::bad_request("id", format!("at most {} bytes", event::TEXT_MAX)));
+    }
+    Ok(id)
 }
 
 /// The one segment of a path that names an instance.
@@ -112,5 +122,11 @@ mod tests {
     fn quotes_around_an_id_are_dropped() {
         assert_eq!(instance_id("\"i-1\"").unwrap(), "i-1");
         assert!(instance_id("\"\"").is_err());
+    }
+
+    #[test]
+    fn an_id_is_as_long_as_the_log_takes_it() {
+        assert!(instance_id(&"i".repeat(255)).is_ok());
+        assert_eq!(instance_id(&"i".repeat(256)).unwrap_err().status, 400);
     }
 }

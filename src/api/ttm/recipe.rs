@@ -1,18 +1,22 @@
 //! Recipes, the steps of a bootstrap: the first call starts one, the second ends it.
 
+use std::collections::btree_map::Entry;
+
 use axum::Json;
 use axum::extract;
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use serde_json::json;
 use tokio_postgres::Client;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::call::{self, Call};
-use super::metrics::{One, seen};
-use super::{Unheeded, instance_id, metric};
+use super::metric::{Metric, Recipe};
+use super::metrics::One;
+use super::{Unheeded, instance_id, iso};
 use crate::api::State;
-use crate::event::Event;
+use crate::event;
 use crate::http::{Body, Parameters, Problem, Query, Segments};
 
 /// The longest message, in bytes.
@@ -44,9 +48,16 @@ pub(super) async fn post(
 ) -> Result<(StatusCode, Json<One>), Problem> {
     let Segments([id, name]) = segments;
     let id = instance_id(&id)?;
-    let data = json!({ "instance_id": id, "recipe": name, "message": message(&body)? });
+    if name.len() > event::TEXT_MAX {
+        return Err(Problem::bad_request("name", format!("at most {} bytes", event::TEXT_MAX)));
+    }
+    let message = message(&body)?;
+    let data = json!({ "instance_id": id, "recipe": name, "message": message });
     let event = call.event("ttm.recipe", &data)?;
-    append(&state, event, &id).await
+    let metric = call::append_and_see(&state, event, &id, |metric, is_new| {
+        called(metric, name, call.now, message, is_new);
+    });
+    Ok((StatusCode::CREATED, Json(One { metric: metric.await? })))
 }
 
 /// Report that the instance's one open recipe ends
@@ -65,12 +76,19 @@ pub(super) async fn end(
 ) -> Result<(StatusCode, Json<One>), Problem> {
     let Segments([id]) = segments;
     let id = instance_id(&id)?;
-    let data = json!({ "instance_id": id, "message": message(&body)? });
+    let message = message(&body)?;
+    let data = json!({ "instance_id": id, "message": message });
     let event = call.event("ttm.recipe", &data)?;
+    // Which recipes are open is only known when all that was recorded is.
+    if !call::is_current(&state).await? {
+        return Err(Problem::unavailable("which recipes are open is not known yet"));
+    }
     let client = state.pool.get().await?;
     // A retry of a call that did its work finds nothing open, rightly.
+    let mut names = Vec::new();
     if !is_known(&client, &id, event.id).await? {
-        match open(&client, &id).await? {
+        names = open(&client, &id).await?;
+        match names.len() {
             0 => return Err(Problem::not_found("the instance has no open recipe")),
             1 => {}
             several => {
@@ -81,13 +99,38 @@ pub(super) async fn end(
     }
     // Given back before waiting: whoever waits may need it.
     drop(client);
-    append(&state, event, &id).await
+    let metric = call::append_and_see(&state, event, &id, |metric, is_new| {
+        if let Some(name) = names.pop() {
+            called(metric, name, call.now, message, is_new);
+        }
+    });
+    Ok((StatusCode::CREATED, Json(One { metric: metric.await? })))
 }
 
-async fn append(state: &State, event: Event, id: &str) -> Result<(StatusCode, Json<One>), Problem> {
-    call::append_and_see(state, event).await?;
-    let client = state.pool.get().await?;
-    Ok((StatusCode::CREATED, seen(metric::read(&client, Some(id)).await?)?))
+/// What a call that the read model has not seen does to a recipe.
+fn called(
+    metric: &mut Metric,
+    name: String,
+    now: Timestamp,
+    message: Option<String>,
+    is_new: bool,
+) {
+    let message = message.unwrap_or_default();
+    match metric.recipes.entry(name) {
+        Entry::Vacant(entry) => {
+            entry.insert(Recipe {
+                recipe_start_time: iso(now),
+                start_msg: message,
+                ..Recipe::default()
+            });
+        }
+        // A retry says nothing that the call did not.
+        Entry::Occupied(_) if !is_new => {}
+        Entry::Occupied(mut entry) => {
+            let recipe = entry.get_mut();
+            (recipe.recipe_end_time, recipe.end_msg) = (iso(now), message);
+        }
+    }
 }
 
 /// The form's `msg`. Whatever else is sent is not looked at, as TTM does.
@@ -102,17 +145,17 @@ fn message(body: &[u8]) -> Result<Option<String>, Problem> {
     }
 }
 
-/// How many recipes that were started by this route have not ended.
-async fn open(client: &Client, id: &str) -> Result<i64, tokio_postgres::Error> {
-    let row = client
-        .query_one(
+/// The recipes that were started by this route and have not ended.
+async fn open(client: &Client, id: &str) -> Result<Vec<String>, tokio_postgres::Error> {
+    let rows = client
+        .query(
             "-- ttm::open
-             SELECT count(*) FROM timing.recipe
+             SELECT recipe FROM timing.recipe
              WHERE instance_id = $1 AND is_ttm AND started_at IS NOT NULL AND ended_at IS NULL",
             &[&id],
         )
         .await?;
-    Ok(row.get(0))
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
 /// Whether the read model knows the call.

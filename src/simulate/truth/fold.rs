@@ -244,7 +244,7 @@ impl Timing {
 }
 
 /// PostgreSQL's `percentile_cont`: linear between the two nearest of the sorted values.
-fn percentile(sorted: &[Micros], fraction: f64) -> Option<f64> {
+pub(in crate::simulate) fn percentile(sorted: &[Micros], fraction: f64) -> Option<f64> {
     let place = fraction * (sorted.len().checked_sub(1)? as f64);
     let (low, high) = (sorted[place.floor() as usize] as f64, sorted[place.ceil() as usize] as f64);
     Some(seconds((low + (high - low) * place.fract()).round() as Micros))

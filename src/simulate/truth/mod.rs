@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::Options;
 
 pub(crate) use fold::fold;
+pub(super) use fold::percentile;
 
 /// Everything a plan's messages say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

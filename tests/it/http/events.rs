@@ -33,6 +33,9 @@ async fn an_event_without_time_is_taken() {
     let server = Server::start().await;
     let mut event = event("1");
     event.as_object_mut().unwrap().remove("time");
+    let problem = refused(server.http.post(server.url("/v1/events")).body(event.to_string())).await;
+    assert_eq!((&problem["status"], &problem["parameter"]), (&json!(400), &json!("time")));
+    event["type"] = "heat.done".into();
     assert_eq!(server.post("/v1/events", event.to_string()).await.0, 201);
     assert_eq!(server.ok("/v1/events/1").await["occurred_at"], Value::Null);
 }
@@ -59,7 +62,7 @@ async fn what_is_no_event_is_refused_whole() {
 #[tokio::test]
 async fn bodies_come_back_number_for_number() {
     let server = Server::start().await;
-    let body = r#"{"specversion":"1.0","id":"1","source":"s","type":"build.started","data":{"instance_id":"i","n":1.10,"big":123456789012345678901234567890}}"#;
+    let body = r#"{"specversion":"1.0","id":"1","source":"s","type":"build.started","time":"2026-11-20T03:05:54Z","data":{"instance_id":"i","n":1.10,"big":123456789012345678901234567890}}"#;
     assert_eq!(server.post("/v1/events", body).await.0, 201);
     let response = server.http.get(server.url("/v1/events/1")).send().await.unwrap();
     let text = response.text().await.unwrap();

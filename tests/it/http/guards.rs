@@ -59,6 +59,33 @@ async fn a_body_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
+async fn bodies_hold_no_more_than_there_is_room_for() {
+    let server = Server::start().await;
+    let address = server.base.trim_start_matches("http://");
+    let begun = async |header: &str| {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("POST /v1/events HTTP/1.1\r\nHost: a\r\n{header}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    };
+    // A body of unknown length counts as the largest there may be.
+    let mut large = Vec::new();
+    for _ in 0..3 {
+        large.push(begun("Content-Length: 16000000").await);
+    }
+    large.push(begun("Transfer-Encoding: chunked").await);
+    let post = |size| server.http.post(server.url("/v1/events")).body(vec![b' '; size]);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(refused(post(10_000_000)).await["status"], 503);
+    assert_eq!(refused(post(1000)).await["status"], 400);
+    drop(large);
+    crate::support::eventually("there is room again", || async {
+        answer(post(10_000_000)).await.0 == 400
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn slow_clients_hold_up_nobody() {
     let server = Server::start().await;
     let address = server.base.trim_start_matches("http://");

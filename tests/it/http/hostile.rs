@@ -66,10 +66,8 @@ async fn garbage_is_never_a_defect_of_ours() {
             ] {
                 let (status, answer) = server.post(&fill(path, "a"), body).await;
                 assert!(
-                    status < 500
-                        || answer["detail"]
-                            .as_str()
-                            .is_some_and(|detail| detail.contains("recorded")),
+                    // Nobody projects here: which recipes are open is not known.
+                    status < 500 || (status == 503 && path.ends_with("/recipe")),
                     "{path} {body}: {answer}"
                 );
             }

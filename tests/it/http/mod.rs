@@ -9,3 +9,4 @@ mod timing;
 mod timings;
 mod ttm;
 mod ttm_projected;
+mod ttm_readme;

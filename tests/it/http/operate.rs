@@ -45,7 +45,7 @@ async fn projections_tell_where_they_stand() {
     };
     assert!(of("").await.is_empty());
     server.execute(LIVE).await;
-    let event = r#"{"specversion":"1.0","id":"1","source":"s","type":"build.started"}"#;
+    let event = r#"{"specversion":"1.0","id":"1","source":"s","type":"heat.done"}"#;
     assert_eq!(server.post("/v1/events", event).await.0, 201);
     server
         .execute(

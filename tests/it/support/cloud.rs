@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
-use stackledger::simulate::truth::Truth;
-use stackledger::simulate::{Options, Plan, differences, plan};
+use stackledger::simulate::truth::{TimingTruth, Truth};
+use stackledger::simulate::{
+    Options, Plan, differences, incomplete_differences, plan, timing_differences,
+};
 
 use super::broker::TestBroker;
 use super::database::TestDatabase;
@@ -44,7 +46,28 @@ pub fn together(one: &Truth, other: &Truth) -> Truth {
         *both.messages.by_family.entry(family.clone()).or_default() += count;
     }
     both.instances.extend(other.instances.iter().cloned());
+    for told in &other.timings {
+        match both.timings.iter_mut().find(|timing| timing.operation == told.operation) {
+            Some(timing) => add(timing, told),
+            None => both.timings.push(told.clone()),
+        }
+    }
     both
+}
+
+/// The timings of two clouds' operations. Of what is in the middle they do not tell together.
+fn add(timing: &mut TimingTruth, other: &TimingTruth) {
+    timing.count += other.count;
+    timing.complete += other.complete;
+    timing.failed += other.failed;
+    timing.open += other.open;
+    timing.start_missing += other.start_missing;
+    let both = |one: Option<f64>, other: Option<f64>, pick: fn(f64, f64) -> f64| {
+        one.zip(other).map(|(one, other)| pick(one, other)).or(one).or(other)
+    };
+    timing.min_s = both(timing.min_s, other.min_s, f64::min);
+    timing.max_s = both(timing.max_s, other.max_s, f64::max);
+    (timing.mean_s, timing.p50_s, timing.p95_s) = (None, None, None);
 }
 
 /// Appends its events without a broker.
@@ -89,16 +112,24 @@ pub async fn all_is_well(db: &TestDatabase, process: &Process, truth: &Truth) {
     assert_eq!(families, told);
     assert_eq!(db.number("SELECT count(*) FROM log.dead_letter").await, 0);
     let client = reqwest::Client::new();
-    let wrong: Vec<String> = stream::iter(&truth.instances)
+    let answers: Vec<Value> = stream::iter(&truth.instances)
         .map(|instance| {
             let url = format!("{}/v1/instances/{}", process.url, instance.instance_id);
             let asked = client.get(url).send();
-            async move { (instance, asked.await.unwrap().json::<Value>().await.unwrap()) }
+            async move { asked.await.unwrap().json::<Value>().await.unwrap() }
         })
         .buffered(8)
-        .flat_map(|(instance, answer)| stream::iter(differences(instance, &answer)))
         .collect()
         .await;
+    let told = truth.instances.iter().zip(&answers);
+    let mut wrong: Vec<String> =
+        told.flat_map(|(instance, answer)| differences(instance, answer)).collect();
+    let incomplete = items(process, "/v1/builds/incomplete?limit=1000").await;
+    let ages = incomplete.iter().map(|build| build["age_s"].as_f64().unwrap());
+    assert!(ages.rev().is_sorted(), "incomplete builds are listed oldest first");
+    assert!(incomplete.len() <= truth.instances.len());
+    wrong.extend(incomplete_differences(&truth.instances, &incomplete));
+    wrong.extend(timings_differ(process, truth, &answers).await);
     assert!(
         wrong.is_empty(),
         "{} differences, e.g. {:#?}",
@@ -106,6 +137,48 @@ pub async fn all_is_well(db: &TestDatabase, process: &Process, truth: &Truth) {
         &wrong[..wrong.len().min(5)]
     );
     verified(db).await;
+}
+
+/// Where timings differ from the truth: the exact ones at all, those of the sketches by more than
+/// 1 % from the duration whose rank it is.
+async fn timings_differ(process: &Process, truth: &Truth, answers: &[Value]) -> Vec<String> {
+    let exact = items(process, "/v1/timings?exact=true&limit=1000").await;
+    let hourly = items(process, "/v1/timings?limit=1000").await;
+    assert_eq!((exact.len(), hourly.len()), (truth.timings.len(), truth.timings.len()));
+    let mut wrong = Vec::new();
+    for told in &truth.timings {
+        let of = |list: &[Value]| {
+            list.iter().find(|item| item["group"] == told.operation.as_str()).unwrap().clone()
+        };
+        wrong.extend(timing_differences(told, &of(&exact), 0.0));
+        let operations = answers.iter().flat_map(|answer| answer["operations"].as_array().unwrap());
+        let mut durations: Vec<f64> = operations
+            .filter(|o| o["operation"] == told.operation.as_str() && o["status"] == "complete")
+            .map(|operation| operation["duration_s"].as_f64().unwrap())
+            .collect();
+        durations.sort_unstable_by(f64::total_cmp);
+        let ranked = |q: f64| {
+            let rank = (q * durations.len() as f64).ceil() as usize;
+            durations.get(rank.saturating_sub(1)).copied()
+        };
+        let told = TimingTruth { p50_s: ranked(0.5), p95_s: ranked(0.95), ..told.clone() };
+        wrong.extend(timing_differences(&told, &of(&hourly), 0.01));
+    }
+    wrong
+}
+
+/// All items of a list, page by page.
+async fn items(process: &Process, path: &str) -> Vec<Value> {
+    let (mut all, mut next) = (Vec::new(), path.to_owned());
+    loop {
+        let (status, page) = process.get(&next).await;
+        assert_eq!(status, 200, "{next}: {page}");
+        all.extend(page["items"].as_array().unwrap().iter().cloned());
+        match page["next"].as_str() {
+            Some(cursor) => next = format!("{path}&cursor={cursor}"),
+            None => return all,
+        }
+    }
 }
 
 /// `verify --read-models` passes.

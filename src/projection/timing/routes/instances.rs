@@ -126,7 +126,7 @@ impl FromParameters for Filter {
     }
 }
 
-/// Instances, the newest first
+/// Instances, those whose build (or else the first thing heard) is the newest first
 #[utoipa::path(get, path = "/v1/instances", tag = "Timing", operation_id = "instances",
     params(Filter, Paging), responses((status = 200, body = Items<Instance>)))]
 pub(super) async fn list(
@@ -147,8 +147,8 @@ pub(super) async fn list(
                    AND ($3::text IS NULL OR state = $3)
                    AND ($4::timestamptz IS NULL OR coalesce(build_started_at, first_at) >= $4)
                    AND ($5::timestamptz IS NULL OR coalesce(build_started_at, first_at) < $5)
-                   AND ($6::timestamptz IS NULL OR (first_at, instance_id) < ($6, $7::text))
-                 ORDER BY first_at DESC, instance_id DESC LIMIT $8"
+                   AND ($6::timestamptz IS NULL OR (coalesce(build_started_at, first_at), instance_id) < ($6, $7::text))
+                 ORDER BY coalesce(build_started_at, first_at) DESC, instance_id DESC LIMIT $8"
             ),
             &[
                 &filter.project_id,
@@ -164,6 +164,7 @@ pub(super) async fn list(
         .await?;
     let items = rows.iter().map(Instance::from).collect();
     Ok(Json(paging.page(items, |instance: &Instance| {
-        (instance.first_at.as_microsecond(), instance.instance_id.clone())
+        let started = instance.build.started_at.unwrap_or(instance.first_at);
+        (started.as_microsecond(), instance.instance_id.clone())
     })))
 }
