@@ -22,7 +22,7 @@ CREATE TABLE projection.checkpoint (
 COMMENT ON TABLE  projection.checkpoint             IS 'One row per projection and set of tables; moves in the transaction that writes the rows';
 COMMENT ON COLUMN projection.checkpoint.slot        IS 'live: the tables that answer; next: those a replay is filling';
 COMMENT ON COLUMN projection.checkpoint.version     IS 'Of the projection''s code; when it differs at start, the projection is replayed';
-COMMENT ON COLUMN projection.checkpoint.config      IS 'Hash of the configuration the rows depend on; likewise';
+COMMENT ON COLUMN projection.checkpoint.config      IS 'The configuration the rows depend on, as text; likewise';
 COMMENT ON COLUMN projection.checkpoint.position    IS 'Last position applied';
 COMMENT ON COLUMN projection.checkpoint.skipped     IS 'Events whose payload could not be read, or that held a value that could not';
 COMMENT ON COLUMN projection.checkpoint.fence       IS 'Grows with each change of holder; a step with an older one is refused';

@@ -123,7 +123,11 @@ async fn drain(broker: &Connection, count: usize) -> Result<f64> {
 
 /// What `stackledger consume` does, in this process.
 async fn consume(database: &Database, amqp_url: &str, count: usize) -> Result<f64> {
-    let mut config = Config::from_vars([("AMQP_URL".to_owned(), amqp_url.to_owned())])?;
+    let tuning = ["PREFETCH", "BATCH_SIZE", "LINGER_MS"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
+    let url = [("AMQP_URL".to_owned(), amqp_url.to_owned())];
+    let mut config = Config::from_vars(url.into_iter().chain(tuning))?;
     let queue = Queue {
         name: QUEUE.to_owned(),
         keys: Vec::new(),
@@ -160,7 +164,7 @@ async fn consume(database: &Database, amqp_url: &str, count: usize) -> Result<f6
 async fn copy(database: &Database, bodies: &[Vec<u8>]) -> Result<f64> {
     let client = database.connect_as_given().await?;
     client
-        .batch_execute("CREATE TABLE bench_copy (position bigint, id uuid, kind text, occurred_at timestamptz, body bytea)")
+        .batch_execute("CREATE TABLE bench_copy (position bigint, id uuid, kind text, occurred_at timestamptz, body bytea COMPRESSION lz4)")
         .await?;
     let started = Instant::now();
     for (batch, bodies) in bodies.chunks(1000).enumerate() {

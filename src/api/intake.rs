@@ -98,7 +98,13 @@ pub(super) async fn append(
 
 /// Appends events and waits until they are durable.
 pub(super) async fn store(intake: &Intake, events: Vec<Event>) -> Result<Stored, Problem> {
-    intake.append(events).await.map_err(|error| Problem::unavailable(error.to_string()))
+    let stored =
+        intake.append(events).await.map_err(|error| Problem::unavailable(error.to_string()))?;
+    if stored.is_refused {
+        let detail = "the database refuses a value of an event: it is kept as a dead letter";
+        return Err(Problem::malformed(detail));
+    }
+    Ok(stored)
 }
 
 /// One event or a list of them, each from exactly its own bytes.

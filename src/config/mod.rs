@@ -171,9 +171,9 @@ pub const DEFAULT_AMQP_URL: &str = "amqp://guest:guest@127.0.0.1:5672/%2f";
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 /// `PREFETCH` when it is not set: three batches, so that one is appended, one is decoded and one
 /// is on the wire.
-pub const DEFAULT_PREFETCH: u16 = 3000;
+pub const DEFAULT_PREFETCH: u16 = 1500;
 /// `BATCH_SIZE` when it is not set.
-pub const DEFAULT_BATCH_SIZE: usize = 1000;
+pub const DEFAULT_BATCH_SIZE: usize = 500;
 /// `LINGER_MS` when it is not set.
 pub const DEFAULT_LINGER_MS: u64 = 20;
 

@@ -144,30 +144,34 @@ async fn range(
     client
         .query_raw(&statement, [first, last])
         .await?
-        .map_ok(|row| recorded(&row))
+        .and_then(|row| std::future::ready(recorded(&row)))
         .try_collect()
         .await
 }
 
 /// The columns [`COLUMNS`] of a row.
-pub(super) fn recorded(row: &Row) -> Recorded {
-    let key_at: Timestamp = row.get(7);
-    Recorded {
-        position: row.get(0),
-        recorded_at: row.get(8),
+///
+/// # Errors
+///
+/// When a value is none that was ever appended, e.g. a time beyond what can be read.
+pub(super) fn recorded(row: &Row) -> Result<Recorded, tokio_postgres::Error> {
+    let key_at: Timestamp = row.try_get(7)?;
+    Ok(Recorded {
+        position: row.try_get(0)?,
+        recorded_at: row.try_get(8)?,
         event: Event {
-            id: row.get(1),
-            family: Family::parse(row.get(2)).unwrap_or(Family::Other),
-            kind: row.get(3),
-            stream: row.get(4),
-            project_id: row.get(5),
-            occurred_at: row.get(6),
+            id: row.try_get(1)?,
+            family: Family::parse(row.try_get(2)?).unwrap_or(Family::Other),
+            kind: row.try_get(3)?,
+            stream: row.try_get(4)?,
+            project_id: row.try_get(5)?,
+            occurred_at: row.try_get(6)?,
             key_at: (key_at != NO_TIME).then_some(key_at),
-            source: row.get(9),
-            redacted: row.get(10),
-            body: row.get(12),
+            source: row.try_get(9)?,
+            redacted: row.try_get(10)?,
+            body: row.try_get(12)?,
         },
-    }
+    })
 }
 
 /// One event with its body.
@@ -283,7 +287,7 @@ pub async fn page(
         );
         let rows =
             client.query(&sql, &[&after, &until, &filter.kind, &limit, &filter.stream]).await?;
-        events = rows.iter().map(recorded).collect();
+        events = rows.iter().map(recorded).collect::<Result<_, _>>()?;
     }
     let next = match events.last() {
         Some(last) if events.len() as i64 == limit => Some(last.position),

@@ -120,3 +120,25 @@ fn the_reader_of_imports_reads_them() {
     let text = "use crate::log;\nuse crate::{db, event::{self, Event}, lifecycle};\ncrate::api::serve()\n#[cfg(test)]\nuse crate::no;";
     assert_eq!(imports(text), ["log", "db", "event", "lifecycle", "api"]);
 }
+
+/// The promises name the tests that would fail if they were broken: those tests are there.
+#[test]
+fn the_tests_that_the_readme_names_exist() {
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    let mut all = Vec::new();
+    sources(Path::new("src"), &mut all);
+    sources(Path::new("tests"), &mut all);
+    let code: Vec<String> = all.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let named: Vec<&str> = readme
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| word.contains("::") && !word.contains(' '))
+        .collect();
+    assert!(named.len() > 15, "the promises name their tests: {named:?}");
+    for name in named {
+        let (_, function) = name.rsplit_once("::").unwrap();
+        let is_there = code.iter().any(|text| text.contains(&format!("fn {function}(")));
+        assert!(is_there, "README.md names {name}, which is not there");
+    }
+}

@@ -57,13 +57,23 @@ async fn a_changed_row_is_named() {
         "source = 'x'",
         "redacted = true",
         "occurred_at = now()",
+        "occurred_at = '20000-01-01'",
         "recorded_at = now()",
         "id = gen_random_uuid()",
+        "occurred_at = '20000-01-01'",
         "hash = '\\x00'",
     ] {
         let sql = format!("UPDATE log.event_other SET {column} WHERE position = 34");
         assert_eq!(position_after(&sql).await, 34, "{column}");
     }
+}
+
+/// Whoever reads the log would take its rows for the log's.
+#[tokio::test]
+async fn a_partition_that_is_not_ours_is_named() {
+    let attach = "CREATE TABLE log.extra (LIKE log.event INCLUDING ALL);
+                  ALTER TABLE log.event ATTACH PARTITION log.extra FOR VALUES IN ('extra')";
+    assert_eq!(position_after(attach).await, 1);
 }
 
 #[tokio::test]

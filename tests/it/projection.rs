@@ -74,6 +74,10 @@ async fn a_holder_whose_lease_was_taken_is_refused() {
             .execute("UPDATE projection.checkpoint SET lease_until = 'epoch'", &[])
             .await
             .unwrap();
+        eventually("it has the lease again", || async {
+            checkpoint(&db, "(holder = 'somebody else')::int").await == 0
+        })
+        .await;
         caught_up(&db).await;
     }
     projecting.stop().await;
