@@ -41,7 +41,7 @@ impl Default for Limit {
     /// Enough to make sets worth their while, little enough that a few stretches in flight stay
     /// far below the process's memory bound.
     fn default() -> Self {
-        Limit { events: 20_000, bytes: 24 << 20, batches: 2_000 }
+        Limit { events: 20_000, bytes: 48 << 20, batches: 4_000 }
     }
 }
 
