@@ -86,7 +86,8 @@ fn dimensions(operation: &Operation) -> [(&'static str, Option<&str>); 5] {
     ]
 }
 
-fn hour(at: Timestamp) -> Timestamp {
+/// The UTC hour that holds the time.
+pub(super) fn hour(at: Timestamp) -> Timestamp {
     let us = at.as_microsecond();
     Timestamp::from_microsecond(us - us.rem_euclid(HOUR_US)).unwrap_or(at)
 }

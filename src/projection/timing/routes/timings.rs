@@ -9,6 +9,7 @@ use tokio_postgres::Row;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::http::{Cursor, FromParameters, Items, Paging, Parameters, Problem, Query};
+use crate::projection::timing::hours::hour;
 use crate::sketch;
 
 /// What operations are grouped by.
@@ -236,12 +237,6 @@ fn exact(row: &Row) -> Timing {
 
 fn group(row: &Row) -> Option<String> {
     Some(row.get("grp")).filter(|group: &String| !group.is_empty())
-}
-
-/// The hour that holds the time.
-fn hour(time: Timestamp) -> Timestamp {
-    let into = time.as_microsecond().rem_euclid(3_600_000_000);
-    Timestamp::from_microsecond(time.as_microsecond() - into).unwrap_or(time)
 }
 
 /// The hour that begins at the time or next after it.
