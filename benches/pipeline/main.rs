@@ -77,7 +77,7 @@ fn nova(count: u32) -> Plan {
         seed: 7,
         duplicates_percent: 0,
         shuffle_percent: 5,
-        start: "2026-11-01T00:00:00Z".parse().expect("it is a time"),
+        end: "2026-11-01T00:00:00Z".parse().expect("it is a time"),
     })
 }
 

@@ -49,7 +49,7 @@ pub(super) async fn run(env: &Env, options: Options, now: Timestamp) -> Result<(
         seed: options.seed,
         duplicates_percent: options.duplicates,
         shuffle_percent: options.shuffle,
-        start: options.end.unwrap_or(now),
+        end: options.end.unwrap_or(now),
     });
     match &options.output {
         Some(path) => {

@@ -32,7 +32,7 @@ pub struct Options {
     /// How many in a hundred messages leave their place, by at most [`SHUFFLE_MAX`].
     pub shuffle_percent: u8,
     /// Everything happens before this instant.
-    pub start: Timestamp,
+    pub end: Timestamp,
 }
 
 /// How many places a message may move.
@@ -65,7 +65,7 @@ struct Slot {
 pub fn plan(options: &Options) -> Plan {
     let cloud = Cloud::new(options.seed, options.instances);
     let instances = instances(options, &cloud);
-    let base = base(options.start, &instances);
+    let base = base(options.end, &instances);
     let originals = originals(&instances);
     let recipes = originals.iter().filter(|slot| slot.shape == Shape::CloudEvent).count() as u64;
     let unique = originals.len() as u64;
@@ -145,13 +145,13 @@ fn instances(options: &Options, cloud: &Cloud) -> Vec<Instance> {
     begins.into_iter().enumerate().map(told).collect()
 }
 
-/// Where time 0 lies: the last fact ends up a little before `start`. A whole second, so that what is
+/// Where time 0 lies: the last fact ends up a little before `end`. A whole second, so that what is
 /// on a whole second in the simulation is so on the wire.
-fn base(start: Timestamp, instances: &[Instance]) -> Timestamp {
+fn base(end: Timestamp, instances: &[Instance]) -> Timestamp {
     let last = instances.iter().filter_map(|it| it.facts.last()).map(|fact| fact.at).max();
     let back = SignedDuration::from_secs(last.unwrap_or(0) / 1_000_000 + 2);
-    let start = Timestamp::from_second(start.as_second()).unwrap_or(start);
-    start.checked_sub(back).unwrap_or(Timestamp::UNIX_EPOCH)
+    let end = Timestamp::from_second(end.as_second()).unwrap_or(end);
+    end.checked_sub(back).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// Every message once, in the order of time.

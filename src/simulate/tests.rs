@@ -22,7 +22,7 @@ fn options(instances: u32, seed: u64) -> Options {
         seed,
         duplicates_percent: 5,
         shuffle_percent: 5,
-        start: "2026-11-20T03:05:54.580807Z".parse().unwrap(),
+        end: "2026-11-20T03:05:54.580807Z".parse().unwrap(),
     }
 }
 
@@ -73,7 +73,7 @@ proptest! {
             prop_assert!(!message.body.contains(&b'\n'));
             let opened = open(&message.body);
             let text = String::from_utf8(message.body.clone()).unwrap();
-            prop_assert!(sent_at(&opened) < options.start);
+            prop_assert!(sent_at(&opened) < options.end);
             if message.exchange == "nova" {
                 prop_assert!(message.body.is_ascii());
                 let priority = opened["priority"].as_str().unwrap().to_lowercase();

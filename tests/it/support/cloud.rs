@@ -29,7 +29,7 @@ pub fn cloud_at(instances: u32, seed: u64, rate: u32) -> Plan {
         seed,
         duplicates_percent: 20,
         shuffle_percent: 20,
-        start: "2026-11-01T12:00:00Z".parse().unwrap(),
+        end: "2026-11-01T12:00:00Z".parse().unwrap(),
     })
 }
 
