@@ -7,35 +7,37 @@ COMMENT ON SCHEMA log IS 'The immutable event log, its hash chain and the dead l
 -- Partitioned by what differs in volume and retention. The indexes stand on the leaves (see
 -- log.create_leaf): a unique index of the whole would have to repeat the partition keys.
 CREATE TABLE log.event (
-    position    bigint      NOT NULL,
-    id          uuid        NOT NULL,
-    family      text        NOT NULL,
-    kind        text        NOT NULL,
-    stream      text,
-    project_id  text,
-    occurred_at timestamptz CHECK (isfinite(occurred_at)),
-    key_at      timestamptz NOT NULL CHECK (isfinite(key_at)),
-    recorded_at timestamptz NOT NULL CHECK (isfinite(recorded_at)),
-    source      text        NOT NULL,
-    redacted    boolean     NOT NULL,
-    hash        bytea       NOT NULL,
-    body        bytea       NOT NULL
+    position       bigint      NOT NULL,
+    id             uuid        NOT NULL,
+    family         text        NOT NULL,
+    kind           text        NOT NULL,
+    stream         text,
+    project_id     text,
+    occurred_at    timestamptz CHECK (isfinite(occurred_at)),
+    key_at         timestamptz NOT NULL CHECK (isfinite(key_at)),
+    recorded_at    timestamptz NOT NULL CHECK (isfinite(recorded_at)),
+    source         text        NOT NULL,
+    redacted       boolean     NOT NULL,
+    bad_signatures integer[],
+    hash           bytea       NOT NULL,
+    body           bytea       NOT NULL
 ) PARTITION BY LIST (family);
 
-COMMENT ON TABLE  log.event             IS 'One row per event; never updated, deleted or truncated';
-COMMENT ON COLUMN log.event.position    IS 'Place in the log: contiguous from 1, visible in order';
-COMMENT ON COLUMN log.event.id          IS 'The message''s identity: the sender''s id, or one derived from it';
-COMMENT ON COLUMN log.event.family      IS 'instance, recipe, perf, meter, deployment, billing or other';
-COMMENT ON COLUMN log.event.kind        IS 'Type string as on the wire';
-COMMENT ON COLUMN log.event.stream      IS 'The entity: instance id, host, deployment id or project';
-COMMENT ON COLUMN log.event.project_id  IS 'Tenant, where the header names one';
-COMMENT ON COLUMN log.event.occurred_at IS 'Sender''s clock; null where the sender gave no usable time';
-COMMENT ON COLUMN log.event.key_at      IS 'The time within the identity; 1970-01-01 where the identity has none';
-COMMENT ON COLUMN log.event.recorded_at IS 'When it was appended, by the appending process''s clock';
-COMMENT ON COLUMN log.event.source      IS 'publisher_id of a notification, source of a CloudEvent';
-COMMENT ON COLUMN log.event.redacted    IS 'Whether secrets in the body were replaced by null';
-COMMENT ON COLUMN log.event.hash        IS 'SHA-256 over the hash of the row before it in its batch, and this row';
-COMMENT ON COLUMN log.event.body        IS 'The message as it arrived, without compression, envelope and secrets';
+COMMENT ON TABLE  log.event                IS 'One row per event; never updated, deleted or truncated';
+COMMENT ON COLUMN log.event.position       IS 'Place in the log: contiguous from 1, visible in order';
+COMMENT ON COLUMN log.event.id             IS 'The message''s identity: the sender''s id, or one derived from it';
+COMMENT ON COLUMN log.event.family         IS 'instance, recipe, perf, meter, deployment, billing or other';
+COMMENT ON COLUMN log.event.kind           IS 'Type string as on the wire';
+COMMENT ON COLUMN log.event.stream         IS 'The entity: instance id, host, deployment id or project';
+COMMENT ON COLUMN log.event.project_id     IS 'Tenant, where the header names one';
+COMMENT ON COLUMN log.event.occurred_at    IS 'Sender''s clock; null where the sender gave no usable time';
+COMMENT ON COLUMN log.event.key_at         IS 'The time within the identity; 1970-01-01 where the identity has none';
+COMMENT ON COLUMN log.event.recorded_at    IS 'When it was appended, by the appending process''s clock';
+COMMENT ON COLUMN log.event.source         IS 'publisher_id of a notification, source of a CloudEvent';
+COMMENT ON COLUMN log.event.redacted       IS 'Whether secrets in the body were replaced by null';
+COMMENT ON COLUMN log.event.bad_signatures IS 'Indexes, from 0, of samples whose HMAC signature is missing or wrong; null where none was checked';
+COMMENT ON COLUMN log.event.hash           IS 'SHA-256 over the hash of the row before it in its batch, and this row';
+COMMENT ON COLUMN log.event.body           IS 'The message as it arrived, without compression, envelope and secrets';
 
 -- Bodies beyond 2 kB are compressed; lz4 costs a third of the default. A server built without it
 -- keeps the default.
@@ -100,6 +102,25 @@ COMMENT ON COLUMN log.dead_letter.sha256      IS 'Of compression and body: the s
 COMMENT ON COLUMN log.dead_letter.origin      IS 'Queue, exchange and routing key, or the file and line';
 COMMENT ON COLUMN log.dead_letter.compression IS 'What the transport said the body is compressed with';
 
+-- What no two orders may do: cover the same time of the same tenant. The extension lets a GiST index
+-- compare texts for equality; PostgreSQL brings it along, and whoever may create may install it.
+CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA log;
+CREATE TABLE log.sales_order (
+    order_id  uuid             PRIMARY KEY,
+    tenant_id text COLLATE "C" NOT NULL,
+    during    tstzrange        NOT NULL,
+    position  bigint           NOT NULL UNIQUE,
+    CONSTRAINT sales_order_during_is_a_span CHECK (
+        NOT isempty(during) AND lower_inc(during) AND NOT upper_inc(during)
+        AND coalesce(isfinite(lower(during)) AND isfinite(upper(during)), false)
+    ),
+    CONSTRAINT sales_order_once EXCLUDE USING gist (tenant_id WITH =, during WITH &&)
+);
+
+COMMENT ON TABLE  log.sales_order          IS 'One row per issued sales order, appended with its event: a time is billed once';
+COMMENT ON COLUMN log.sales_order.during   IS 'What it is for, half-open; ranges of one tenant do not overlap';
+COMMENT ON COLUMN log.sales_order.position IS 'Place of its event, billing.sales_order.issued, in the log';
+
 -- Promise 3: the database itself refuses. The triggers are ENABLE ALWAYS, so that
 -- session_replication_role does not switch them off, and stand on every leaf, because a statement
 -- on a leaf does not fire its parent's.
@@ -119,7 +140,8 @@ BEGIN
 END
 $$;
 
-SELECT log.guard('log.event'), log.guard('log.event_perf'), log.guard('log.event_meter'), log.guard('log.batch');
+SELECT log.guard('log.event'), log.guard('log.event_perf'), log.guard('log.event_meter'), log.guard('log.batch'),
+       log.guard('log.sales_order');
 
 CREATE FUNCTION log.head_only_forward() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

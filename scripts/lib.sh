@@ -50,10 +50,10 @@ listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 http_status() {
   local answer
   answer=$(
-    exec 3<>"/dev/tcp/$1/$2" || exit 1
+    exec 2>/dev/null 3<>"/dev/tcp/$1/$2" || exit 1
     printf 'GET %s HTTP/1.1\r\nHost: %s:%s\r\nConnection: close\r\n\r\n' "$3" "$1" "$2" >&3
     IFS= read -r -t 5 line <&3 && echo "$line"
-  ) 2>/dev/null || return 1
+  ) || return 1
   answer=${answer#* }
   echo "${answer%% *}"
 }

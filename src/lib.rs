@@ -8,8 +8,12 @@ pub mod log;
 pub mod ingest;
 pub mod projection;
 
+pub mod billing;
+pub mod sales;
+
 pub mod api;
 pub mod cli;
+pub mod export;
 pub mod simulate;
 
 pub mod config;

@@ -1,7 +1,7 @@
 //! From a pre-filled durable queue to the durable log.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::{BufMut, BytesMut};
@@ -19,7 +19,7 @@ use stackledger::ingest::amqp;
 use stackledger::log;
 use tokio_util::sync::CancellationToken;
 
-use super::table::{Case, print};
+use super::table::{Case, Run, Running, print};
 use super::{fresh_database, is_nova, nova};
 
 const QUEUE: &str = "stackledger.bench";
@@ -40,26 +40,20 @@ pub async fn run(database_url: &str, amqp_url: &str, count: u32, rounds: usize) 
     let channel = broker.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
 
-    let mut cases = ["drain", "stackledger", "copy", "row at a time"]
-        .map(|name| Case { name, per_s: Vec::new() });
-    for round in 0..rounds {
+    let mut cases = ["drain", "stackledger", "copy", "row at a time"].map(Case::new);
+    for _ in 0..rounds {
         fill(&channel, &bodies).await?;
-        cases[0].per_s.push(drain(&broker, bodies.len()).await?);
+        cases[0].push(drain(&broker, bodies.len()).await?);
 
         fill(&channel, &bodies).await?;
         let database = fresh_database(database_url, "bench_ingest").await?;
-        cases[1].per_s.push(consume(&database, amqp_url, bodies.len()).await?);
+        cases[1].push(consume(&database, amqp_url, bodies.len()).await?);
 
-        cases[2].per_s.push(copy(&database, &bodies).await?);
+        cases[2].push(copy(&database, &bodies).await?);
 
         let few = &bodies[..ROW_AT_A_TIME.min(bodies.len())];
         fill(&channel, few).await?;
-        cases[3].per_s.push(row_at_a_time(&broker, &database, few.len()).await?);
-        eprintln!(
-            "round {} of {rounds}: {:?}",
-            round + 1,
-            cases.each_ref().map(|c| c.per_s[round] as u64)
-        );
+        cases[3].push(row_at_a_time(&broker, &database, few.len()).await?);
     }
     channel.queue_delete(QUEUE.into(), QueueDeleteOptions::default()).await?;
     print("ingest: RabbitMQ to durable log", "messages", &cases)
@@ -67,20 +61,34 @@ pub async fn run(database_url: &str, amqp_url: &str, count: u32, rounds: usize) 
 
 async fn fill(channel: &Channel, bodies: &[Vec<u8>]) -> Result<()> {
     channel.queue_delete(QUEUE.into(), QueueDeleteOptions::default()).await?;
+    declare(channel, QUEUE).await?;
+    publish(channel, QUEUE, bodies).await?;
+    // Let the broker write down what it has before the clock runs.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    Ok(())
+}
+
+/// Declares a queue as the consumer does.
+pub async fn declare(channel: &Channel, queue: &str) -> Result<()> {
     let durable = QueueDeclareOptions { durable: true, ..Default::default() };
-    channel.queue_declare(QUEUE.into(), durable, FieldTable::default()).await?;
+    channel.queue_declare(queue.into(), durable, FieldTable::default()).await?;
+    Ok(())
+}
+
+/// Puts the bodies into a queue; they are persistent and confirmed when this returns.
+pub async fn publish(
+    channel: &Channel,
+    queue: &str,
+    bodies: impl IntoIterator<Item = impl AsRef<[u8]>>,
+) -> Result<()> {
     let properties = BasicProperties::default().with_delivery_mode(2);
+    let options = BasicPublishOptions::default();
     let mut confirms = Vec::new();
     for body in bodies {
+        let body = body.as_ref();
         confirms.push(
             channel
-                .basic_publish(
-                    "".into(),
-                    QUEUE.into(),
-                    BasicPublishOptions::default(),
-                    body,
-                    properties.clone(),
-                )
+                .basic_publish("".into(), queue.into(), options, body, properties.clone())
                 .await?,
         );
         if confirms.len() == 1000 {
@@ -92,16 +100,14 @@ async fn fill(channel: &Channel, bodies: &[Vec<u8>]) -> Result<()> {
     for confirm in confirms {
         confirm.await?;
     }
-    // Let the broker write down what it has before the clock runs.
-    tokio::time::sleep(Duration::from_secs(2)).await;
     Ok(())
 }
 
 /// The same client consuming and acking, nothing else: no consumer can be faster.
-async fn drain(broker: &Connection, count: usize) -> Result<f64> {
+async fn drain(broker: &Connection, count: usize) -> Result<Run> {
     let channel = broker.create_channel().await?;
     channel.basic_qos(3000, BasicQosOptions::default()).await?;
-    let started = Instant::now();
+    let running = Running::begin();
     let mut deliveries = channel
         .basic_consume(
             QUEUE.into(),
@@ -116,13 +122,13 @@ async fn drain(broker: &Connection, count: usize) -> Result<f64> {
             channel.basic_ack(delivery.delivery_tag, BasicAckOptions { multiple: true }).await?;
         }
     }
-    let rate = count as f64 / started.elapsed().as_secs_f64();
+    let run = running.end(count);
     channel.close(200, "done".into()).await?;
-    Ok(rate)
+    Ok(run)
 }
 
 /// What `stackledger consume` does, in this process.
-async fn consume(database: &Database, amqp_url: &str, count: usize) -> Result<f64> {
+async fn consume(database: &Database, amqp_url: &str, count: usize) -> Result<Run> {
     let tuning = ["PREFETCH", "BATCH_SIZE", "LINGER_MS"]
         .into_iter()
         .filter_map(|name| Some((name.to_owned(), std::env::var(name).ok()?)));
@@ -135,16 +141,11 @@ async fn consume(database: &Database, amqp_url: &str, count: usize) -> Result<f6
         prefetch: None,
         max_length_bytes: None,
     };
-    config.file = File {
-        sources: vec![Source {
-            exchange: "amq.topic".to_owned(),
-            ours: false,
-            queues: vec![queue],
-        }],
-    };
+    let source = Source { exchange: "amq.topic".to_owned(), ours: false, queues: vec![queue] };
+    config.file = Arc::new(File { sources: vec![source], ..File::default() });
     let watch = database.connect(None).await?;
     let stop = CancellationToken::new();
-    let started = Instant::now();
+    let running = Running::begin();
     let consuming = tokio::spawn(amqp::run(
         database.clone(),
         Arc::new(config),
@@ -154,19 +155,19 @@ async fn consume(database: &Database, amqp_url: &str, count: usize) -> Result<f6
     while log::head(&watch).await?.0 < count as i64 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let rate = count as f64 / started.elapsed().as_secs_f64();
+    let run = running.end(count);
     stop.cancel();
     consuming.await?;
-    Ok(rate)
+    Ok(run)
 }
 
 /// The same bodies by binary COPY into an unindexed logged table: the database's ceiling.
-async fn copy(database: &Database, bodies: &[Vec<u8>]) -> Result<f64> {
+async fn copy(database: &Database, bodies: &[Vec<u8>]) -> Result<Run> {
     let client = database.connect_as_given().await?;
     client
         .batch_execute("CREATE TABLE bench_copy (position bigint, id uuid, kind text, occurred_at timestamptz, body bytea COMPRESSION lz4)")
         .await?;
-    let started = Instant::now();
+    let running = Running::begin();
     for (batch, bodies) in bodies.chunks(1000).enumerate() {
         let mut rows = BytesMut::with_capacity(4 << 20);
         rows.put_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
@@ -192,19 +193,19 @@ async fn copy(database: &Database, bodies: &[Vec<u8>]) -> Result<f64> {
         sink.send(rows.freeze()).await?;
         sink.finish().await?;
     }
-    let rate = bodies.len() as f64 / started.elapsed().as_secs_f64();
+    let run = running.end(bodies.len());
     client.batch_execute("DROP TABLE bench_copy").await?;
-    Ok(rate)
+    Ok(run)
 }
 
 /// What most people would write: one insert, one commit and one ack a message.
-async fn row_at_a_time(broker: &Connection, database: &Database, count: usize) -> Result<f64> {
+async fn row_at_a_time(broker: &Connection, database: &Database, count: usize) -> Result<Run> {
     let client = database.connect_as_given().await?;
     client.batch_execute("CREATE TABLE bench_rows (id bigserial PRIMARY KEY, body text)").await?;
     let insert = client.prepare("INSERT INTO bench_rows (body) VALUES ($1)").await?;
     let channel = broker.create_channel().await?;
     channel.basic_qos(100, BasicQosOptions::default()).await?;
-    let started = Instant::now();
+    let running = Running::begin();
     let mut deliveries = channel
         .basic_consume(
             QUEUE.into(),
@@ -218,8 +219,8 @@ async fn row_at_a_time(broker: &Connection, database: &Database, count: usize) -
         client.execute(&insert, &[&std::str::from_utf8(&delivery.data)?]).await?;
         channel.basic_ack(delivery.delivery_tag, BasicAckOptions::default()).await?;
     }
-    let rate = count as f64 / started.elapsed().as_secs_f64();
+    let run = running.end(count);
     channel.close(200, "done".into()).await?;
     client.batch_execute("DROP TABLE bench_rows").await?;
-    Ok(rate)
+    Ok(run)
 }

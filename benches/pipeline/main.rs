@@ -2,16 +2,20 @@
 //! noisy, so every figure is a ratio to a baseline measured beside it; medians of several rounds.
 //!
 //! `ingest [--messages N] [--rounds R]` from a RabbitMQ queue to the durable log;
-//! `replay [--events N] [--rounds R]` from the log to the read model of timing.
+//! `replay [--events N] [--rounds R]` from the log to the read model of timing;
+//! `samples [--samples N] [--rounds R]` of Ceilometer, to the log and to their read model;
+//! `memory [--messages N]` of the consumer, with large messages.
 
 mod ingest;
+mod memory;
 mod replay;
+mod samples;
 mod table;
 
 use anyhow::{Context, Result, bail};
 use stackledger::config::Secret;
 use stackledger::db::Database;
-use stackledger::simulate::{Message, Options, Plan, plan};
+use stackledger::simulate::{Message, Metering, Options, Plan, plan};
 
 struct Arguments {
     what: String,
@@ -27,13 +31,14 @@ fn arguments() -> Result<Arguments> {
             given.next().context("a number is missing")?.parse().context("a number is expected")
         };
         match argument.as_str() {
-            "--messages" | "--events" => found.count = Some(number()?),
+            "--messages" | "--events" | "--samples" => found.count = Some(number()?),
             "--rounds" => found.rounds = number()? as usize,
             // cargo bench adds it.
             "--bench" => {}
-            "ingest" | "replay" => found.what = argument,
+            "ingest" | "replay" | "samples" | "memory" => found.what = argument,
             other => bail!(
-                "{other:?} is not known: ingest or replay, --messages N, --events N, --rounds R"
+                "{other:?} is not known: ingest, replay, samples or memory, --messages N, --events N, \
+                 --samples N, --rounds R"
             ),
         }
     }
@@ -45,24 +50,18 @@ async fn main() -> Result<()> {
     let arguments = arguments()?;
     let database_url =
         std::env::var("DATABASE_URL").context("DATABASE_URL is not set: use scripts/bench")?;
+    let amqp_url = || std::env::var("AMQP_URL").context("AMQP_URL is not set: use scripts/bench");
+    let (count, rounds) = (arguments.count, arguments.rounds);
     match arguments.what.as_str() {
         "ingest" => {
-            let amqp_url =
-                std::env::var("AMQP_URL").context("AMQP_URL is not set: use scripts/bench")?;
-            ingest::run(
-                &database_url,
-                &amqp_url,
-                arguments.count.unwrap_or(200_000),
-                arguments.rounds,
-            )
-            .await
+            ingest::run(&database_url, &amqp_url()?, count.unwrap_or(200_000), rounds).await
         }
-        "replay" => {
-            replay::run(&database_url, arguments.count.unwrap_or(500_000), arguments.rounds).await
-        }
+        "replay" => replay::run(&database_url, count.unwrap_or(500_000), rounds).await,
+        "samples" => samples::run(&database_url, count.unwrap_or(500_000), rounds).await,
+        "memory" => memory::run(&database_url, &amqp_url()?, count.unwrap_or(20_000)).await,
         // `cargo test --benches` and a bare `cargo bench` only show that it runs.
         _ => {
-            println!("ingest or replay?");
+            println!("ingest, replay, samples or memory?");
             Ok(())
         }
     }
@@ -72,6 +71,8 @@ async fn main() -> Result<()> {
 fn nova(count: u32) -> Plan {
     plan(&Options {
         instances: count / 15 + 1,
+        metering: Metering::default(),
+        projects: None,
         duration: std::time::Duration::from_secs(24 * 3600),
         rate: 0,
         seed: 7,
@@ -90,9 +91,13 @@ async fn fresh_database(url: &str, name: &str) -> Result<Database> {
     let admin = Database::new(Some(&Secret::new(url)))?.connect_as_given().await?;
     admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await?;
     admin.batch_execute(&format!("CREATE DATABASE {name}")).await?;
-    let mut parts = url.rsplitn(2, '/');
-    let (_, base) = (parts.next(), parts.next().context("DATABASE_URL should end in /database")?);
-    let database = Database::new(Some(&Secret::new(format!("{base}/{name}"))))?;
+    let database = Database::new(Some(&Secret::new(sibling(url, name)?)))?;
     database.migrate().await?;
     Ok(database)
+}
+
+/// The URL of another database of the same server.
+fn sibling(url: &str, name: &str) -> Result<String> {
+    let (server, _) = url.rsplit_once('/').context("DATABASE_URL should end in /database")?;
+    Ok(format!("{server}/{name}"))
 }

@@ -47,6 +47,9 @@ struct Event {
     source: String,
     /// Whether secrets were taken out of the body.
     redacted: bool,
+    /// Indexes, from 0, of the body's samples whose signature is missing or wrong; null where none
+    /// was checked.
+    bad_signatures: Option<Vec<i32>>,
 }
 
 /// An event with its body.
@@ -76,6 +79,7 @@ impl From<Recorded> for Event {
             recorded_at,
             source: event.source,
             redacted: event.redacted,
+            bad_signatures: event.bad_signatures,
         }
     }
 }

@@ -19,6 +19,12 @@ use crate::http::Problem;
 /// How long a request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long one may take that computes the bill of a large tenant.
+const BILL_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Such requests.
+const BILLS: [&str; 2] = ["/sales_order", "/sales_draft"];
+
 /// Paths that are answered without a token: those who watch the process have none.
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
 
@@ -42,7 +48,9 @@ pub(super) fn around(routes: Router, tokens: Arc<[Secret]>) -> Router {
 }
 
 async fn in_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
+    let is_bill = BILLS.contains(&request.uri().path());
+    let patience = if is_bill { BILL_TIMEOUT } else { REQUEST_TIMEOUT };
+    match tokio::time::timeout(patience, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::unavailable("the answer took too long").into_response(),
     }

@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 use super::State;
 use crate::event::{self, Event, Family};
 use crate::http::{Body, Nothing, Problem, Query};
-use crate::ingest::intake::{Intake, Stored};
+use crate::ingest::BILLING_IS_OURS;
+use crate::ingest::intake::{Appended, Intake};
 
 /// The header of a CloudEvent, to say what is wrong with it; the event itself is decoded from the
 /// same bytes.
@@ -88,8 +89,8 @@ pub(super) async fn append(
 ) -> Result<(StatusCode, Json<Receipts>), Problem> {
     let events = read(&body)?;
     let ids: Vec<String> = events.iter().map(|event| event.id.to_string()).collect();
-    let stored = store(&state.intake, events).await?;
-    let items = ids.into_iter().zip(stored.is_new).map(|(id, created)| Receipt { id, created });
+    let appended = take(&state.intake, events).await?;
+    let items = ids.into_iter().zip(appended.is_new).map(|(id, created)| Receipt { id, created });
     let items: Vec<Receipt> = items.collect();
     let is_any_new = items.iter().any(|receipt| receipt.created);
     let status = if is_any_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -97,14 +98,14 @@ pub(super) async fn append(
 }
 
 /// Appends events and waits until they are durable.
-pub(super) async fn store(intake: &Intake, events: Vec<Event>) -> Result<Stored, Problem> {
-    let stored =
+pub(super) async fn take(intake: &Intake, events: Vec<Event>) -> Result<Appended, Problem> {
+    let appended =
         intake.append(events).await.map_err(|error| Problem::unavailable(error.to_string()))?;
-    if stored.is_refused {
+    if appended.is_refused {
         let detail = "the database refuses a value of an event: it is kept as a dead letter";
         return Err(Problem::malformed(detail));
     }
-    Ok(stored)
+    Ok(appended)
 }
 
 /// One event or a list of them, each from exactly its own bytes.
@@ -158,6 +159,9 @@ fn read_one(raw: &RawValue, index: Option<usize>) -> Result<Event, Problem> {
     }
     let event = event::decode(raw.get().as_bytes().to_vec(), None)
         .map_err(|error| wrong("", &error.to_string()))?;
+    if event.family == Family::Billing {
+        return Err(wrong("type", BILLING_IS_OURS));
+    }
     if event.family == Family::Recipe {
         // Kept for ever and of use to nobody: better that the sender hears of it.
         let said = event::recipe::decode(&event.kind, &event.body);
@@ -231,6 +235,8 @@ mod tests {
             assert_eq!(wrong(&event).as_deref(), Some(field));
             assert_eq!(wrong(&format!("[{GOOD},{event}]")), Some(format!("events[1].{field}")));
         }
+        let order = GOOD.replace("build.started", "billing.sales_order.issued");
+        assert_eq!(wrong(&order).as_deref(), Some("type"));
         let oslo = r#"{"event_type":"compute.instance.create.end","message_id":"1","payload":{}}"#;
         assert_eq!(wrong(oslo).as_deref(), Some("specversion"));
     }

@@ -7,8 +7,10 @@ mod guard;
 mod intake;
 mod operate;
 mod projections;
+mod sales;
 mod server;
 mod ttm;
+mod usage;
 
 use std::sync::Arc;
 
@@ -18,11 +20,12 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::config::Secret;
+use crate::config::{File, Secret};
 use crate::db::Database;
 use crate::health::Health;
 use crate::ingest::intake::Intake;
-use crate::projection::timing;
+use crate::projection;
+use crate::sales::Desk;
 
 /// What the routes work with.
 #[derive(Clone)]
@@ -35,8 +38,12 @@ pub struct State {
     pub health: Arc<Health>,
     /// Knows which schema is ours.
     pub database: Database,
+    /// Where orders are computed.
+    pub desk: Desk,
     /// Bearer tokens that are accepted; none: nobody is asked.
     pub tokens: Arc<[Secret]>,
+    /// What is billed, and by which rules.
+    pub file: Arc<File>,
 }
 
 /// Serves until `stop`; then what is in hand is finished, but for clients that are too slow.
@@ -64,8 +71,12 @@ fn router(state: State, address: std::net::SocketAddr) -> anyhow::Result<Router>
         .merge(events::routes())
         .merge(dead_letters::routes())
         .merge(ttm::routes())
+        .merge(sales::routes())
+        .merge(usage::routes())
         .with_state(state.clone())
-        .merge(timing::routes::routes().with_state(state.pool.clone()))
+        .merge(projection::timing::routes::routes().with_state(state.pool.clone()))
+        .merge(projection::metering::routes::routes().with_state(state.pool.clone()))
+        .merge(projection::sales::routes::routes().with_state(state.pool.clone()))
         .split_for_parts();
     let routes = routes.merge(docs::routes(description)?);
     Ok(guard::around(routes, state.tokens).layer(axum::Extension(ttm::Address(address))))

@@ -13,9 +13,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::State;
+use crate::export::Progress;
 use crate::http::{Nothing, Problem, Query};
 use crate::projection::{self, Status};
-use crate::{lifecycle, log, telemetry};
+use crate::{export, lifecycle, log, telemetry};
 
 pub(super) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(metrics))
@@ -106,7 +107,26 @@ async fn gauges(client: &Client) -> Result<String, tokio_postgres::Error> {
     gauge(&mut text, "stackledger_projection_checkpoint", each(|of| of.checkpoint.to_string()));
     gauge(&mut text, "stackledger_projection_lag_events", each(|of| of.lag_events.to_string()));
     gauge(&mut text, "stackledger_projection_lag_seconds", each(|of| of.lag_s.to_string()));
+    exports(&mut text, &export::progress(client).await?);
     Ok(text)
+}
+
+/// How far the tables in other databases have got; nothing where there are none.
+fn exports(text: &mut String, exports: &[Progress]) {
+    let quoted =
+        |label: &str| label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    let mut each = |name: &str, value: fn(&Progress) -> i64| {
+        let _ = writeln!(text, "# TYPE {name} gauge");
+        for of in exports {
+            let (target, table) = (quoted(&of.target), quoted(&of.table));
+            let _ = writeln!(text, "{name}{{target=\"{target}\",table=\"{table}\"}} {}", value(of));
+        }
+    };
+    if !exports.is_empty() {
+        each("stackledger_export_position", |of| of.position);
+        each("stackledger_export_lag_events", |of| of.lag_events);
+        each("stackledger_export_failing", |of| of.error.is_some().into());
+    }
 }
 
 fn gauge<'a>(text: &mut String, name: &str, of: impl IntoIterator<Item = (&'a str, String)>) {

@@ -8,8 +8,8 @@ use anyhow::{Result, bail};
 use super::output::{say, table};
 use super::{Env, No};
 use crate::health::Health;
-use crate::ingest::Sink;
 use crate::ingest::redrive::{self, Redriven, redrive};
+use crate::ingest::{Decoder, Sink};
 use crate::lifecycle;
 use crate::log::{self, DeadLetterStatus};
 
@@ -89,9 +89,10 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
             let ids = if all { redrive::open(&client).await? } else { ids };
             let mut sink =
                 Sink::new(database, Arc::new(Health::default()), lifecycle::stop_on_signal()?);
+            let decoder = Decoder::new(&env.config);
             let mut undecodable = 0;
             for id in ids {
-                match redrive(&client, &mut sink, id).await? {
+                match redrive(&client, &decoder, &mut sink, id).await? {
                     Redriven::Appended => say!("{id}: in the log"),
                     Redriven::Undecodable(reason) => {
                         undecodable += 1;

@@ -4,23 +4,25 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::client::{Client, Server};
 use super::output::{say, table};
 use super::{Env, No};
 use crate::simulate::truth::{InstanceTruth, Truth};
-use crate::simulate::{differences, incomplete_differences, timing_differences, timings};
+use crate::simulate::{
+    self, differences, incomplete_differences, meter_differences, timing_differences, timings,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// What `simulate` printed
     #[arg(long, value_name = "FILE")]
     truth: PathBuf,
-    /// Where to ask
-    #[arg(long, env = "STACKLEDGER_URL")]
-    url: Option<String>,
+    #[command(flatten)]
+    server: Server,
 }
 
 /// How long the answers may take to agree.
@@ -33,30 +35,37 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
         .with_context(|| format!("reading {}", options.truth.display()))?;
     let truth: Truth = serde_json::from_str(&text)
         .with_context(|| format!("{} is not what simulate prints", options.truth.display()))?;
-    let url = options.url.unwrap_or_else(|| format!("http://{}", env.config.listen));
-    let client = Client { http: reqwest::Client::new(), url };
+    let client = Client::new(env, &options.server)?;
 
     let started = Instant::now();
-    let (answers, wrong) = loop {
+    let (answers, measured, wrong) = loop {
         let answers = instances(&client, &truth).await?;
         let mut wrong: Vec<String> =
             truth.instances.iter().zip(&answers).flat_map(|(t, a)| differences(t, a)).collect();
         wrong.extend(timings_differ(&truth, &answers)?);
-        let listed = all_incomplete(&client).await?;
+        let listed: Vec<Value> = client.all("/v1/builds/incomplete", &[]).await?;
         wrong.extend(incomplete_differences(&truth.instances, &listed));
+        let measured = measured(&client, &truth).await?;
+        wrong.extend(meter_differences(&truth.meters, &measured));
         if wrong.is_empty() || started.elapsed() > PATIENCE {
-            break (answers, wrong);
+            break (answers, measured, wrong);
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     builds(&truth.instances, &answers);
     incomplete(&client).await?;
     operations(&client).await?;
+    meters(&measured);
+    if let Some(tenant) = truth.metered_projects.first() {
+        draft(&client, tenant).await?;
+    }
     say!("");
     if wrong.is_empty() {
         say!(
-            "All {} builds, with their operations, timings and recipes, are as published: {} messages, {} events.",
+            "All {} builds, with their operations, timings and recipes, and {} samples are as published: \
+             {} messages, {} events.",
             truth.instances.len(),
+            truth.meters.iter().map(|meter| meter.samples).sum::<u64>(),
             truth.messages.published,
             truth.messages.unique
         );
@@ -67,34 +76,18 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     Err(No.into())
 }
 
-struct Client {
-    http: reqwest::Client,
-    url: String,
-}
-
-impl Client {
-    async fn get(&self, path: &str) -> Result<Value> {
-        let url = format!("{}{path}", self.url);
-        let response = self.http.get(&url).send().await.with_context(|| format!("asking {url}"))?;
-        // What is not there yet is an answer, too: the messages are on their way.
-        if response.status() == reqwest::StatusCode::NOT_FOUND {
-            return Ok(Value::Null);
-        }
-        if !response.status().is_success() {
-            bail!(
-                "{url} answers {}: {}",
-                response.status(),
-                response.text().await.unwrap_or_default()
-            );
-        }
-        Ok(response.json().await?)
+/// What is not there yet is an answer, too: the messages are on their way.
+async fn get(client: &Client, path: &str, query: &[(&str, &str)]) -> Result<Value> {
+    match client.get(path, query).await {
+        Err(failure) if failure.is_not_found() => Ok(Value::Null),
+        answer => Ok(answer?),
     }
 }
 
 async fn instances(client: &Client, truth: &Truth) -> Result<Vec<Value>> {
     stream::iter(&truth.instances)
         .map(|instance| async {
-            client.get(&format!("/v1/instances/{}", instance.instance_id)).await
+            get(client, &format!("/v1/instances/{}", instance.instance_id), &[]).await
         })
         .buffered(8)
         .try_collect()
@@ -117,18 +110,15 @@ fn timings_differ(truth: &Truth, answers: &[Value]) -> Result<Vec<String>> {
     Ok(wrong)
 }
 
-/// All incomplete builds, page by page.
-async fn all_incomplete(client: &Client) -> Result<Vec<Value>> {
-    let mut all = Vec::new();
-    let mut path = "/v1/builds/incomplete?limit=1000".to_owned();
-    loop {
-        let page = client.get(&path).await?;
-        all.extend(page["items"].as_array().into_iter().flatten().cloned());
-        match page["next"].as_str() {
-            Some(next) => path = format!("/v1/builds/incomplete?limit=1000&cursor={next}"),
-            None => return Ok(all),
-        }
+/// What the samples of this cloud's projects come to; `/v1/meters` may hold other clouds', too.
+async fn measured(client: &Client, truth: &Truth) -> Result<Vec<Value>> {
+    let mut samples: Vec<Value> = Vec::new();
+    for project in &truth.metered_projects {
+        let listed = client.all("/v1/samples", &[("project_id", project)]).await?;
+        samples.extend(listed);
     }
+    let meters = simulate::meters(&samples);
+    meters.iter().map(|meter| Ok(serde_json::to_value(meter)?)).collect()
 }
 
 fn shown(value: &Value) -> String {
@@ -163,7 +153,7 @@ fn builds(truths: &[InstanceTruth], answers: &[Value]) {
 
 async fn incomplete(client: &Client) -> Result<()> {
     say!("\nStuck builds (/v1/builds/incomplete)");
-    let answer = client.get("/v1/builds/incomplete?limit=5").await?;
+    let answer = get(client, "/v1/builds/incomplete", &[("limit", "5")]).await?;
     let rows: Vec<Vec<String>> = answer["items"]
         .as_array()
         .into_iter()
@@ -178,7 +168,7 @@ async fn incomplete(client: &Client) -> Result<()> {
 
 async fn operations(client: &Client) -> Result<()> {
     say!("\nOperations (/v1/timings)");
-    let answer = client.get("/v1/timings").await?;
+    let answer = get(client, "/v1/timings", &[]).await?;
     let fields = ["count", "failed", "open", "p50_s", "p95_s", "max_s"];
     let rows: Vec<Vec<String>> = answer["items"]
         .as_array()
@@ -191,5 +181,32 @@ async fn operations(client: &Client) -> Result<()> {
         })
         .collect();
     table(&["operation", "count", "failed", "open", "p50_s", "p95_s", "max_s"], &rows);
+    Ok(())
+}
+
+fn meters(measured: &[Value]) {
+    say!("\nSamples (/v1/samples, added up)");
+    let fields = ["meter", "type", "unit", "samples", "sum"];
+    let row = |meter: &Value| fields.iter().map(|field| shown(&meter[field])).collect();
+    let rows: Vec<Vec<String>> = measured.iter().take(SHOWN).map(row).collect();
+    table(&fields, &rows);
+    if measured.len() > SHOWN {
+        say!("  … and {} more meters", measured.len() - SHOWN);
+    }
+}
+
+/// What one tenant would be billed now, by the built-in example's rates unless others are configured.
+async fn draft(client: &Client, tenant: &str) -> Result<()> {
+    let draft: Value = client.post("/sales_draft", Some(&json!({ "tenant": tenant }))).await?;
+    say!("\nA draft bill (/sales_draft), of {tenant}");
+    let fields = ["service", "resource_id", "volume", "unit", "rate", "amount"];
+    let lines = draft["lines"].as_array().map_or(&[][..], Vec::as_slice);
+    let row = |line: &Value| fields.iter().map(|field| shown(&line[field])).collect();
+    let rows: Vec<Vec<String>> = lines.iter().take(SHOWN).map(row).collect();
+    table(&fields, &rows);
+    if lines.len() > SHOWN {
+        say!("  … and {} more lines", lines.len() - SHOWN);
+    }
+    say!("  total {} {}", shown(&draft["total"]), shown(&draft["currency"]));
     Ok(())
 }

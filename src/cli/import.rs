@@ -8,7 +8,7 @@ use anyhow::Result;
 use super::output::say;
 use super::{Env, No};
 use crate::health::Health;
-use crate::ingest::{Sink, file};
+use crate::ingest::{Decoder, Sink, file};
 use crate::lifecycle;
 
 #[derive(Debug, clap::Args)]
@@ -22,9 +22,10 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     let database = env.checked_database().await?;
     let stop = lifecycle::stop_on_signal()?;
     let mut sink = Sink::new(database, Arc::new(Health::default()), stop);
+    let decoder = Decoder::new(&env.config);
     let mut undecodable = 0;
     for path in &options.files {
-        let imported = file::import(path, &mut sink, env.config.batch_size).await?;
+        let imported = file::import(path, &decoder, &mut sink, env.config.batch_size).await?;
         say!(
             "{}: {} lines, {} new events, {} known already, {} kept as dead letters",
             path.display(),

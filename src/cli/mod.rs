@@ -1,15 +1,21 @@
 //! The command line: one file per command, each with its options and what it does with them.
 
+mod client;
 mod dead_letters;
 mod demo;
+mod export;
 mod import;
 mod migrate;
 mod output;
 mod replay;
 mod roles;
+mod sales;
 mod simulate;
 mod status;
+mod tenants;
+mod usage;
 mod verify;
+mod when;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -49,10 +55,26 @@ enum Command {
     Simulate(simulate::Options),
     /// Load messages from files, one JSON body a line; twice changes nothing
     Import(import::Options),
+    /// Keep a table of samples in another SQL database up to date, or write them as CSV
+    Export(export::Options),
     /// List, show, redrive or discard what could not be decoded
     DeadLetters(dead_letters::Options),
     /// Show the log's head, queues, projections and dead letters
     Status(status::Options),
+    /// Ask a server to issue sales orders, each from the end of the tenant's last one on
+    SalesOrder(sales::OrderOptions),
+    /// Ask what sales orders would come to; nothing is stored
+    SalesDraft(sales::DraftOptions),
+    /// Show the sales orders that a day was billed by, as they were issued
+    SalesHistoric(sales::HistoricOptions),
+    /// Show all sales orders for a range of days, as they were issued
+    SalesRange(sales::RangeOptions),
+    /// Show what tenants used
+    Usage(usage::UsageOptions),
+    /// Make sure that usage covers all that the log holds, and say up to when it does
+    CollectUsage(usage::CollectOptions),
+    /// Show up to when usage is known
+    LastCollected(usage::LastCollectedOptions),
     /// Show answers about a simulated cloud, and check them against what was published
     #[command(hide = true)]
     Demo(demo::Options),
@@ -71,12 +93,19 @@ fn variables_help() -> String {
                       [default: none]
   INSECURE_LISTEN     1: listen on an address that is not loopback without TOKENS
   STACKLEDGER_CONFIG  a TOML file: which exchanges and queues are consumed [default: built in]
-  PREFETCH            unacked messages a broker may send ahead, per queue [default: {}]
+  METERING_SECRET     what samples are signed with; where set, those with a wrong signature are set
+                      aside [default: none, signatures are not checked]
+  PREFETCH            unacked messages a broker may send ahead at most, per queue; fewer while they
+                      are large [default: {}]
   BATCH_SIZE          messages in one append at most [default: {}]
   LINGER_MS           how long the first message of a batch waits for others [default: {}]
+  EXPORT_URL          where `export` writes to, as postgresql://…, mysql://… or mariadb://…
+                      [default: none]
   LOG                 tracing filter [default: info]
   LOG_FORMAT          text or json [default: text]
-  STACKLEDGER_URL     where `demo` asks [default: http://{}]
+  STACKLEDGER_URL     the server that client commands ask [default: http://{}]
+  STACKLEDGER_TOKEN   the bearer token it wants [default: the first of TOKENS, where
+                      STACKLEDGER_URL is not set]
 
 Exit codes: 0 success, 1 the thing asked about is wrong, 2 usage or configuration.",
         config::DEFAULT_AMQP_URL,
@@ -150,8 +179,16 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Verify(options) => verify::run(&env, options).await,
         Command::Simulate(options) => simulate::run(&env, options, lifecycle::now()).await,
         Command::Import(options) => import::run(&env, options).await,
+        Command::Export(options) => export::run(&env, options).await,
         Command::DeadLetters(options) => dead_letters::run(&env, options).await,
         Command::Status(options) => status::run(&env, options).await,
+        Command::SalesOrder(options) => sales::order(&env, options).await,
+        Command::SalesDraft(options) => sales::draft(&env, options).await,
+        Command::SalesHistoric(options) => sales::historic(&env, options).await,
+        Command::SalesRange(options) => sales::range(&env, options).await,
+        Command::Usage(options) => usage::usage(&env, options).await,
+        Command::CollectUsage(options) => usage::collect(&env, options).await,
+        Command::LastCollected(options) => usage::last_collected(&env, options).await,
         Command::Demo(options) => demo::run(&env, options).await,
     }
 }
@@ -162,7 +199,7 @@ fn fail(error: &anyhow::Error) -> ExitCode {
         return ExitCode::from(1);
     }
     let line = format!("{error:#}").replace('\n', " ");
-    eprintln!("stackledger: {line}");
+    eprintln!("stackledger: {}", output::printable(&line));
     let is_usage = error.chain().any(|cause| cause.is::<ConfigError>());
     ExitCode::from(if is_usage { 2 } else { 1 })
 }

@@ -1,6 +1,7 @@
 //! `stackledger replay`
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -30,13 +31,12 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     let database = env.checked_database().await?;
     let stop = lifecycle::stop_on_signal()?;
     let holder = format!("replay-{}", lifecycle::random_id().simple());
-    let file = env.config.file.clone();
+    let file = Arc::clone(&env.config.file);
     let replayed = lifecycle::on_own_thread("replay", move || async move {
         for projection in chosen {
             let shown = Shown::new(projection.name);
-            let made = projection.made(&file);
             let mut last = None;
-            projection::replay(&database, projection, &made, &holder, &stop, |progress| {
+            projection::replay(&database, projection, &file, &holder, &stop, |progress| {
                 shown.update(progress);
                 last = Some(progress);
             })

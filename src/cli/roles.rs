@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 use super::{Env, unreachable};
 use crate::api;
 use crate::health::Health;
-use crate::ingest::{amqp, intake::Intake};
+use crate::ingest::{Decoder, amqp, intake::Intake};
+use crate::sales::Desk;
 use crate::{lifecycle, log, projection, telemetry};
 
 /// Connections that answer queries: more than the cores of most servers, fewer than its limit.
@@ -60,13 +61,16 @@ pub(super) async fn run(env: &Env, roles: Roles) -> Result<()> {
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("LISTEN={address} cannot be listened on"))?;
-        let intake = Intake::start(database.clone(), Arc::clone(&health), stop.clone());
+        let decoder = Decoder::new(&env.config);
+        let intake = Intake::start(database.clone(), decoder, Arc::clone(&health), stop.clone());
         let state = api::State {
             pool: database.query_pool(SERVE_CONNECTIONS)?,
             intake,
             health: Arc::clone(&health),
             database: database.clone(),
+            desk: Desk::new(database.clone(), Arc::clone(&env.config.file)),
             tokens: env.config.tokens.clone().into(),
+            file: Arc::clone(&env.config.file),
         };
         let stop = stop.clone();
         tasks.spawn(async move { api::serve(listener, state, stop).await });

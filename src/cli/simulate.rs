@@ -8,14 +8,41 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 
 use super::Env;
-use crate::simulate::{self, plan};
+use crate::simulate::{self, Metering, Route, plan};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// How many instances are built
     #[arg(long, default_value_t = 100)]
     instances: u32,
-    /// Simulated time over which the builds begin, in seconds; all of it lies in the past
+    /// How many Ceilometer samples are taken, of resources that are there all the time
+    #[arg(long, default_value_t = 0)]
+    samples: u32,
+    /// How many samples travel together at most
+    #[arg(long, value_name = "SAMPLES", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    samples_per_message: u32,
+    /// How samples are published: polling, notifier, rpc, or several of them, by each of which
+    /// every sample is told
+    #[arg(long, value_delimiter = ',', default_value = "polling")]
+    routes: Vec<Route>,
+    /// How many resources are metered [default: what an interval of 5 minutes takes]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    resources: Option<u32>,
+    /// Sign samples with this; without it they have no signature
+    #[arg(
+        long,
+        value_name = "SECRET",
+        env = "METERING_SECRET",
+        hide_env_values = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    metering_secret: String,
+    /// How many projects own all that [default: half as many as things, 2 to 50]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    projects: Option<u32>,
+    /// Simulated time over which builds begin and samples are taken, in seconds; all of it lies in
+    /// the past
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     duration: u32,
     /// Messages per second; 0 is as fast as possible
@@ -44,6 +71,14 @@ pub(super) struct Options {
 pub(super) async fn run(env: &Env, options: Options, now: Timestamp) -> Result<()> {
     let plan = plan(&simulate::Options {
         instances: options.instances,
+        metering: Metering {
+            samples: options.samples,
+            samples_per_message: options.samples_per_message,
+            routes: options.routes.into_iter().collect(),
+            resources: options.resources,
+            secret: options.metering_secret,
+        },
+        projects: options.projects,
         duration: Duration::from_secs(options.duration.into()),
         rate: options.rate,
         seed: options.seed,

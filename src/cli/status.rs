@@ -9,7 +9,7 @@ use super::Env;
 use super::output::{say, table};
 use crate::config::Secret;
 use crate::ingest::amqp;
-use crate::{lifecycle, log, projection};
+use crate::{export, lifecycle, log, projection};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
@@ -23,6 +23,7 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     let client = database.connect(None).await?;
     let (position, hash) = log::head(&client).await?;
     let projections = projection::statuses(&client, lifecycle::now()).await?;
+    let exports = export::progress(&client).await?;
     let dead_letters = log::count_open(&client).await?;
     let mut queues = Vec::new();
     for url in &env.config.amqp_urls {
@@ -43,9 +44,19 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
             .iter()
             .map(|q| json!({"broker": q.broker, "queue": q.queue, "messages": q.messages, "consumers": q.consumers, "error": q.error}))
             .collect();
+        let exports: Vec<Value> = exports
+            .iter()
+            .map(|e| {
+                json!({
+                    "target": e.target, "table": e.table, "position": e.position,
+                    "lag_events": e.lag_events, "moved_at": e.moved_at, "error": e.error,
+                })
+            })
+            .collect();
         let status = json!({
             "head": {"position": position, "hash": hash},
-            "projections": projections, "queues": queues, "dead_letters": dead_letters,
+            "projections": projections, "exports": exports, "queues": queues,
+            "dead_letters": dead_letters,
         });
         say!("{status:#}");
         return Ok(());
@@ -69,6 +80,24 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
             })
             .collect::<Vec<_>>(),
     );
+    if !exports.is_empty() {
+        table(
+            &["export", "table", "position", "lag_events", "moved_at", "error"],
+            &exports
+                .iter()
+                .map(|e| {
+                    vec![
+                        e.target.clone(),
+                        e.table.clone(),
+                        e.position.to_string(),
+                        e.lag_events.to_string(),
+                        e.moved_at.map_or_else(|| "-".to_owned(), |at| at.to_string()),
+                        e.error.clone().unwrap_or_default(),
+                    ]
+                })
+                .collect::<Vec<_>>(),
+        );
+    }
     table(
         &["queue", "messages", "consumers", "broker"],
         &queues

@@ -1,13 +1,18 @@
 //! What the environment and the TOML file say, read once at start into typed sections. What is
 //! wrong is refused with the variable's name, what was given and what is accepted.
 
+mod export;
+mod metering;
 mod sources;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
+pub use export::{Export, Scalar, Select};
+pub use metering::{BadPattern, Metering, Pattern};
 pub use sources::{File, Queue, QueueType, Source};
 
 /// How log lines are written.
@@ -55,18 +60,22 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Bearer tokens the HTTP server asks for; none: it asks for nothing.
     pub tokens: Vec<Secret>,
-    /// Unacked messages a broker may send ahead, per queue.
+    /// What the publishers of samples sign them with; none: signatures are not checked.
+    pub metering_secret: Option<Hidden>,
+    /// Unacked messages a broker may send ahead at most, per queue; fewer while they are large.
     pub prefetch: u16,
     /// Messages in one append at most.
     pub batch_size: usize,
     /// How long the first message of a batch waits for others.
     pub linger: std::time::Duration,
+    /// The database that samples are exported to; before the file's.
+    pub export_url: Option<Secret>,
     /// Tracing filter.
     pub log: String,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// What the TOML file holds, over the built-in default.
-    pub file: File,
+    pub file: Arc<File>,
 }
 
 /// A text that is not shown: connection strings hold passwords.
@@ -95,6 +104,28 @@ impl std::fmt::Display for Secret {
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{self}")
+    }
+}
+
+/// A text of which nothing at all is shown: a secret that is shared with others.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(String);
+
+impl Hidden {
+    /// Wraps it.
+    pub fn new(text: impl Into<String>) -> Self {
+        Hidden(text.into())
+    }
+
+    /// The text itself, for the one who needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
     }
 }
 
@@ -159,19 +190,20 @@ struct Variables {
     prefetch: Option<String>,
     batch_size: Option<String>,
     linger_ms: Option<String>,
+    export_url: Option<String>,
     log: Option<String>,
     log_format: Option<String>,
     insecure_listen: Option<String>,
     tokens: Option<String>,
+    metering_secret: Option<String>,
 }
 
 /// `AMQP_URL` when it is not set.
 pub const DEFAULT_AMQP_URL: &str = "amqp://guest:guest@127.0.0.1:5672/%2f";
 /// `LISTEN` when it is not set.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
-/// `PREFETCH` when it is not set: three batches, so that one is appended, one is decoded and one
-/// is on the wire.
-pub const DEFAULT_PREFETCH: u16 = 1500;
+/// `PREFETCH` when it is not set. With fewer the broker waits for acks; with more nothing is gained.
+pub const DEFAULT_PREFETCH: u16 = 3000;
 /// `BATCH_SIZE` when it is not set.
 pub const DEFAULT_BATCH_SIZE: usize = 500;
 /// `LINGER_MS` when it is not set.
@@ -227,6 +259,7 @@ impl Config {
             amqp_urls: amqp_urls(vars.amqp_url.as_deref().unwrap_or(DEFAULT_AMQP_URL))?,
             listen,
             tokens,
+            metering_secret: vars.metering_secret.map(Hidden::new),
             prefetch: number("PREFETCH", vars.prefetch, DEFAULT_PREFETCH, 1..=u16::MAX)?,
             batch_size: number("BATCH_SIZE", vars.batch_size, DEFAULT_BATCH_SIZE, 1..=10_000)?,
             linger: std::time::Duration::from_millis(number(
@@ -235,6 +268,7 @@ impl Config {
                 DEFAULT_LINGER_MS,
                 0..=60_000,
             )?),
+            export_url: vars.export_url.map(Secret::new),
             log: vars.log.unwrap_or_else(|| "info".into()),
             log_format: match vars.log_format.as_deref() {
                 None | Some("text") => LogFormat::Text,
@@ -244,8 +278,8 @@ impl Config {
                 }
             },
             file: match &vars.stackledger_config {
-                None => File::default(),
-                Some(path) => File::read(path)?,
+                None => Arc::default(),
+                Some(path) => Arc::new(File::read(path)?),
             },
         };
         Ok(config)
@@ -349,6 +383,14 @@ mod tests {
         ] {
             assert_eq!(Secret::new(given).to_string(), shown);
         }
+    }
+
+    #[test]
+    fn nothing_of_a_shared_secret_is_shown() {
+        let config = read(&[("METERING_SECRET", "s3cr3t")]).unwrap();
+        assert_eq!(config.metering_secret.as_ref().map(Hidden::expose), Some("s3cr3t"));
+        assert!(!format!("{config:?}").contains("s3cr3t"));
+        assert_eq!(read(&[]).unwrap().metering_secret, None);
     }
 
     #[test]

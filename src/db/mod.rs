@@ -11,10 +11,13 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::config::{ConfigError, Secret};
 
-pub use copy::{CopyRows, copy_in};
+pub use copy::{CopyRows, NotNumeric, copy_in};
 
 /// The role every command but `migrate` works as: it may read and append the log, not change it.
 pub const APP_ROLE: &str = "stackledger_app";
+
+/// The role that people and BI tools read the read models with; logins are made members of it.
+pub const READER_ROLE: &str = "stackledger_reader";
 
 /// Where the database is, before anybody connects.
 #[derive(Clone, Debug)]
@@ -50,9 +53,18 @@ impl Database {
                  DATABASE_URL=postgresql://user@host/database",
             ));
         };
+        Database::at("DATABASE_URL", url)
+    }
+
+    /// As [`Database::new`], of a database that is named elsewhere, by `name`.
+    ///
+    /// # Errors
+    ///
+    /// When the connection string is malformed.
+    pub fn at(name: &'static str, url: &Secret) -> Result<Self, ConfigError> {
         let mut config: tokio_postgres::Config = url.expose().parse().map_err(|error| {
             let accepted = "postgresql://user:password@host:port/database is accepted";
-            ConfigError::new("DATABASE_URL", url, format!("{accepted}: {}", explain(&error)))
+            ConfigError::new(name, url, format!("{accepted}: {}", explain(&error)))
         })?;
         if config.get_application_name().is_none() {
             config.application_name("stackledger");
@@ -174,6 +186,7 @@ impl Database {
                 .await
                 .context("granting the application's role its rights failed")?;
         }
+        ensure_reader(&client).await?;
         let applied = report.applied_migrations().iter().map(ToString::to_string).collect();
         Ok(Migrated { applied, role })
     }
@@ -247,20 +260,15 @@ async fn refuse_newer(client: &Client, known: &[refinery::Migration]) -> Result<
 
 /// Makes the application's role where that is allowed, and lets the migrating role take it.
 async fn ensure_role(client: &Client) -> Result<bool> {
-    // Roles are the cluster's, not the database's: another migrate may be making it right now.
     let made = client
         .batch_execute(&format!(
-            "DO $$ BEGIN
-                IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{APP_ROLE}') THEN
-                    BEGIN
-                        CREATE ROLE {APP_ROLE} NOLOGIN;
-                    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
-                    END;
-                END IF;
+            "{};
+             DO $$ BEGIN
                 IF NOT (SELECT {MAY_TAKE_ROLE} FROM pg_roles WHERE rolname = '{APP_ROLE}') THEN
                     EXECUTE format('GRANT {APP_ROLE} TO %I', current_user);
                 END IF;
-             END $$"
+             END $$",
+            make_role(APP_ROLE)
         ))
         .await;
     match made {
@@ -273,6 +281,41 @@ async fn ensure_role(client: &Client) -> Result<bool> {
             Ok(false)
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes a role where it is missing. Roles are the cluster's, not the database's: another migrate
+/// may be making it right now.
+fn make_role(name: &str) -> String {
+    format!(
+        "DO $$ BEGIN
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}') THEN
+                BEGIN
+                    CREATE ROLE {name} NOLOGIN;
+                EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+                END;
+            END IF;
+         END $$"
+    )
+}
+
+/// Makes the role that reads where that is allowed, and lets it read the views in `public`; the
+/// read models let it read them when their tables are made.
+async fn ensure_reader(client: &Client) -> Result<()> {
+    let made = client
+        .batch_execute(&format!(
+            "{};
+             GRANT USAGE ON SCHEMA public TO {READER_ROLE};
+             GRANT SELECT ON public.meter_samples TO {READER_ROLE};",
+            make_role(READER_ROLE)
+        ))
+        .await;
+    match made {
+        Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            tracing::info!("this user may not make the role {READER_ROLE}: there is none");
+            Ok(())
+        }
+        made => Ok(made?),
     }
 }
 

@@ -55,7 +55,7 @@ fn family(kind: &str) -> Family {
         Some(("recipe" | "build" | "bootstrap" | "ttm", _)) => Family::Recipe,
         Some(("perf", _)) => Family::Perf,
         Some(("deployment" | "instance" | "service", _)) => Family::Deployment,
-        Some(("sales_order", _)) => Family::Billing,
+        Some(("billing", _)) => Family::Billing,
         _ => Family::Other,
     }
 }

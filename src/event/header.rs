@@ -99,6 +99,7 @@ impl Draft<'_> {
             key_at: self.key_at,
             source: cut(self.source),
             redacted: !self.secrets.is_empty(),
+            bad_signatures: None,
             body: Vec::new(),
         };
         Headed { event, identity: self.identity, secrets: self.secrets }
@@ -132,7 +133,7 @@ impl Headed {
 
 /// The text in at most [`TEXT_MAX`] bytes; a longer one ends in `…` and 16 hex digits of its
 /// SHA-256, so that different texts stay different.
-fn cut(text: Cow<'_, str>) -> String {
+pub(super) fn cut(text: Cow<'_, str>) -> String {
     if text.len() <= TEXT_MAX {
         return text.into_owned();
     }

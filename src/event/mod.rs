@@ -2,13 +2,14 @@
 //!
 //! [`decode`] reads only the header, and reads it tolerantly: a message whose header can be read is
 //! an event whatever its payload holds. What the payload means is a projection's business, through
-//! the payload structs of one family a file ([`nova`], [`recipe`]).
+//! the payload structs of one family a file ([`nova`], [`recipe`], [`meter`]).
 
 mod cloudevents;
 mod compression;
 mod fields;
 mod header;
 pub mod json;
+pub mod meter;
 pub mod nova;
 mod oslo;
 mod payload;
@@ -37,7 +38,7 @@ pub enum Family {
     Meter,
     /// `deployment.*`, `instance.*`, `service.*` CloudEvents.
     Deployment,
-    /// `sales_order.*`: what we ourselves decided about money.
+    /// `billing.*`: what we ourselves decided about money. Nobody else may say it.
     Billing,
     /// Everything else, logged until a projection reads it.
     Other,
@@ -109,6 +110,10 @@ pub struct Event {
     pub source: String,
     /// Whether secrets were replaced by `null` in `body`.
     pub redacted: bool,
+    /// Indexes, from 0, of the samples whose signature is missing or wrong (see
+    /// [`meter::bad_signatures`]); `None` where none was checked. Decoding leaves it `None`: it is
+    /// no function of the body alone.
+    pub bad_signatures: Option<Vec<i32>>,
     /// The body as it arrived, without compression, envelope and secrets.
     pub body: Vec<u8>,
 }

@@ -101,11 +101,18 @@ fn notification<'a>(
     kind: Cow<'a, str>,
 ) -> Result<Draft<'a>, DecodeError> {
     let payload: Payload = fields.payload.object()?;
-    let family = family(&kind, &payload);
+    let mut family = family(&kind, &payload);
+    let sample = match family {
+        Family::Meter | Family::Other => Sample::first_of(fields.payload, &payload)?,
+        _ => None,
+    };
+    if sample.as_ref().is_some_and(|sample| sample.counter_name.is_there()) {
+        // Under whichever name: what the notification agents send each other has several.
+        family = Family::Meter;
+    }
     let (stream, project) = match family {
         Family::Meter => {
-            let project = Sample::first_of(fields.payload, &payload)?
-                .and_then(|sample| sample.project_id.id());
+            let project = sample.and_then(|sample| sample.project_id.id());
             (project.clone(), project)
         }
         Family::Instance => (payload.instance()?, payload.project()?),

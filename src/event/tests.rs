@@ -104,6 +104,37 @@ fn notification(said: &nova::Notification) -> String {
     lines + "\n"
 }
 
+/// A sample, a line; its metadata by its length.
+fn sample(sample: &Result<meter::Sample, Box<meter::Invalid>>) -> String {
+    let shown = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    match sample {
+        Ok(sample) => format!(
+            "  {} {} {} {} of {} project {} user {} source {} at {} id {} metadata {}\n",
+            sample.counter_name,
+            shown(&sample.counter_type),
+            sample.counter_volume,
+            shown(&sample.counter_unit),
+            sample.resource_id,
+            shown(&sample.project_id),
+            shown(&sample.user_id),
+            shown(&sample.source),
+            sample.timestamp,
+            shown(&sample.message_id),
+            sample.metadata.as_ref().map_or(0, String::len),
+        ),
+        Err(invalid) => format!(
+            "  ! {}: {} {} of {} project {} at {} id {}\n",
+            invalid.reason,
+            shown(&invalid.counter_name),
+            shown(&invalid.counter_volume),
+            shown(&invalid.resource_id),
+            shown(&invalid.project_id),
+            shown(&invalid.timestamp.map(|at| at.to_string())),
+            shown(&invalid.message_id),
+        ),
+    }
+}
+
 #[test]
 fn headers_of_all_fixtures() {
     let mut all = String::new();
@@ -137,6 +168,19 @@ fn events_of_all_recipe_fixtures() {
     for (name, body) in fixtures("recipe") {
         let event = decode(body, None).unwrap();
         writeln!(all, "{name}\n  {:?}", recipe::decode(&event.kind, &event.body)).unwrap();
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn samples_of_all_meter_fixtures() {
+    let mut all = String::new();
+    for (name, body) in fixtures("meter") {
+        let event = decode(body, None).unwrap();
+        assert_eq!(event.family, Family::Meter, "{name}");
+        let samples = meter::samples(&event.body).unwrap();
+        let said: String = samples.iter().map(sample).collect();
+        write!(all, "{name}\n{said}").unwrap();
     }
     insta::assert_snapshot!(all);
 }
@@ -270,6 +314,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         Just("instance/nan-and-infinity.json"),
         Just("instance/versioned-create-error.json"),
         Just("meter/dump-6-rpc-single-sample.json"),
+        Just("meter/volumes-that-are-none.json"),
         Just("recipe/ttm-metrics.json"),
         Just("envelope/compressed.zlib"),
     ];
@@ -302,6 +347,7 @@ proptest! {
             prop_assert!(!again.redacted);
             let _ = nova::decode(&event.kind, &event.body);
             let _ = recipe::decode(&event.kind, &event.body);
+            let _ = meter::samples(&event.body);
         }
     }
 

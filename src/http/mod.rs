@@ -7,7 +7,7 @@ mod problem;
 mod query;
 
 pub use body::{BODY_MAX, Body};
-pub use page::{Cursor, Items, LIMIT_DEFAULT, LIMIT_MAX, Paging};
+pub use page::{Cursor, Items, LIMIT_DEFAULT, LIMIT_MAX, Paging, time_of};
 pub use path::Segments;
 pub use problem::Problem;
 pub use query::{FromParameters, Nothing, Parameters, Query};

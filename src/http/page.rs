@@ -1,5 +1,6 @@
 //! Pages of lists: `limit` and an opaque `cursor`, answered with `items` and `next`.
 
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -46,6 +47,19 @@ impl std::fmt::Display for Cursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// The time in a cursor, in µs, which is a client's text after all.
+///
+/// # Errors
+///
+/// When no time of ours is so early or so late.
+pub fn time_of(micros: i64) -> Result<Timestamp, Problem> {
+    Timestamp::from_microsecond(micros)
+        .ok()
+        // PostgreSQL's calendar does not begin as early as ours.
+        .filter(|time| *time >= Timestamp::UNIX_EPOCH)
+        .ok_or_else(|| Problem::bad_request("cursor", "this list gave out no such cursor"))
 }
 
 /// The parameters of every list.

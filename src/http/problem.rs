@@ -6,6 +6,7 @@ use deadpool_postgres::PoolError;
 use serde::Serialize;
 use tokio_postgres::error::SqlState;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::db;
 
@@ -23,6 +24,9 @@ pub struct Problem {
     /// The parameter or field that was wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameter: Option<String>,
+    /// The sales order that is in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<Uuid>,
 }
 
 /// What a client that gets 503 is told to wait, in seconds.
@@ -40,6 +44,7 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             parameter: None,
+            order_id: None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
 
-use super::{BODY_BYTES_MAX, Batch, Sink};
+use super::{BODY_BYTES_MAX, Batch, Decoder, Sink};
 use crate::log::Appended;
 
 /// What an import did.
@@ -27,19 +27,31 @@ pub struct Imported {
 /// # Errors
 ///
 /// When the file cannot be read, or the process is asked to stop; what was imported stays.
-pub async fn import(path: &Path, sink: &mut Sink, batch_size: usize) -> Result<Imported> {
+pub async fn import(
+    path: &Path,
+    decoder: &Decoder,
+    sink: &mut Sink,
+    batch_size: usize,
+) -> Result<Imported> {
     if path == Path::new("-") {
-        return lines(BufReader::new(tokio::io::stdin()), "stdin", sink, batch_size).await;
+        return lines(BufReader::new(tokio::io::stdin()), "stdin", decoder, sink, batch_size).await;
     }
     let file =
         tokio::fs::File::open(path).await.with_context(|| format!("reading {}", path.display()))?;
-    lines(BufReader::with_capacity(1 << 20, file), &path.display().to_string(), sink, batch_size)
-        .await
+    lines(
+        BufReader::with_capacity(1 << 20, file),
+        &path.display().to_string(),
+        decoder,
+        sink,
+        batch_size,
+    )
+    .await
 }
 
 async fn lines(
     mut input: impl AsyncBufRead + Unpin,
     name: &str,
+    decoder: &Decoder,
     sink: &mut Sink,
     batch_size: usize,
 ) -> Result<Imported> {
@@ -58,7 +70,7 @@ async fn lines(
         line.truncate(line.trim_ascii_end().len());
         if !line.is_empty() {
             imported.lines += 1;
-            batch.push(line, None, || format!("{name}, line {number}"));
+            batch.push(decoder, line, None, || format!("{name}, line {number}"));
         }
         if sink.is_stopped() {
             bail!(
@@ -68,7 +80,7 @@ async fn lines(
         if batch.is_full(batch_size) || read == 0 {
             let batch = std::mem::take(&mut batch);
             imported.undecodable += batch.dead_letters.len() as u64;
-            let Appended { events, duplicates, is_refused, .. } = sink.store(batch).await?;
+            let Appended { events, duplicates, is_refused, .. } = sink.append(batch).await?;
             imported.undecodable += is_refused.iter().filter(|refused| **refused).count() as u64;
             imported.events += events as u64;
             imported.duplicates += duplicates as u64;

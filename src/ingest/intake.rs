@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{Batch, Sink};
+use super::{Batch, Decoder, Sink};
 use crate::db::Database;
 use crate::event::Event;
 use crate::health::Health;
@@ -20,12 +20,12 @@ const QUEUE_KIB: usize = 64 << 10;
 struct Request {
     events: Vec<Event>,
     _room: OwnedSemaphorePermit,
-    answer: oneshot::Sender<Stored>,
+    answer: oneshot::Sender<Appended>,
 }
 
 /// What became of a request's events.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
+pub struct Appended {
     /// The log's last position after them: what a reader must have seen to know them.
     pub head: i64,
     /// For each event, whether it was new.
@@ -34,7 +34,7 @@ pub struct Stored {
     pub is_refused: bool,
 }
 
-/// The intake cannot take events now; nothing of the request was stored, or nobody knows.
+/// The intake cannot take events now; nothing of the request was appended, or nobody knows.
 #[derive(Debug, thiserror::Error)]
 #[error("the log cannot take events now")]
 pub struct Unavailable;
@@ -44,14 +44,20 @@ pub struct Unavailable;
 pub struct Intake {
     requests: mpsc::Sender<Request>,
     room: Arc<Semaphore>,
+    decoder: Decoder,
 }
 
 impl Intake {
     /// Starts the task; it ends when all handles are dropped.
-    pub fn start(database: Database, health: Arc<Health>, stop: CancellationToken) -> Intake {
+    pub fn start(
+        database: Database,
+        decoder: Decoder,
+        health: Arc<Health>,
+        stop: CancellationToken,
+    ) -> Intake {
         let (requests, receiver) = mpsc::channel(QUEUE);
         tokio::spawn(work(receiver, Sink::new(database, health, stop)));
-        Intake { requests, room: Arc::new(Semaphore::new(QUEUE_KIB)) }
+        Intake { requests, room: Arc::new(Semaphore::new(QUEUE_KIB)), decoder }
     }
 
     /// Appends the events; returns when they are durable.
@@ -60,13 +66,14 @@ impl Intake {
     ///
     /// When the queue is full or the database stays away: the client should try again later, with
     /// the same ids.
-    pub async fn append(&self, events: Vec<Event>) -> Result<Stored, Unavailable> {
-        let (answer, stored) = oneshot::channel();
+    pub async fn append(&self, mut events: Vec<Event>) -> Result<Appended, Unavailable> {
+        events.iter_mut().for_each(|event| self.decoder.check(event));
+        let (answer, appended) = oneshot::channel();
         let kib = events.iter().map(|event| event.body.len()).sum::<usize>() / 1024 + 1;
         let kib = u32::try_from(kib).map_err(|_| Unavailable)?;
         let room = Arc::clone(&self.room).try_acquire_many_owned(kib).map_err(|_| Unavailable)?;
         self.requests.try_send(Request { events, _room: room, answer }).map_err(|_| Unavailable)?;
-        let wait = tokio::time::timeout(std::time::Duration::from_secs(10), stored);
+        let wait = tokio::time::timeout(std::time::Duration::from_secs(10), appended);
         wait.await.map_err(|_| Unavailable)?.map_err(|_| Unavailable)
     }
 }
@@ -85,13 +92,13 @@ async fn work(mut requests: mpsc::Receiver<Request>, mut sink: Sink) {
             }
             next = if batch.is_full(1000) { None } else { requests.try_recv().ok() };
         }
-        let Ok(appended) = sink.store(batch).await else { return };
+        let Ok(appended) = sink.append(batch).await else { return };
         let mut is_new = appended.is_new.into_iter();
         let mut is_refused = appended.is_refused.into_iter();
         for (count, answer) in answers {
             let is_new = is_new.by_ref().take(count).collect();
             let is_refused = is_refused.by_ref().take(count).any(|refused| refused);
-            let _ = answer.send(Stored { head: appended.head, is_new, is_refused });
+            let _ = answer.send(Appended { head: appended.head, is_new, is_refused });
         }
     }
 }

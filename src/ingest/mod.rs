@@ -1,9 +1,11 @@
 //! From a delivery to the log: decode, batch, append, and what the broker is then told.
 //!
 //! [`amqp`] consumes from brokers, [`mod@file`] imports, [`intake`] takes what the HTTP server is given,
-//! [`redrive`] tries dead letters again; all of them go through [`Batch`] and [`Sink`].
+//! [`redrive`] tries dead letters again; all of them go through [`Decoder`], [`Batch`] and [`Sink`].
 
+mod ahead;
 pub mod amqp;
+mod decoder;
 pub mod file;
 pub mod intake;
 mod queue;
@@ -11,9 +13,10 @@ pub mod redrive;
 mod sink;
 mod topology;
 
+pub use decoder::{BILLING_IS_OURS, Decoder};
 pub use sink::{Disposition, Sink, Stopped, dispose};
 
-use crate::event::{self, Compression, Event};
+use crate::event::Event;
 use crate::log::DeadLetter;
 
 /// Messages on their way into the log together.
@@ -31,17 +34,23 @@ pub struct Batch {
 /// size: one is appended while the next one fills.
 pub const BATCH_BYTES_MAX: usize = 8 << 20;
 
-/// The largest body that becomes an event, in bytes after decompression (see [`event::decode`]);
+/// The largest body that becomes an event, in bytes after decompression (see [`crate::event::decode`]);
 /// what COPY can take is far above it.
 pub const BODY_BYTES_MAX: usize = 64 << 20;
 
 impl Batch {
     /// Decodes a delivery into the batch. `origin` says where it came from, should it be a dead
     /// letter.
-    pub fn push(&mut self, body: Vec<u8>, compression: Option<&str>, origin: impl Fn() -> String) {
+    pub fn push(
+        &mut self,
+        decoder: &Decoder,
+        body: Vec<u8>,
+        compression: Option<&str>,
+        origin: impl Fn() -> String,
+    ) {
         // A dead letter keeps the delivery's own bytes, and decoding consumes them.
         let kept = body.clone();
-        match decode(body, compression) {
+        match decoder.decode(body, compression) {
             Ok(event) => {
                 // After decompression: what it takes from here on.
                 self.bytes += event.body.len().max(kept.len());
@@ -75,18 +84,4 @@ impl Batch {
     pub fn is_full(&self, batch_size: usize) -> bool {
         self.len() >= batch_size || self.bytes >= BATCH_BYTES_MAX
     }
-}
-
-/// Decodes one delivery; the error is the dead letter's reason.
-fn decode(body: Vec<u8>, compression: Option<&str>) -> Result<Event, String> {
-    let compression = match compression {
-        None => None,
-        Some(name) => match Compression::from_header(name) {
-            Some(compression) => Some(compression),
-            None => {
-                return Err(format!("the body is compressed with {name:?}, which is not known"));
-            }
-        },
-    };
-    event::decode(body, compression).map_err(|error| error.to_string())
 }

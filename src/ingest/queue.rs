@@ -4,15 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow};
-use futures_util::StreamExt;
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
+use anyhow::{Context, Result, anyhow, bail};
+use futures_util::{FutureExt, StreamExt};
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Batch, Sink, topology};
+use super::ahead::Ahead;
+use super::{Batch, Decoder, Sink, topology};
 use crate::config::{Config, Queue};
 use crate::db::Database;
 use crate::health::Health;
@@ -24,12 +26,12 @@ pub(super) struct Consumer {
     pub queue: Queue,
     /// What it is called among the parts that [`Health`] knows.
     pub part: String,
-    /// Unacked messages the broker may send ahead.
+    /// Unacked messages the broker may send ahead at most.
     pub prefetch: u16,
     pub config: Arc<Config>,
     pub database: Database,
     pub health: Arc<Health>,
-    /// Of the session: what cannot be stored before it ends is delivered again to the next, and
+    /// Of the session: what cannot be appended before it ends is delivered again to the next, and
     /// while the database is away the bindings must not wait for it.
     pub stop: CancellationToken,
 }
@@ -59,7 +61,6 @@ impl Consumer {
     async fn consume(&self) -> Result<()> {
         let channel = self.connection.create_channel().await?;
         topology::declare_queue(&channel, &self.queue).await?;
-        channel.basic_qos(self.prefetch, BasicQosOptions::default()).await?;
         if self.health.works(&self.part) {
             tracing::info!("{} is consumed again", self.part);
         }
@@ -67,7 +68,9 @@ impl Consumer {
         let pipeline = Pipeline {
             channel,
             queue: self.queue.clone(),
-            batch_size: self.config.batch_size.min(usize::from(self.prefetch)),
+            decoder: Decoder::new(&self.config),
+            prefetch: self.prefetch,
+            batch_size: self.config.batch_size,
             linger: self.config.linger,
             stop: self.stop.clone(),
         };
@@ -79,6 +82,8 @@ impl Consumer {
 struct Pipeline {
     channel: Channel,
     queue: Queue,
+    decoder: Decoder,
+    prefetch: u16,
     batch_size: usize,
     linger: Duration,
     stop: CancellationToken,
@@ -95,47 +100,52 @@ impl Pipeline {
     async fn run(self, sink: Sink) -> Result<()> {
         let (sender, receiver) = mpsc::channel(1);
         let channel = self.channel.clone();
-        let storing = on_own_thread(&format!("store {}", self.queue.name), move || {
-            store(receiver, sink, channel)
+        let appending = on_own_thread(&format!("append {}", self.queue.name), move || {
+            append(receiver, sink, channel)
         });
         let received = self.receive(sender).await;
-        // With the sender gone, what is in hand is stored and acked, then the task ends.
-        let stored = storing.await.map_err(|_| anyhow!("storing {} panicked", self.queue.name))?;
-        received.and(stored)
+        // With the sender gone, what is in hand is appended and acked, then the task ends.
+        let appended =
+            appending.await.map_err(|_| anyhow!("appending from {} panicked", self.queue.name))?;
+        received.and(appended)
     }
 
     async fn receive(&self, sender: mpsc::Sender<Tagged>) -> Result<()> {
-        let mut deliveries = self
-            .channel
-            .basic_consume(
-                self.queue.name.as_str().into(),
-                format!("stackledger.{}", crate::lifecycle::random_id().simple()).into(),
-                BasicConsumeOptions::default(),
-                FieldTable::default(),
-            )
-            .await
-            .with_context(|| format!("consuming from {}", self.queue.name))?;
         let received =
             metrics::counter!("stackledger_messages_total", "queue" => self.queue.name.clone());
+        let mut ahead = Ahead::new(self.prefetch);
+        let mut deliveries = self.subscribe(&ahead).await?;
+        // Whether the subscription was cancelled, to be made anew with another limit.
+        let mut is_ending = false;
         let mut batch = Batch::default();
         let mut last_tag = 0;
         let mut due = tokio::time::Instant::now();
         loop {
-            let is_full = batch.is_full(self.batch_size);
+            // One is appended, one is decoded and one is on the wire.
+            let third = usize::from(ahead.messages()).div_ceil(3);
+            let is_full = batch.is_full(self.batch_size.min(third));
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break,
-                delivery = deliveries.next(), if !is_full => {
-                    let delivery = delivery
-                        .ok_or_else(|| anyhow!("the broker ended the consumer of {}", self.queue.name))??;
+                delivery = next(&mut deliveries, !batch.is_empty()), if !is_full => {
+                    let Some(delivery) = delivery.transpose()? else {
+                        // Nothing was lost: what came before the end is in hand.
+                        if !std::mem::take(&mut is_ending) {
+                            bail!("the broker ended the consumer of {}", self.queue.name);
+                        }
+                        ahead.adapt();
+                        deliveries = self.subscribe(&ahead).await?;
+                        continue;
+                    };
                     if batch.is_empty() {
                         due = tokio::time::Instant::now() + self.linger;
                     }
                     received.increment(1);
+                    ahead.saw(delivery.data.len());
                     last_tag = delivery.delivery_tag;
                     let compression = compression(delivery.properties.headers());
                     let (exchange, key) = (&delivery.exchange, &delivery.routing_key);
-                    batch.push(delivery.data, compression.as_deref(), || {
+                    batch.push(&self.decoder, delivery.data, compression.as_deref(), || {
                         format!("queue {}, exchange {exchange}, routing key {key}", self.queue.name)
                     });
                 }
@@ -143,6 +153,11 @@ impl Pipeline {
                 permit = sender.reserve(), if is_full || (!batch.is_empty() && due <= tokio::time::Instant::now()) => {
                     let Ok(permit) = permit else { return Ok(()) };
                     permit.send(Tagged { batch: std::mem::take(&mut batch), last_tag });
+                    if ahead.is_off() && !is_ending {
+                        is_ending = true;
+                        let options = BasicCancelOptions::default();
+                        self.channel.basic_cancel(deliveries.tag(), options).await?;
+                    }
                 }
                 () = tokio::time::sleep_until(due), if !batch.is_empty() && due > tokio::time::Instant::now() => {}
             }
@@ -152,16 +167,49 @@ impl Pipeline {
         }
         Ok(())
     }
+
+    /// Begins to consume. The limit is the consumer's: a new one takes a new consumer. Delivery tags
+    /// are the channel's and go on.
+    async fn subscribe(&self, ahead: &Ahead) -> Result<lapin::Consumer> {
+        self.channel.basic_qos(ahead.messages(), BasicQosOptions::default()).await?;
+        self.channel
+            .basic_consume(
+                self.queue.name.as_str().into(),
+                format!("stackledger.{}", crate::lifecycle::random_id().simple()).into(),
+                BasicConsumeOptions::default(),
+                FieldTable::default(),
+            )
+            .await
+            .with_context(|| format!("consuming from {}", self.queue.name))
+    }
 }
 
-/// Stores batch after batch and acks each: only after its transaction has committed.
-async fn store(
+/// The next delivery. While a batch is being filled nobody waits for the very next one: to be woken
+/// for each costs more than to read it, so what has come meanwhile is taken together.
+async fn next(
+    deliveries: &mut lapin::Consumer,
+    is_filling: bool,
+) -> Option<lapin::Result<Delivery>> {
+    const PAUSE: Duration = Duration::from_millis(1);
+    if !is_filling {
+        return deliveries.next().await;
+    }
+    loop {
+        match deliveries.next().now_or_never() {
+            Some(delivery) => return delivery,
+            None => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+/// Appends batch after batch and acks each: only after its transaction has committed.
+async fn append(
     mut batches: mpsc::Receiver<Tagged>,
     mut sink: Sink,
     channel: Channel,
 ) -> Result<()> {
     while let Some(Tagged { batch, last_tag }) = batches.recv().await {
-        if sink.store(batch).await.is_err() {
+        if sink.append(batch).await.is_err() {
             // Unacked, the broker gives it to the next consumer.
             return Ok(());
         }

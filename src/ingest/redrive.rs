@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use tokio_postgres::Client;
 
-use super::{Batch, Sink, decode};
+use super::{Batch, Decoder, Sink};
 use crate::log::{self, DeadLetterStatus};
 
 /// What became of one dead letter.
@@ -20,16 +20,21 @@ pub enum Redriven {
 /// # Errors
 ///
 /// When there is no such dead letter, or the database is away.
-pub async fn redrive(client: &Client, sink: &mut Sink, id: i64) -> Result<Redriven> {
+pub async fn redrive(
+    client: &Client,
+    decoder: &Decoder,
+    sink: &mut Sink,
+    id: i64,
+) -> Result<Redriven> {
     let Some(stored) = log::show_dead_letter(client, id).await? else {
         bail!("there is no dead letter {id}");
     };
-    let event = match decode(stored.letter.body, stored.letter.compression.as_deref()) {
+    let event = match decoder.decode(stored.letter.body, stored.letter.compression.as_deref()) {
         Ok(event) => event,
         Err(reason) => return Ok(Redriven::Undecodable(reason)),
     };
     // First the event, then the mark: ended in between, the next redrive finds a duplicate.
-    let appended = sink.store(Batch { events: vec![event], ..Batch::default() }).await?;
+    let appended = sink.append(Batch { events: vec![event], ..Batch::default() }).await?;
     if appended.is_refused.contains(&true) {
         return Ok(Redriven::Undecodable("the database refuses a value of it".to_owned()));
     }

@@ -33,16 +33,17 @@ pub fn dispose(result: &Result<Appended, AppendError>, events: usize) -> Disposi
         // Dead letters alone hold nothing that a database could refuse.
         Err(AppendError::BadData(_)) => Disposition::RetryLoudly,
         Err(AppendError::Transient(_)) => Disposition::Retry,
-        Err(AppendError::Refused(_)) => Disposition::RetryLoudly,
+        // Nothing that is delivered claims anything.
+        Err(AppendError::Refused(_) | AppendError::Claimed) => Disposition::RetryLoudly,
     }
 }
 
-/// The process was asked to stop before the batch could be stored: it stays with the broker.
+/// The process was asked to stop before the batch could be appended: it stays with the broker.
 #[derive(Debug, thiserror::Error)]
-#[error("asked to stop before the batch was stored")]
+#[error("asked to stop before the batch was appended")]
 pub struct Stopped;
 
-/// Stores batches over one connection, however often that has to be made anew.
+/// Appends batches over one connection, however often that has to be made anew.
 pub struct Sink {
     database: Database,
     health: Arc<Health>,
@@ -59,25 +60,25 @@ impl Sink {
         Sink { database, health, appender: None, stop }
     }
 
-    /// Stores a batch, durably. Returns only when it is stored, or when the process is to stop.
+    /// Appends a batch, durably. Returns only when that is done, or when the process is to stop.
     ///
     /// # Errors
     ///
     /// [`Stopped`]; then nothing may be acked.
-    pub async fn store(&mut self, batch: Batch) -> Result<Appended, Stopped> {
+    pub async fn append(&mut self, batch: Batch) -> Result<Appended, Stopped> {
         let mut backoff = Backoff::for_service();
-        // Halves of a batch that could not be stored whole, the first on top.
+        // Halves of a batch that could not be appended whole, the first on top.
         let mut parts = vec![batch];
-        let mut stored = Appended::default();
+        let mut all = Appended::default();
         while let Some(mut part) = parts.pop() {
             let started = std::time::Instant::now();
-            let result = self.append(&part).await;
+            let result = self.try_append(&part).await;
             match dispose(&result, part.events.len()) {
                 Disposition::Ack => {
                     backoff.reset();
                     let appended = result.unwrap_or_default();
                     self.report(&appended, started.elapsed());
-                    merge(&mut stored, appended);
+                    merge(&mut all, appended);
                 }
                 Disposition::Split => {
                     let reason = result.err().map(|error| error.to_string()).unwrap_or_default();
@@ -93,8 +94,8 @@ impl Sink {
                             compression: None,
                             body: event.body,
                         }));
-                        stored.is_new.push(false);
-                        stored.is_refused.push(true);
+                        all.is_new.push(false);
+                        all.is_refused.push(true);
                     }
                     parts.push(part);
                 }
@@ -114,7 +115,7 @@ impl Sink {
                 }
             }
         }
-        Ok(stored)
+        Ok(all)
     }
 
     /// Whether the process was asked to stop.
@@ -122,7 +123,7 @@ impl Sink {
         self.stop.is_cancelled()
     }
 
-    async fn append(&mut self, batch: &Batch) -> Result<Appended, AppendError> {
+    async fn try_append(&mut self, batch: &Batch) -> Result<Appended, AppendError> {
         let appender = match &mut self.appender {
             Some(appender) if !appender.is_closed() => appender,
             _ => {
@@ -143,11 +144,11 @@ impl Sink {
     }
 }
 
-fn merge(stored: &mut Appended, part: Appended) {
-    stored.head = stored.head.max(part.head);
-    stored.events += part.events;
-    stored.duplicates += part.duplicates;
-    stored.dead_letters += part.dead_letters;
-    stored.is_new.extend(part.is_new);
-    stored.is_refused.extend(part.is_refused);
+fn merge(all: &mut Appended, part: Appended) {
+    all.head = all.head.max(part.head);
+    all.events += part.events;
+    all.duplicates += part.duplicates;
+    all.dead_letters += part.dead_letters;
+    all.is_new.extend(part.is_new);
+    all.is_refused.extend(part.is_refused);
 }

@@ -13,6 +13,7 @@ use tokio_postgres::{Client, Statement};
 use uuid::Uuid;
 
 use super::chain::{BatchLink, Hash, batch_hash};
+use super::claim::Claim;
 use super::copy::{COLUMNS, NO_TIME, Rows};
 use super::dead_letter::{self, DeadLetter};
 use super::leaf::{self, Leaf};
@@ -31,6 +32,9 @@ pub enum AppendError {
     /// Anything else is a defect of ours, or the schema is not ours. Nothing is acked.
     #[error("the log refused the batch: {}", db::explain(.0))]
     Refused(#[source] tokio_postgres::Error),
+    /// Another order has the time, or some of it, that an order was to cover.
+    #[error("another sales order covers the time already")]
+    Claimed,
 }
 
 impl From<tokio_postgres::Error> for AppendError {
@@ -132,6 +136,33 @@ impl Appender {
         dead_letters: &[DeadLetter],
         now: Timestamp,
     ) -> Result<Appended, AppendError> {
+        self.append_with(events, dead_letters, None, now).await
+    }
+
+    /// Appends the event of a sales order together with the row that keeps the time it covers from
+    /// being billed again: both or neither. Returns the event's position.
+    ///
+    /// # Errors
+    ///
+    /// [`AppendError::Claimed`] when another order has that time, or has come after the one that
+    /// this one follows. Nothing is stored then, as with any other error.
+    pub async fn append_order(
+        &mut self,
+        event: &Event,
+        claim: &Claim,
+        now: Timestamp,
+    ) -> Result<i64, AppendError> {
+        let appended = self.append_with(std::slice::from_ref(event), &[], Some(claim), now).await?;
+        Ok(appended.head)
+    }
+
+    async fn append_with(
+        &mut self,
+        events: &[Event],
+        dead_letters: &[DeadLetter],
+        claim: Option<&Claim>,
+        now: Timestamp,
+    ) -> Result<Appended, AppendError> {
         let mut seen = HashSet::with_capacity(events.len());
         let mut batch: BTreeMap<Leaf, Part<'_>> = BTreeMap::new();
         for (index, event) in events.iter().enumerate() {
@@ -146,7 +177,7 @@ impl Appender {
         for leaf in batch.keys() {
             self.know(*leaf).await?;
         }
-        let result = self.transaction(&mut batch, dead_letters, now).await;
+        let result = self.transaction(&mut batch, dead_letters, claim, now).await;
         if result.is_err() && !self.client.is_closed() {
             // The next batch starts afresh; an error here shows at its first statement.
             let _ = self.client.batch_execute("ROLLBACK").await;
@@ -194,6 +225,7 @@ impl Appender {
         &self,
         batch: &mut BTreeMap<Leaf, Part<'_>>,
         dead_letters: &[DeadLetter],
+        claim: Option<&Claim>,
         now: Timestamp,
     ) -> Result<(i64, u64), AppendError> {
         let client = &self.client;
@@ -219,6 +251,12 @@ impl Appender {
             let statement =
                 format!("COPY log.{} ({COLUMNS}) FROM STDIN (FORMAT binary)", leaf.name());
             db::copy_in(client, &statement, rows.at(first)).await?;
+        }
+        if let Some(claim) = claim {
+            // An event that is there already was appended with its claim.
+            if batch.is_empty() || !claim.insert(client, links.position).await? {
+                return Err(AppendError::Claimed);
+            }
         }
         if batch.is_empty() {
             client.batch_execute("COMMIT").await?;

@@ -25,6 +25,11 @@ pub(super) fn row_hash(before: &Hash, recorded_at: Timestamp, event: &Event) -> 
         hash.update(at.map_or(i64::MIN, Timestamp::as_microsecond).to_be_bytes());
     }
     hash.update([u8::from(event.redacted)]);
+    let bad_signatures = event.bad_signatures.as_deref();
+    hash.update(bad_signatures.map_or(u64::MAX, |list| list.len() as u64).to_be_bytes());
+    for index in bad_signatures.unwrap_or_default() {
+        hash.update(index.to_be_bytes());
+    }
     text(&mut hash, Some(event.family.as_str()));
     text(&mut hash, Some(&event.kind));
     text(&mut hash, event.stream.as_deref());

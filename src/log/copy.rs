@@ -9,11 +9,11 @@ use crate::event::Event;
 
 /// The columns, in the order in which [`Rows::push`] writes them.
 pub(super) const COLUMNS: &str = "position, id, family, kind, stream, project_id, occurred_at, key_at, \
-                                  recorded_at, source, redacted, hash, body";
-const COLUMN_COUNT: i16 = 13;
+                                  recorded_at, source, redacted, bad_signatures, hash, body";
+const COLUMN_COUNT: i16 = 14;
 
-/// PostgreSQL counts µs from 2000-01-01; this is that day in Unix µs.
-const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+/// PostgreSQL's number for the type `integer`.
+const INTEGER_OID: i32 = 23;
 
 /// What `key_at` holds where the identity has no time (the Unix epoch).
 pub(super) const NO_TIME: Timestamp = Timestamp::UNIX_EPOCH;
@@ -48,13 +48,14 @@ impl Rows {
         rows.bytes(event.id.as_bytes());
         rows.bytes(event.family.as_str().as_bytes());
         rows.bytes(event.kind.as_bytes());
-        text(rows, event.stream.as_deref());
-        text(rows, event.project_id.as_deref());
-        time(rows, event.occurred_at);
-        time(rows, Some(event.key_at.unwrap_or(NO_TIME)));
-        time(rows, Some(self.recorded_at));
+        rows.text(event.stream.as_deref());
+        rows.text(event.project_id.as_deref());
+        rows.time(event.occurred_at);
+        rows.time(Some(event.key_at.unwrap_or(NO_TIME)));
+        rows.time(Some(self.recorded_at));
         rows.bytes(event.source.as_bytes());
         rows.bytes(&[u8::from(event.redacted)]);
+        integers(rows, event.bad_signatures.as_deref());
         rows.bytes(&self.last_hash);
         rows.bytes(&event.body);
         self.body_bytes += event.body.len();
@@ -83,16 +84,21 @@ impl Rows {
     }
 }
 
-fn text(rows: &mut CopyRows, value: Option<&str>) {
-    match value {
-        Some(value) => rows.bytes(value.as_bytes()),
-        None => rows.null(),
+/// A list of one dimension, as PostgreSQL sends and takes it.
+fn integers(rows: &mut CopyRows, list: Option<&[i32]>) {
+    let Some(list) = list else { return rows.null() };
+    let mut array = Vec::with_capacity(20 + 8 * list.len());
+    let mut put = |number: i32| array.extend_from_slice(&number.to_be_bytes());
+    put(i32::from(!list.is_empty())); // dimensions
+    put(0); // without nulls
+    put(INTEGER_OID);
+    if !list.is_empty() {
+        put(i32::try_from(list.len()).unwrap_or(i32::MAX));
+        put(1); // the first index
     }
-}
-
-fn time(rows: &mut CopyRows, at: Option<Timestamp>) {
-    match at {
-        Some(at) => rows.bytes(&(at.as_microsecond() - POSTGRES_EPOCH).to_be_bytes()),
-        None => rows.null(),
+    for number in list {
+        put(4);
+        put(*number);
     }
+    rows.bytes(&array);
 }

@@ -3,6 +3,7 @@
 
 mod append;
 mod chain;
+mod claim;
 mod copy;
 mod dead_letter;
 mod leaf;
@@ -11,6 +12,7 @@ mod verify;
 
 pub use append::{AppendError, Appended, Appender};
 pub use chain::Hash;
+pub use claim::{Claim, Claimed, claim_of, claims, claims_of};
 pub use dead_letter::{
     DeadLetter, DeadLetterStatus, StoredDeadLetter, count_open, discard, list as list_dead_letters,
     mark_redriven, show as show_dead_letter,

@@ -169,7 +169,8 @@ pub(super) fn recorded(row: &Row) -> Result<Recorded, tokio_postgres::Error> {
             key_at: (key_at != NO_TIME).then_some(key_at),
             source: row.try_get(9)?,
             redacted: row.try_get(10)?,
-            body: row.try_get(12)?,
+            bad_signatures: row.try_get(11)?,
+            body: row.try_get(13)?,
         },
     })
 }

@@ -260,13 +260,13 @@ async fn check_leaf(
                     if let Ok(event) = recorded(row) {
                         hash = row_hash(&hash, event.recorded_at, &event.event);
                     }
-                    if hash.as_slice() != row.get::<_, &[u8]>(11) {
+                    if hash.as_slice() != row.get::<_, &[u8]>(12) {
                         is_whole = false;
                         report.fault(
                             position,
                             format!("the row in {leaf} is not the one that was appended"),
                         );
-                        hash = row.get::<_, &[u8]>(11).try_into().unwrap_or(ZERO);
+                        hash = row.get::<_, &[u8]>(12).try_into().unwrap_or(ZERO);
                     }
                     report.events += 1;
                     if report.events.is_multiple_of(10_000) {

@@ -4,6 +4,7 @@
 use tokio_postgres::{Client, GenericClient};
 
 use super::{Lost, Projection};
+use crate::db::READER_ROLE;
 
 /// Which set of a projection's tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +97,17 @@ pub(super) async fn create(
                  SET LOCAL search_path = {schema}; {}; {}",
                 projection.ddl,
                 if slot == Slot::Live { projection.indexes } else { "" }
+            ))
+            .await?;
+        // The rights go with the tables through the swap.
+        transaction
+            .batch_execute(&format!(
+                "DO $$ BEGIN
+                    IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{READER_ROLE}') THEN
+                        GRANT USAGE ON SCHEMA {schema} TO {READER_ROLE};
+                        GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {READER_ROLE};
+                    END IF;
+                 END $$"
             ))
             .await?;
     }
@@ -209,13 +221,28 @@ pub(super) async fn advance(
     if moved == 1 { Ok(()) } else { Err(Lost.into()) }
 }
 
-/// Until the connection ends, no replay swaps the live tables.
-pub(super) async fn keep_tables(
-    client: &Client,
-    projection: &Projection,
-) -> Result<(), tokio_postgres::Error> {
+/// Until they are released, or the connection ends, no replay swaps the projection's live tables.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn keep_tables(client: &Client, projection: &str) -> Result<(), tokio_postgres::Error> {
     let lock = "SELECT pg_advisory_lock_shared(hashtext('projection.swap ' || $1::text))";
-    client.execute(lock, &[&projection.name]).await?;
+    client.execute(lock, &[&projection]).await?;
+    Ok(())
+}
+
+/// Undoes one [`keep_tables`].
+///
+/// # Errors
+///
+/// When the database is away; the lock is then gone as well.
+pub async fn release_tables(
+    client: &Client,
+    projection: &str,
+) -> Result<(), tokio_postgres::Error> {
+    let unlock = "SELECT pg_advisory_unlock_shared(hashtext('projection.swap ' || $1::text))";
+    client.execute(unlock, &[&projection]).await?;
     Ok(())
 }
 

@@ -1,6 +1,8 @@
 //! `verify --read-models`: a read model rebuilt aside, compared row by row with the live one at
 //! the same position.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, bail};
 use tokio_util::sync::CancellationToken;
 
@@ -8,6 +10,7 @@ use super::Projection;
 use super::checkpoint::{self, Slot};
 use super::feed::Feed;
 use super::runner::connect;
+use crate::config::File;
 use crate::db::Database;
 
 /// What a comparison saw.
@@ -30,6 +33,7 @@ pub struct Comparison {
 pub async fn compare(
     database: &Database,
     projection: &'static Projection,
+    file: &Arc<File>,
     stop: &CancellationToken,
     mut progress: impl FnMut(i64, i64),
 ) -> Result<Comparison> {
@@ -38,7 +42,7 @@ pub async fn compare(
     let mut client = connect(database, projection, Slot::Live).await?;
     // A snapshot keeps rows, not names: without this, a replay's swap would put tables in place
     // whose rows are too young for it. The lock goes with the connection.
-    checkpoint::keep_tables(&client, projection).await?;
+    checkpoint::keep_tables(&client, projection.name).await?;
     let transaction = client
         .build_transaction()
         .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
@@ -58,12 +62,12 @@ pub async fn compare(
             projection.ddl
         ))
         .await?;
-    let mut feed = Feed::until(database, projection, 0, position);
+    let mut feed = Feed::until(database, projection, file, 0, position);
     while let Some(prepared) = feed.next().await? {
         if stop.is_cancelled() {
             bail!("stopped");
         }
-        (projection.apply)(&transaction, prepared.decoded.facts).await?;
+        (projection.apply)(&transaction, file, prepared.decoded.facts).await?;
         progress(prepared.to, position);
     }
     let mut comparison = Comparison { position, rows: 0, difference: None };

@@ -1,9 +1,12 @@
 //! What a projection is fed: stretches of the log, read and decoded ahead on a thread of their own
 //! while the one before is applied.
 
+use std::sync::Arc;
+
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{Decoded, Projection};
+use crate::config::File;
 use crate::db::Database;
 use crate::lifecycle::on_own_thread;
 use crate::log::{Limit, Reader};
@@ -39,33 +42,36 @@ impl Feed {
     pub fn follow(
         database: &Database,
         projection: &'static Projection,
+        file: &Arc<File>,
         position: i64,
         wake: watch::Receiver<i64>,
     ) -> Feed {
-        Feed::start(database, projection, position, End::Never(wake))
+        Feed::start(database, projection, file, position, End::Never(wake))
     }
 
     /// Feeds what comes after `position`, up to and including position `until`.
     pub fn until(
         database: &Database,
         projection: &'static Projection,
+        file: &Arc<File>,
         position: i64,
         until: i64,
     ) -> Feed {
-        Feed::start(database, projection, position, End::At(until))
+        Feed::start(database, projection, file, position, End::At(until))
     }
 
     fn start(
         database: &Database,
         projection: &'static Projection,
+        file: &Arc<File>,
         position: i64,
         end: End,
     ) -> Feed {
         // One stretch is applied, one waits here, one is being read: no more are in memory.
         let (sender, receiver) = mpsc::channel(1);
-        let database = database.clone();
+        let (database, file) = (database.clone(), Arc::clone(file));
         let thread = on_own_thread(&format!("read {}", projection.name), move || async move {
-            if let Err(error) = read(&database, projection, position, end, &sender).await {
+            if let Err(error) = read(&database, projection, &file, position, end, &sender).await {
                 let _ = sender.send(Err(error)).await;
             }
         });
@@ -91,6 +97,7 @@ impl Feed {
 async fn read(
     database: &Database,
     projection: &'static Projection,
+    file: &File,
     mut position: i64,
     mut end: End,
     sender: &mpsc::Sender<anyhow::Result<Prepared>>,
@@ -111,7 +118,7 @@ async fn read(
         }
         position = stretch.position;
         let events = stretch.events.len() as u64;
-        let decoded = (projection.decode)(stretch.events);
+        let decoded = (projection.decode)(file, stretch.events);
         if sender.send(Ok(Prepared { to: position, events, decoded })).await.is_err() {
             return Ok(());
         }

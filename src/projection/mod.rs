@@ -8,8 +8,12 @@
 mod checkpoint;
 mod compare;
 mod feed;
+pub mod metering;
 mod replay;
 mod runner;
+pub mod sales;
+#[cfg(test)]
+mod scratch;
 mod status;
 pub mod timing;
 mod wake;
@@ -23,7 +27,7 @@ use tokio_postgres::Transaction;
 use crate::config::File;
 use crate::event::{Family, Recorded};
 
-pub use checkpoint::{Made, Slot};
+pub use checkpoint::{Made, Slot, keep_tables, release_tables};
 pub use compare::{Comparison, compare};
 pub use replay::{Progress, replay};
 pub use runner::run;
@@ -50,9 +54,9 @@ pub struct Projection {
     pub tables: &'static [&'static str],
     /// What the events say, without looking at any row. CPU only; runs beside `apply` of the
     /// stretch before.
-    pub decode: fn(Vec<Recorded>) -> Decoded,
+    pub decode: fn(&File, Vec<Recorded>) -> Decoded,
     /// Folds the facts into the rows, by sets, in the transaction that also moves the checkpoint.
-    pub apply: for<'a> fn(&'a Transaction<'a>, Box<dyn Any + Send>) -> BoxFuture<'a, Result<()>>,
+    pub apply: Apply,
 }
 
 impl Projection {
@@ -61,6 +65,10 @@ impl Projection {
         Made { version: self.version, config: (self.config)(file) }
     }
 }
+
+/// See [`Projection::apply`].
+pub type Apply =
+    for<'a> fn(&'a Transaction<'a>, &'a File, Box<dyn Any + Send>) -> BoxFuture<'a, Result<()>>;
 
 /// The lease is another process's, or the tables were swapped: whatever was being applied is not.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +95,7 @@ pub struct Decoded {
 }
 
 /// Every projection.
-pub const ALL: &[&Projection] = &[&timing::PROJECTION];
+pub const ALL: &[&Projection] = &[&timing::PROJECTION, &metering::PROJECTION, &sales::PROJECTION];
 
 /// The projection of that name.
 pub fn by_name(name: &str) -> Option<&'static Projection> {

@@ -2,15 +2,17 @@
 //! it has caught up, one transaction swaps them. Ended in the middle, the old tables go on, and
 //! the next replay goes on from where this one stood.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use tokio_util::sync::CancellationToken;
 
-use super::checkpoint::{self, Made, Slot};
+use super::checkpoint::{self, Slot};
 use super::feed::Feed;
 use super::runner::{Step, connect};
 use super::{Lost, Projection, StandBy};
+use crate::config::File;
 use crate::db::{self, Database};
 use crate::log;
 
@@ -44,19 +46,19 @@ impl Progress {
 pub async fn replay(
     database: &Database,
     projection: &'static Projection,
-    made: &Made,
+    file: &Arc<File>,
     holder: &str,
     stop: &CancellationToken,
     mut progress: impl FnMut(Progress),
 ) -> Result<()> {
-    let mut step = begin(database, projection, made, holder).await?;
+    let mut step = begin(database, projection, file, holder).await?;
     let started = Instant::now();
     let mut events = 0;
     // Each round reads what came while the one before was applied; the rounds shrink quickly.
     loop {
         let before = step.held.position;
         let (head, _) = log::head(&step.client).await?;
-        let mut feed = Feed::until(database, projection, before, head);
+        let mut feed = Feed::until(database, projection, file, before, head);
         while let Some(prepared) = feed.next().await? {
             if stop.is_cancelled() {
                 checkpoint::release(&step.client, projection, Slot::Next, &step.held).await?;
@@ -84,10 +86,10 @@ pub async fn replay(
 async fn begin(
     database: &Database,
     projection: &'static Projection,
-    made: &Made,
+    file: &Arc<File>,
     holder: &str,
 ) -> Result<Step> {
-    let slot = Slot::Next;
+    let (slot, made) = (Slot::Next, &projection.made(file));
     let mut client = connect(database, projection, slot).await?;
     for _ in 0..2 {
         checkpoint::create(&mut client, projection, slot, made).await?;
@@ -95,7 +97,7 @@ async fn begin(
             return Err(StandBy::Replaying.into());
         };
         if checkpoint::made(&client, projection, slot).await?.as_ref() == Some(made) {
-            return Ok(Step { client, projection, slot, held });
+            return Ok(Step { client, projection, file: Arc::clone(file), slot, held });
         }
         checkpoint::remove(&mut client, projection, slot).await?;
     }
@@ -119,9 +121,9 @@ async fn swap(database: &Database, mut step: Step) -> Result<()> {
         )
         .await?;
     let (position, fence): (i64, i64) = row.map_or((0, 0), |row| (row.get(0), row.get(1)));
-    let mut feed = Feed::until(database, projection, step.held.position, position);
+    let mut feed = Feed::until(database, projection, &step.file, step.held.position, position);
     while let Some(prepared) = feed.next().await? {
-        (projection.apply)(&transaction, prepared.decoded.facts).await?;
+        (projection.apply)(&transaction, &step.file, prepared.decoded.facts).await?;
         checkpoint::advance(
             &transaction,
             projection,

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::checkpoint::{self, Held, Made, Slot};
 use super::feed::{Feed, Prepared};
 use super::{ALL, Lost, Projection, StandBy, replay, wake};
-use crate::config::Config;
+use crate::config::{Config, File};
 use crate::db::{self, Database};
 use crate::health::Health;
 use crate::lifecycle::{Backoff, on_own_thread, random_id};
@@ -40,6 +40,7 @@ pub async fn run(
             projection,
             part: format!("projection {}", projection.name),
             made: projection.made(&config.file),
+            file: Arc::clone(&config.file),
             health: Arc::clone(&health),
             holder: holder.clone(),
             wake: wake.clone(),
@@ -74,6 +75,7 @@ struct Runner {
     /// What it is called among the parts that [`Health`] knows.
     part: String,
     made: Made,
+    file: Arc<File>,
     health: Arc<Health>,
     holder: String,
     wake: watch::Receiver<i64>,
@@ -125,9 +127,10 @@ impl Runner {
             }
         };
         tracing::info!("{part}: projecting from position {}", held.position);
-        let mut feed =
-            Feed::follow(&self.database, self.projection, held.position, self.wake.clone());
-        let mut step = Step { client, projection: self.projection, slot: Slot::Live, held };
+        let (projection, file) = (self.projection, Arc::clone(&self.file));
+        let wake = self.wake.clone();
+        let mut feed = Feed::follow(&self.database, projection, &file, held.position, wake);
+        let mut step = Step { client, projection, file, slot: Slot::Live, held };
         // Not at once: whether it works again shows in the first second.
         let first = tokio::time::Instant::now() + EXTEND_INTERVAL;
         let mut extend = tokio::time::interval_at(first, EXTEND_INTERVAL);
@@ -175,7 +178,7 @@ impl Runner {
                 replay::replay(
                     &self.database,
                     self.projection,
-                    &self.made,
+                    &self.file,
                     &self.holder,
                     &self.stop,
                     |_| {},
@@ -192,6 +195,7 @@ impl Runner {
 pub(super) struct Step {
     pub client: Client,
     pub projection: &'static Projection,
+    pub file: Arc<File>,
     pub slot: Slot,
     pub held: Held,
 }
@@ -204,7 +208,7 @@ impl Step {
         let transaction = self.client.transaction().await?;
         checkpoint::lock(&transaction, self.projection, self.slot, &self.held).await?;
         if events > 0 {
-            (self.projection.apply)(&transaction, decoded.facts).await?;
+            (self.projection.apply)(&transaction, &self.file, decoded.facts).await?;
         }
         checkpoint::advance(
             &transaction,

@@ -8,9 +8,11 @@ use lapin::{
 };
 
 /// Queues that oslo.messaging declares for its own notifications. Neither we nor the consumer do.
-const QUEUES: [&str; 4] = [
+const QUEUES: [&str; 6] = [
     "notifications.info",
     "notifications.error",
+    "notifications.sample",
+    "metering.sample",
     "versioned_notifications.info",
     "versioned_notifications.error",
 ];

@@ -63,11 +63,13 @@ const IMAGES: [(&str, &str); 5] = [
 ];
 
 impl Cloud {
-    pub(crate) fn new(seed: u64, instances: u32) -> Cloud {
+    /// A cloud for so many things, instances or others; of so many projects, if that is said.
+    pub(crate) fn new(seed: u64, things: u32, projects: Option<u32>) -> Cloud {
         let mut rng = Rng::new(seed, &[u64::from(u32::MAX)]);
-        let share = |most: u32, least: u32| (instances / 2).clamp(least, most);
+        let share = |most: u32, least: u32| (things / 2).clamp(least, most);
+        let projects = projects.map_or(share(50, 2), |projects| projects.max(1));
         Cloud {
-            projects: (0..share(50, 2)).map(|n| project(&mut rng, n)).collect(),
+            projects: (0..projects).map(|n| project(&mut rng, n)).collect(),
             // Three is the fewest on which every attempt of a build can go to another host.
             hosts: (1..=share(40, 3)).map(|n| format!("compute-{n:02}")).collect(),
             flavors: FLAVORS.iter().enumerate().map(|(n, of)| flavor(&mut rng, n, of)).collect(),

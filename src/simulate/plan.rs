@@ -1,6 +1,7 @@
 //! The plan: which messages, in which order, and what they amount to.
 
 use std::{
+    collections::BTreeSet,
     io::{self, Write},
     time::Duration,
 };
@@ -10,10 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     cloud::Cloud,
+    meters::{self, Measured, Metering, Route},
     rng::Rng,
     scenario::{self, Formats, Instance, Micros, What},
     truth::{self, MessageCounts, Truth},
-    wire::{Message, Shape, Telling},
+    wire::{Message, Reading, Shape, Telling},
 };
 
 /// What a simulated cloud is made from; the same options give the same bytes.
@@ -21,7 +23,12 @@ use super::{
 pub struct Options {
     /// How many instances are built.
     pub instances: u32,
-    /// The simulated time over which the builds begin; what follows them may take longer.
+    /// What is metered besides.
+    pub metering: Metering,
+    /// How many projects there are. Where not given, as suits the number of things.
+    pub projects: Option<u32>,
+    /// The simulated time over which the builds begin, what follows them may take longer; and over
+    /// which samples are taken.
     pub duration: Duration,
     /// Messages per second; 0 is as fast as possible.
     pub rate: u32,
@@ -48,6 +55,7 @@ pub struct Plan {
     truth: Truth,
     cloud: Cloud,
     instances: Vec<Instance>,
+    measured: Measured,
     base: Timestamp,
     order: Vec<Slot>,
 }
@@ -55,34 +63,46 @@ pub struct Plan {
 /// One place in the order of publishing.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
-    instance: u32,
-    fact: u32,
-    shape: Shape,
+    told: Told,
     sent_again: bool,
+}
+
+/// What is published there, in which shape.
+#[derive(Clone, Copy, Debug)]
+enum Told {
+    Fact { instance: u32, fact: u32, shape: Shape },
+    Batch { batch: u32, route: Route },
 }
 
 /// Plans a cloud.
 pub fn plan(options: &Options) -> Plan {
-    let cloud = Cloud::new(options.seed, options.instances);
+    let things = options.instances.max(meters::resources(options));
+    let cloud = Cloud::new(options.seed, things, options.projects);
     let instances = instances(options, &cloud);
-    let base = base(options.end, &instances);
-    let originals = originals(&instances);
-    let recipes = originals.iter().filter(|slot| slot.shape == Shape::CloudEvent).count() as u64;
+    let measured = Measured::new(options, &cloud);
+    let base = base(options.end, &instances, &measured);
+    let originals = originals(&instances, &measured, &options.metering.routes);
     let unique = originals.len() as u64;
+    let families = ["instance", "meter", "recipe"].map(|family| {
+        let count = originals.iter().filter(|slot| slot.told.family() == family).count();
+        (family.to_owned(), count as u64)
+    });
     let order = order(options, originals);
     let (instance_truths, timings) = truth::fold(&cloud, base, &instances);
-    let families = [("instance", unique - recipes), ("recipe", recipes)];
+    let (meters, metered_projects) = truth::meters(&cloud, base, &measured);
     let truth = Truth {
         options: options.clone(),
         messages: MessageCounts {
             published: order.len() as u64,
             unique,
-            by_family: families.map(|(name, count)| (name.to_owned(), count)).into(),
+            by_family: families.into(),
         },
         instances: instance_truths,
         timings,
+        meters,
+        metered_projects,
     };
-    Plan { truth, cloud, instances, base, order }
+    Plan { truth, cloud, instances, measured, base, order }
 }
 
 impl Plan {
@@ -120,17 +140,41 @@ impl Plan {
     }
 
     fn message(&self, slot: Slot) -> Message {
-        let Slot { instance, fact, shape, sent_again } = slot;
-        Telling {
-            cloud: &self.cloud,
-            seed: self.truth.options.seed,
-            base: self.base,
-            instance: &self.instances[instance as usize],
-            place: (instance, fact),
-            shape,
-            sent_again,
+        let (seed, base, sent_again) = (self.truth.options.seed, self.base, slot.sent_again);
+        match slot.told {
+            Told::Fact { instance, fact, shape } => Telling {
+                cloud: &self.cloud,
+                seed,
+                base,
+                instance: &self.instances[instance as usize],
+                place: (instance, fact),
+                shape,
+                sent_again,
+            }
+            .message(),
+            Told::Batch { batch, route } => Reading {
+                cloud: &self.cloud,
+                measured: &self.measured,
+                seed,
+                base,
+                secret: &self.truth.options.metering.secret,
+                batch,
+                route,
+                sent_again,
+            }
+            .message(),
         }
-        .message()
+    }
+}
+
+impl Told {
+    /// The family the log puts it in.
+    fn family(self) -> &'static str {
+        match self {
+            Told::Fact { shape: Shape::CloudEvent, .. } => "recipe",
+            Told::Fact { .. } => "instance",
+            Told::Batch { .. } => "meter",
+        }
     }
 }
 
@@ -145,17 +189,18 @@ fn instances(options: &Options, cloud: &Cloud) -> Vec<Instance> {
     begins.into_iter().enumerate().map(told).collect()
 }
 
-/// Where time 0 lies: the last fact ends up a little before `end`. A whole second, so that what is
-/// on a whole second in the simulation is so on the wire.
-fn base(end: Timestamp, instances: &[Instance]) -> Timestamp {
-    let last = instances.iter().filter_map(|it| it.facts.last()).map(|fact| fact.at).max();
+/// Where time 0 lies: the last fact and the last cycle end up a little before `end`. A whole second,
+/// so that what is on a whole second in the simulation is so on the wire.
+fn base(end: Timestamp, instances: &[Instance], measured: &Measured) -> Timestamp {
+    let facts = instances.iter().filter_map(|it| it.facts.last()).map(|fact| fact.at).max();
+    let last = facts.max(measured.end());
     let back = SignedDuration::from_secs(last.unwrap_or(0) / 1_000_000 + 2);
     let end = Timestamp::from_second(end.as_second()).unwrap_or(end);
     end.checked_sub(back).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// Every message once, in the order of time.
-fn originals(instances: &[Instance]) -> Vec<Slot> {
+fn originals(instances: &[Instance], measured: &Measured, routes: &BTreeSet<Route>) -> Vec<Slot> {
     let mut slots: Vec<(Micros, Slot)> = Vec::new();
     for (index, it) in instances.iter().enumerate() {
         for (fact_index, fact) in it.facts.iter().enumerate() {
@@ -167,12 +212,19 @@ fn originals(instances: &[Instance]) -> Vec<Slot> {
             };
             let (instance, fact_index) = (index as u32, fact_index as u32);
             slots.extend(shapes.iter().map(|shape| {
-                let shape = *shape;
-                (fact.at, Slot { instance, fact: fact_index, shape, sent_again: false })
+                let told = Told::Fact { instance, fact: fact_index, shape: *shape };
+                (fact.at, Slot { told, sent_again: false })
             }));
         }
     }
-    // Stable: the two formats of one fact keep their order.
+    for (number, batch) in measured.batches.iter().enumerate() {
+        let at = measured.at(batch);
+        slots.extend(routes.iter().map(|route| {
+            let told = Told::Batch { batch: number as u32, route: *route };
+            (at, Slot { told, sent_again: false })
+        }));
+    }
+    // Stable: the two formats of one fact keep their order, as do the routes of a batch.
     slots.sort_by_key(|(at, _)| *at);
     slots.into_iter().map(|(_, slot)| slot).collect()
 }
@@ -190,7 +242,7 @@ fn order(options: &Options, originals: Vec<Slot>) -> Vec<Slot> {
         keyed.push((key, slot));
         if rng.chance(options.duplicates_percent.into()) {
             // A second run of the sender's driver has another `_unique_id`; a redelivery has not.
-            let sent_again = rng.chance(33) && slot.shape != Shape::CloudEvent;
+            let sent_again = rng.chance(33) && slot.told.family() != "recipe";
             keyed.push((key + 1 + rng.below(SHUFFLE_MAX), Slot { sent_again, ..slot }));
         }
     }

@@ -17,9 +17,10 @@ use tracing::info;
 
 use super::{Message, Plan, broker};
 
-/// How many messages may wait for the broker's confirmation: enough to keep it busy, few enough
-/// that their bodies do not matter.
+/// How many messages may wait for the broker's confirmation, and how long their bodies may be
+/// together: enough to keep it busy, little enough not to matter.
 const WINDOW: usize = 1_000;
+const WINDOW_BYTES: usize = 16 << 20;
 
 /// How long a message may be wanted by nobody.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -75,6 +76,7 @@ struct Publisher {
     channel: Channel,
     /// In the order of publishing.
     unconfirmed: Vec<(PublisherConfirm, Message)>,
+    unconfirmed_bytes: usize,
     /// Exchanges and keys that have led to a queue.
     routed: HashSet<(&'static str, String)>,
     patience: Duration,
@@ -85,7 +87,7 @@ impl Publisher {
     async fn new(connection: &Connection, patience: Duration) -> Result<Publisher> {
         let channel = connection.create_channel().await.context("cannot open a channel")?;
         // As oslo.messaging declares it by default, and as the consumer declares its own.
-        for (exchange, durable) in [("nova", false), ("stackledger", true)] {
+        for (exchange, durable) in [("nova", false), ("ceilometer", false), ("stackledger", true)] {
             let options = ExchangeDeclareOptions { durable, ..ExchangeDeclareOptions::default() };
             channel
                 .exchange_declare(
@@ -102,6 +104,7 @@ impl Publisher {
         Ok(Publisher {
             channel,
             unconfirmed: Vec::with_capacity(WINDOW),
+            unconfirmed_bytes: 0,
             routed: HashSet::new(),
             patience,
             published: Published::default(),
@@ -116,8 +119,11 @@ impl Publisher {
         let route = (message.exchange, message.routing_key.clone());
         if self.routed.contains(&route) {
             let confirm = self.start(&Outgoing::from(&message)).await?;
+            self.unconfirmed_bytes += message.body.len();
             self.unconfirmed.push((confirm, message));
-            if self.unconfirmed.len() < WINDOW { Ok(()) } else { self.settle().await }
+            let is_full =
+                self.unconfirmed.len() >= WINDOW || self.unconfirmed_bytes >= WINDOW_BYTES;
+            if is_full { self.settle().await } else { Ok(()) }
         } else {
             // A route's first message goes alone: until the consumer is bound, one message comes
             // back at a time, not a window full of them.
@@ -132,6 +138,7 @@ impl Publisher {
     async fn settle(&mut self) -> Result<()> {
         let mut again = Vec::new();
         let mut returned = Vec::new();
+        self.unconfirmed_bytes = 0;
         for (confirm, message) in self.unconfirmed.drain(..) {
             let confirmation = confirm.await.context(LOST)?;
             if confirmation.is_nack() {

@@ -67,6 +67,12 @@ impl Rng {
         uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
     }
 
+    /// What passes for a version 1 UUID.
+    pub(crate) fn uuid1(&mut self) -> Uuid {
+        let bytes = self.uuid().into_bytes();
+        uuid::Builder::from_random_bytes(bytes).with_version(uuid::Version::Mac).into_uuid()
+    }
+
     /// 32 hexadecimal digits, as Keystone's ids and oslo's `_unique_id`.
     pub(crate) fn hex32(&mut self) -> String {
         self.uuid().simple().to_string()

@@ -14,9 +14,12 @@ use super::{
     *,
 };
 
-fn options(instances: u32, seed: u64) -> Options {
+/// A cloud of so many instances; a twentieth of its messages twice, a twentieth out of order.
+pub(super) fn options(instances: u32, seed: u64) -> Options {
     Options {
         instances,
+        metering: Metering::default(),
+        projects: None,
         duration: Duration::from_secs(3_600),
         rate: 0,
         seed,
@@ -26,8 +29,18 @@ fn options(instances: u32, seed: u64) -> Options {
     }
 }
 
+/// So many samples, by every route, a few to a message.
+fn metering(samples: u32) -> Metering {
+    Metering {
+        samples,
+        samples_per_message: 7,
+        routes: [Route::Polling, Route::Notifier, Route::Rpc].into(),
+        ..Metering::default()
+    }
+}
+
 /// Header and payload, out of whatever envelope the body has.
-fn open(body: &[u8]) -> Value {
+pub(super) fn open(body: &[u8]) -> Value {
     let outer: Value = serde_json::from_slice(body).unwrap();
     match outer.get("oslo.message") {
         Some(inner) => serde_json::from_str(inner.as_str().unwrap()).unwrap(),
@@ -36,7 +49,7 @@ fn open(body: &[u8]) -> Value {
 }
 
 /// The sender's time, from either kind of header.
-fn sent_at(message: &Value) -> Timestamp {
+pub(super) fn sent_at(message: &Value) -> Timestamp {
     match message.get("timestamp") {
         Some(naive) => {
             let naive: DateTime = naive.as_str().unwrap().replace(' ', "T").parse().unwrap();
@@ -60,7 +73,8 @@ proptest! {
 
     #[test]
     fn the_same_options_give_the_same_bytes(instances in 0u32..12, seed: u64) {
-        let (one, two) = (plan(&options(instances, seed)), plan(&options(instances, seed)));
+        let options = Options { metering: metering(100), ..options(instances, seed) };
+        let (one, two) = (plan(&options), plan(&options));
         prop_assert_eq!(one.truth(), two.truth());
         prop_assert!(one.messages().eq(two.messages()));
     }
@@ -91,16 +105,26 @@ proptest! {
     #[test]
     fn the_counts_are_those_of_the_messages(
         instances in 0u32..25,
+        samples in 0u32..300,
         seed: u64,
         duplicates_percent in 0u8..=100,
         shuffle_percent in 0u8..=100,
     ) {
-        let options = Options { duplicates_percent, shuffle_percent, ..options(instances, seed) };
+        let options = Options {
+            metering: metering(samples),
+            duplicates_percent,
+            shuffle_percent,
+            ..options(instances, seed)
+        };
         let plan = plan(&options);
         let mut families: BTreeMap<String, BTreeSet<String>> =
-            ["instance", "recipe"].map(|name| (name.to_owned(), BTreeSet::new())).into();
+            ["instance", "meter", "recipe"].map(|name| (name.to_owned(), BTreeSet::new())).into();
         for message in plan.messages() {
-            let family = if message.exchange == "nova" { "instance" } else { "recipe" };
+            let family = match message.exchange {
+                "nova" => "instance",
+                "ceilometer" => "meter",
+                _ => "recipe",
+            };
             families.get_mut(family).unwrap().insert(message.message_id);
         }
         let counts = &plan.truth().messages;
@@ -155,7 +179,7 @@ proptest! {
 
     #[test]
     fn the_truth_survives_json(seed: u64) {
-        let plan = plan(&options(5, seed));
+        let plan = plan(&Options { metering: metering(100), ..options(5, seed) });
         let text = serde_json::to_string(plan.truth()).unwrap();
         prop_assert_eq!(&serde_json::from_str::<Truth>(&text).unwrap(), plan.truth());
     }
@@ -187,7 +211,8 @@ fn a_large_cloud_has_every_kind_of_build() {
 
 #[test]
 fn duplicates_come_later_and_only_their_unique_id_may_differ() {
-    let plan = plan(&Options { duplicates_percent: 40, ..options(30, 3) });
+    let plan =
+        plan(&Options { metering: metering(1_000), duplicates_percent: 40, ..options(30, 3) });
     let mut first: HashMap<String, Message> = HashMap::new();
     let mut other_unique_id = 0;
     for message in plan.messages() {

@@ -1,5 +1,6 @@
-//! The direction of dependencies: event ← log ← {ingest, projection} ← api ← cli ← main. `ingest`
-//! and `projection` meet only in the log; the leaves import no domain module.
+//! The direction of dependencies: event ← log ← {ingest, projection ← {export, sales}} ← api ← cli ← main.
+//! `ingest` and `projection` meet only in the log; the leaves import no domain module, but for
+//! `config`, whose sections on billing `billing` checks.
 
 use std::path::{Path, PathBuf};
 
@@ -9,21 +10,30 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("lifecycle", &[]),
     ("health", &[]),
     ("sketch", &[]),
-    ("config", &[]),
+    ("billing", &["event"]),
+    ("config", &["billing"]),
     ("telemetry", &["config"]),
     ("db", &["config"]),
     ("http", &["db", "lifecycle"]),
     ("log", &["event", "db"]),
     ("simulate", &[]),
     ("ingest", &["event", "log", "db", "config", "health", "lifecycle"]),
-    ("projection", &["event", "log", "db", "config", "health", "lifecycle", "http", "sketch"]),
+    ("export", &["event", "projection", "db", "config", "lifecycle"]),
+    (
+        "projection",
+        &["event", "billing", "log", "db", "config", "health", "lifecycle", "http", "sketch"],
+    ),
+    ("sales", &["event", "billing", "log", "projection", "db", "config", "lifecycle"]),
     (
         "api",
         &[
             "event",
+            "billing",
+            "sales",
             "log",
             "ingest",
             "projection",
+            "export",
             "db",
             "config",
             "health",
@@ -37,9 +47,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "api",
             "event",
+            "billing",
+            "sales",
             "log",
             "ingest",
             "projection",
+            "export",
             "simulate",
             "db",
             "config",

@@ -43,7 +43,7 @@ async fn help() {
 
 #[tokio::test]
 async fn wrong_usage_exits_with_2() {
-    let wrong: [&[&str]; 9] = [
+    let wrong: [&[&str]; 11] = [
         &[],
         &["nonsense"],
         &["up", "--nonsense"],
@@ -53,6 +53,8 @@ async fn wrong_usage_exits_with_2() {
         &["dead-letters", "redrive"],
         &["verify", "--against", "1:zz"],
         &["simulate", "--duplicates", "101"],
+        &["simulate", "--routes", "polling,pigeon"],
+        &["simulate", "--samples-per-message", "0"],
     ];
     for arguments in wrong {
         let (code, out, err) = said(&run(bare(arguments)).await);
@@ -183,12 +185,14 @@ async fn status_shows_log_queues_projections_and_dead_letters() {
     };
     let json: Value = serde_json::from_str(&status(&["--json"]).await).unwrap();
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(&json), ["dead_letters", "head", "projections", "queues"]);
+    assert_eq!(keys(&json), ["dead_letters", "exports", "head", "projections", "queues"]);
     assert_eq!(keys(&json["head"]), ["hash", "position"]);
     let position = db.number("SELECT position FROM log.head").await;
     assert_eq!(json["head"]["position"], position);
     assert_eq!(json["dead_letters"], 0);
-    let timing = &json["projections"][0];
+    assert_eq!(json["projections"][0]["name"], "metering");
+    assert_eq!(json["projections"][1]["name"], "sales");
+    let timing = &json["projections"][2];
     assert_eq!(
         keys(timing),
         ["checkpoint", "error", "head", "lag_events", "lag_s", "name", "skipped", "state"]
@@ -245,7 +249,7 @@ async fn replay_names_the_projections_there_are() {
     let db = database().await;
     let (code, _, err) = said(&run(stackledger(&db, &["replay", "nonsense"])).await);
     assert_eq!(code, Some(2));
-    assert!(err.contains("'nonsense'") && err.contains("there are: timing"), "{err}");
+    assert!(err.contains("'nonsense'") && err.contains("there are: timing, metering"), "{err}");
     // Nothing ran yet: a replay makes the tables.
     succeed(stackledger(&db, &["replay", "--all"])).await;
     assert_eq!(db.number("SELECT count(*) FROM timing.instance").await, 0);

@@ -1,5 +1,7 @@
 //! Promise 7: poison neither blocks nor vanishes.
 
+use stackledger::ingest::Decoder;
+
 use crate::support::broker::{broker, declare_as_oslo, publish};
 use crate::support::consuming::consume;
 use crate::support::database::database;
@@ -54,7 +56,7 @@ async fn every_fixture_becomes_an_event_or_a_dead_letter() {
     let mut events = std::collections::BTreeSet::new();
     let mut letters = std::collections::BTreeSet::new();
     for body in &bodies {
-        match stackledger::event::decode(body.clone(), None) {
+        match Decoder::default().decode(body.clone(), None) {
             Ok(event) => drop(events.insert((event.family, event.key_at, event.id))),
             Err(_) => drop(letters.insert(body.clone())),
         }

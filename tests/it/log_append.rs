@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use stackledger::event::{Event, Family};
-use stackledger::log::{self, Filter, Limit, Reader};
+use stackledger::log::{self, AppendError, Claim, Filter, Limit, Reader, claims_of};
+use uuid::Uuid;
 
 use crate::support::database::database;
 use crate::support::events::{append, appender, event, events, now};
@@ -44,6 +45,7 @@ async fn what_is_appended_is_read_as_it_was() {
         let mut bare = event(family, 100 + n as u64);
         (bare.stream, bare.occurred_at, bare.key_at) = (None, None, None);
         bare.redacted = true;
+        bare.bad_signatures = Some((0..n as i32).map(|index| index * 1000).collect());
         bare.project_id = Some("p".to_owned());
         bare.body = vec![0, 255, b'{'];
         all.push(bare);
@@ -242,4 +244,42 @@ async fn an_append_waits_for_the_disk_whatever_the_server_was_told() {
         db.rows("SELECT setting FROM public.seen").await,
         [r#"{"setting": "remote_apply"}"#]
     );
+}
+
+/// An order's time is taken with its event or not at all, and only after the order it follows.
+#[tokio::test]
+async fn an_order_and_its_time_are_appended_together_and_once() {
+    let db = database().await;
+    let mut appender = appender(&db.database).await;
+    let day = |day: u32| format!("2026-11-{day:02}T00:00:00Z").parse().unwrap();
+    let claim = |n: u128, from: u32, to: u32, follows: Option<i64>| Claim {
+        order_id: Uuid::from_u128(n),
+        tenant_id: "t".to_owned(),
+        from: day(from),
+        to: day(to),
+        follows,
+    };
+    let order = |n: u64| event(Family::Billing, n);
+    let first = appender.append_order(&order(1), &claim(1, 1, 2, None), now()).await.unwrap();
+    assert_eq!(first, 1);
+    for (event, claim) in [
+        // The same again; one that overlaps; one that does not know of it, or of which it knows more.
+        (order(1), claim(1, 1, 2, None)),
+        (order(2), claim(2, 1, 3, Some(1))),
+        (order(2), claim(2, 2, 3, None)),
+        (order(2), claim(2, 2, 3, Some(2))),
+        // Another time, but the order's id; the event of another one.
+        (order(2), claim(1, 2, 3, Some(1))),
+        (order(1), claim(2, 2, 3, Some(1))),
+    ] {
+        let error = appender.append_order(&event, &claim, now()).await.unwrap_err();
+        assert!(matches!(error, AppendError::Claimed), "{claim:?}: {error}");
+    }
+    assert_eq!(db.number("SELECT position FROM log.head").await, 1);
+    let second = appender.append_order(&order(2), &claim(2, 2, 3, Some(1)), now()).await.unwrap();
+    assert_eq!(second, 2);
+    let claims = claims_of(&db.client().await, "t").await.unwrap();
+    let shown: Vec<_> =
+        claims.iter().map(|it| (it.order_id.as_u128(), it.to, it.position)).collect();
+    assert_eq!(shown, [(1, day(2), 1), (2, day(3), 2)]);
 }

@@ -56,6 +56,8 @@ async fn a_changed_row_is_named() {
         "project_id = 'x'",
         "source = 'x'",
         "redacted = true",
+        "bad_signatures = '{}'",
+        "bad_signatures = '{7}'",
         "occurred_at = now()",
         "occurred_at = '20000-01-01'",
         "recorded_at = now()",
@@ -86,7 +88,7 @@ async fn an_inserted_row_is_named() {
     let copy = |position: i64| {
         format!(
             "INSERT INTO log.event_other SELECT {position}, gen_random_uuid(), family, kind, stream, project_id,
-             occurred_at, key_at, recorded_at, source, redacted, hash, body FROM log.event_other WHERE position = 5"
+             occurred_at, key_at, recorded_at, source, redacted, bad_signatures, hash, body FROM log.event_other WHERE position = 5"
         )
     };
     assert_eq!(position_after(&copy(61)).await, 61);

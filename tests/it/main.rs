@@ -3,17 +3,23 @@
 
 mod architecture;
 mod cli;
+mod client;
 mod dead_letters;
+mod export;
 mod faults;
 mod files;
 mod http;
 mod ingest;
 mod log_append;
 mod log_verify;
+mod metering;
 mod migrate;
 mod outages;
 mod poison;
 mod projection;
 mod replay;
+mod sales;
+mod signatures;
 mod support;
 mod topology;
+mod usage;

@@ -19,6 +19,9 @@ async fn projected(instances: u32, seed: u64) -> TestDatabase {
     db
 }
 
+/// How many sets of tables timing has.
+const CHECKPOINTS: &str = "SELECT count(*) FROM projection.checkpoint WHERE name = 'timing'";
+
 async fn checkpoint(db: &TestDatabase, column: &str) -> i64 {
     db.number(&format!(
         "SELECT {column}::bigint FROM projection.checkpoint WHERE name = 'timing' AND slot = 'live'"
@@ -52,7 +55,7 @@ async fn a_holder_whose_lease_was_taken_is_refused() {
             async move {
                 let take = "UPDATE projection.checkpoint
                     SET fence = fence + 1, holder = 'somebody else', lease_until = now() + interval '1 hour'
-                    RETURNING position";
+                    WHERE name = 'timing' RETURNING position";
                 superuser.query_one(take, &[]).await.unwrap()
             }
         });
@@ -94,7 +97,7 @@ async fn another_version_or_configuration_is_replayed_at_the_start() {
         db.superuser()
             .await
             .batch_execute(&format!(
-                "UPDATE projection.checkpoint SET {change}; UPDATE timing.instance SET name = 'old'"
+                "UPDATE projection.checkpoint SET {change} WHERE name = 'timing'; UPDATE timing.instance SET name = 'old'"
             ))
             .await
             .unwrap();
@@ -106,7 +109,7 @@ async fn another_version_or_configuration_is_replayed_at_the_start() {
         .await;
         caught_up(&db).await;
         projecting.stop().await;
-        assert_eq!(db.number("SELECT count(*) FROM projection.checkpoint").await, 1);
+        assert_eq!(db.number(CHECKPOINTS).await, 1);
         assert_eq!(db.number("SELECT count(*) FROM timing.instance WHERE name = 'old'").await, 0);
         verified(&db).await;
     }
@@ -117,16 +120,20 @@ async fn another_version_or_configuration_is_replayed_at_the_start() {
 async fn tables_of_a_newer_version_are_left_alone() {
     let db = projected(10, 73).await;
     let superuser = db.superuser().await;
-    superuser.batch_execute("UPDATE projection.checkpoint SET version = 999").await.unwrap();
+    let made_by = async |version: i32| {
+        let sql =
+            format!("UPDATE projection.checkpoint SET version = {version} WHERE name = 'timing'");
+        superuser.batch_execute(&sql).await.unwrap();
+    };
+    made_by(999).await;
     let before = checkpoint(&db, "fence").await;
     let projecting = project(&db);
     append(&cloud(10, 74), &db).await;
     tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
     assert_eq!(checkpoint(&db, "fence").await, before, "nobody took it");
-    assert_eq!(db.number("SELECT count(*) FROM projection.checkpoint").await, 1, "nobody replays");
+    assert_eq!(db.number(CHECKPOINTS).await, 1, "nobody replays");
     // The newer one is rolled back: its tables are this program's again.
-    let made = format!("UPDATE projection.checkpoint SET version = {}", timing::PROJECTION.version);
-    superuser.batch_execute(&made).await.unwrap();
+    made_by(timing::PROJECTION.version).await;
     caught_up(&db).await;
     projecting.stop().await;
 }
@@ -159,14 +166,21 @@ async fn a_projection_that_fails_stops_alone() {
     let standing = checkpoint(&db, "position").await;
     assert_eq!(checkpoint(&db, "error_at").await, standing);
     assert!(standing < truth.messages.unique as i64);
-    let error = db.rows("SELECT error FROM projection.checkpoint").await;
+    let error = db.rows("SELECT error FROM projection.checkpoint WHERE name = 'timing'").await;
     assert!(error[0].contains("column \\\"name\\\"") && error[0].contains("42703"), "{error:?}");
     let (status, problem) = process.get("/readyz").await;
     let detail = problem["detail"].as_str().unwrap();
     assert!(status == 503 && detail.contains("projection timing stands still"), "{detail}");
     let (status, projections) = process.get("/v1/projections").await;
-    assert_eq!((status, &projections["items"][0]["state"]), (200, &"failed".into()));
-    assert_eq!(projections["items"][0]["error_at"], standing);
+    let states = projections["items"].as_array().unwrap().iter();
+    let states: Vec<_> = states.map(|item| (item["name"].as_str(), &item["state"])).collect();
+    let expected = [
+        (Some("metering"), &"running".into()),
+        (Some("sales"), &"running".into()),
+        (Some("timing"), &"failed".into()),
+    ];
+    assert_eq!((status, &*states), (200, &expected[..]));
+    assert_eq!(projections["items"][2]["error_at"], standing);
     let mut status = command(&db, Some(&broker));
     status.arg("status");
     let said = succeed(status).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use stackledger::config::File;
-use stackledger::projection::{self, timing};
+use stackledger::projection::{self, metering, sales, timing};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::broker::broker;
@@ -125,7 +125,10 @@ async fn a_replay_goes_on_where_a_killed_one_stood() {
     })
     .await;
     assert_eq!(db.number("SELECT count(*) FROM timing.instance WHERE attempts = -1").await, 1);
-    assert_eq!(db.number("SELECT count(*) FROM projection.checkpoint").await, 1);
+    assert_eq!(
+        db.number("SELECT count(*) FROM projection.checkpoint WHERE name = 'timing'").await,
+        1
+    );
     // Only a fresh one starts anew.
     succeed(replay(&db)).await;
     assert!(read_models(&db).await == before);
@@ -138,9 +141,9 @@ async fn verify_is_not_misled_by_a_replay() {
     append(&cloud(10, 131), &db).await;
     let projecting = project(&db);
     caught_up(&db).await;
-    let (mut replaying, stop) = (None, CancellationToken::new());
+    let (mut replaying, stop, file) = (None, CancellationToken::new(), Arc::<File>::default());
     let compared =
-        projection::compare(&db.database, &timing::PROJECTION, &stop, |position, until| {
+        projection::compare(&db.database, &timing::PROJECTION, &file, &stop, |position, until| {
             if position < until || replaying.is_some() {
                 return;
             }
@@ -166,29 +169,36 @@ async fn verify_is_not_misled_by_a_replay() {
 async fn a_replay_of_another_version_is_not_gone_on_with() {
     let db = database().await;
     append(&cloud(10, 121), &db).await;
-    let made = timing::PROJECTION.made(&File::default());
-    let other = projection::Made { version: 999, config: "another".to_owned() };
+    let file = Arc::<File>::default();
     let stop = CancellationToken::new();
     stop.cancel();
     let stopped =
-        projection::replay(&db.database, &timing::PROJECTION, &other, "one", &stop, |_| {}).await;
+        projection::replay(&db.database, &timing::PROJECTION, &file, "one", &stop, |_| {}).await;
     assert_eq!(
         stopped.unwrap_err().to_string(),
         "stopped at position 0: the next replay goes on from there"
     );
-    assert_eq!(db.number("SELECT version::bigint FROM projection.checkpoint").await, 999);
     db.superuser()
         .await
-        .batch_execute("UPDATE projection.checkpoint SET lease_until = 'epoch', position = 5")
+        .batch_execute(
+            "UPDATE projection.checkpoint SET lease_until = 'epoch', position = 5, version = 999",
+        )
         .await
         .unwrap();
     let stop = CancellationToken::new();
-    projection::replay(&db.database, &timing::PROJECTION, &made, "two", &stop, |_| {})
+    projection::replay(&db.database, &timing::PROJECTION, &file, "two", &stop, |_| {})
         .await
         .unwrap();
     assert_eq!(
         db.rows("SELECT slot, version, error FROM projection.checkpoint").await,
-        [format!("{{\"slot\": \"live\", \"error\": null, \"version\": {}}}", made.version)]
+        [format!(
+            "{{\"slot\": \"live\", \"error\": null, \"version\": {}}}",
+            timing::PROJECTION.version
+        )]
     );
+    // Its comparison is of all of them.
+    for projection in [&metering::PROJECTION, &sales::PROJECTION] {
+        projection::replay(&db.database, projection, &file, "two", &stop, |_| {}).await.unwrap();
+    }
     verified(&db).await;
 }

@@ -1,7 +1,11 @@
 //! What we declare on a cloud's broker and what we never do: a wrong declaration breaks the cloud's
 //! own publishing, or loses its messages.
 
-use lapin::options::{ExchangeDeclareOptions, ExchangeDeleteOptions, QueueDeclareOptions};
+use lapin::ExchangeKind;
+use lapin::options::{
+    ExchangeDeclareOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
 use serde_json::Value;
 
 use crate::support::broker::{TestBroker, broker, declare, declare_as_oslo, publish};
@@ -114,22 +118,69 @@ async fn bindings_are_made_again_when_an_exchange_vanished() {
     consuming.stop().await;
 }
 
+/// What of ours stands there with other flags or arguments is named with the one that differs, the
+/// others go on, and it is taken up as soon as somebody has removed it.
 #[tokio::test]
-async fn a_queue_of_ours_with_other_arguments_is_named() {
+async fn what_is_ours_with_other_flags_is_named() {
     let (db, broker) = (database().await, broker().await);
     let (_connection, channel) = broker.channel().await;
-    let transient = QueueDeclareOptions::default();
+    let durable = QueueDeclareOptions { durable: true, ..Default::default() };
+    let mut ttl = FieldTable::default();
+    ttl.insert("x-message-ttl".into(), AMQPValue::LongInt(60_000));
+    for (queue, options, arguments) in [
+        ("instance", QueueDeclareOptions::default(), FieldTable::default()),
+        ("meter", QueueDeclareOptions { auto_delete: true, ..durable }, FieldTable::default()),
+        ("recipe", durable, ttl),
+    ] {
+        let name = format!("stackledger.{queue}");
+        channel.queue_declare(name.into(), options, arguments).await.unwrap();
+    }
+    let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
     channel
-        .queue_declare("stackledger.instance".into(), transient, Default::default())
+        .exchange_declare(
+            "stackledger".into(),
+            ExchangeKind::Direct,
+            durable,
+            FieldTable::default(),
+        )
         .await
         .unwrap();
+
     let consuming = consume(&db, &broker);
-    eventually("the fault is known", || async {
-        consuming.health.faults().values().any(|reason| {
-            reason.contains("stackledger.instance") && reason.contains("inequivalent arg 'durable'")
+    eventually("the faults are known", || async {
+        let faults = consuming.health.faults();
+        [
+            ("queue stackledger.instance ", "inequivalent arg 'durable'"),
+            ("queue stackledger.meter ", "inequivalent arg 'auto_delete'"),
+            ("queue stackledger.recipe ", "inequivalent arg 'x-message-ttl'"),
+            ("exchange stackledger ", "inequivalent arg 'type'"),
+        ]
+        .iter()
+        .all(|(part, reason)| {
+            faults.iter().any(|(name, why)| name.starts_with(part) && why.contains(reason))
         })
     })
     .await;
+    declare_as_oslo(&channel, "nova").await;
+    let queues = names(&broker, "queues").await;
+    assert!(queues.contains(&"stackledger.perf".to_owned()), "{queues:?}");
+
+    let options = QueueDeleteOptions::default();
+    channel.queue_delete("stackledger.instance".into(), options).await.unwrap();
+    eventually("it is consumed", || async {
+        !consuming.health.faults().keys().any(|part| part.contains("stackledger.instance"))
+    })
+    .await;
+    eventually("bound to nova", || async { bound(&broker, "nova").await.len() == 2 }).await;
+    publish(
+        &channel,
+        "nova",
+        "notifications.info",
+        &fixture("instance/legacy-create-start.json"),
+        &[],
+    )
+    .await;
+    holds(&db, 1).await;
     consuming.stop().await;
 }
 
@@ -138,11 +189,10 @@ async fn further_exchanges_and_quorum_queues_come_from_the_configuration() {
     let (db, broker) = (database().await, broker().await);
     let (_connection, cloud) = broker.channel().await;
     declare_as_oslo(&cloud, "heat").await;
-    let file = toml::from_str(
-        "[[source]]\nexchange = 'heat'\n[[source.queue]]\nname = 'stackledger.heat'\nkeys = ['notifications.*']\n\
-         type = 'quorum'\nmax_length_bytes = 1000000",
-    )
-    .unwrap();
+    let file = "[[source]]\nexchange = 'heat'\n[[source.queue]]\nname = 'stackledger.heat'\nkeys = ['notifications.*']\n\
+         type = 'quorum'\nmax_length_bytes = 1000000"
+        .parse()
+        .unwrap();
     let consuming = consume_file(&db, &broker, file);
     eventually("bound", || async { bound(&broker, "heat").await.len() == 1 }).await;
     let queues = broker.ask("queues").await;

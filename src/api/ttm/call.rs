@@ -12,7 +12,7 @@ use super::metric::{self, Metric};
 use crate::api::{State, intake};
 use crate::event::{self, Event};
 use crate::http::Problem;
-use crate::ingest::intake::Stored;
+use crate::ingest::intake::Appended;
 use crate::{lifecycle, log, projection};
 
 /// The source of events that TTM's routes append.
@@ -82,8 +82,8 @@ impl Call {
 }
 
 /// Appends a call's event and waits until it is durable.
-pub(super) async fn append(state: &State, event: Event) -> Result<Stored, Problem> {
-    intake::store(&state.intake, vec![event]).await
+pub(super) async fn append(state: &State, event: Event) -> Result<Appended, Problem> {
+    intake::take(&state.intake, vec![event]).await
 }
 
 /// Appends a call's event and waits until the read model knows it; answers with the instance's
@@ -100,15 +100,15 @@ pub(super) async fn append_and_see(
     let mut known = metric::known(&client, instance_id).await?;
     // Given back before waiting: whoever waits may need it.
     drop(client);
-    let stored = append(state, event).await?;
-    let is_seen = see(state, stored.head).await.unwrap_or(false);
+    let appended = append(state, event).await?;
+    let is_seen = see(state, appended.head).await.unwrap_or(false);
     if let Ok(now) = read(state, instance_id).await {
         known = now;
         if is_seen {
             return Ok(known);
         }
     }
-    say(&mut known, stored.is_new.first().copied().unwrap_or(true));
+    say(&mut known, appended.is_new.first().copied().unwrap_or(true));
     Ok(known)
 }
 

@@ -47,8 +47,8 @@ pub const PROJECTION: Projection = Projection {
     ddl: include_str!("../../../schema/timing.sql"),
     indexes: include_str!("../../../schema/timing_indexes.sql"),
     tables: &["instance", "operation", "operation_hour", "recipe", "ttm_recipe_call", "request"],
-    decode: fact::decode,
-    apply: |tx, facts| Box::pin(async move { apply(tx, facts).await }),
+    decode: |_, events| fact::decode(events),
+    apply: |tx, _, facts| Box::pin(async move { apply(tx, facts).await }),
 };
 
 /// Folds facts into the rows of the search path's schema.

@@ -138,7 +138,9 @@ pub(crate) fn fault_of(detail: &Detail) -> Option<&Fault> {
     }
 }
 
-const NAMES: [&str; 6] = ["web", "db", "jenkins-agent", "数据库", "o'brien", "naïve \"test\" 🚀"];
+/// What users call their servers.
+pub(crate) const NAMES: [&str; 6] =
+    ["web", "db", "jenkins-agent", "数据库", "o'brien", "naïve \"test\" 🚀"];
 
 /// The whole life of instance `index`, whose build begins at `begin`.
 pub(crate) fn instance(cloud: &Cloud, seed: u64, index: u32, begin: Micros) -> Instance {

@@ -7,19 +7,24 @@
 //! - A duration is the difference of two sender's clocks, computed in whole µs.
 //! - `host`, `flavor`, `image` and `state` are those of the newest message; where that one names no
 //!   host, none was ever known.
+//! - A sample counts once, by however many routes it was told: its identity is project, meter,
+//!   resource and time. Units are those of today's Ceilometer, whatever an old sender called them.
 //! - `deleted_at` is Nova's own word for it (whole seconds), not the time of the message.
 
 mod fold;
+mod meters;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::Options;
 
 pub(crate) use fold::fold;
 pub(super) use fold::percentile;
+pub(crate) use meters::meters;
 
 /// Everything a plan's messages say.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +37,10 @@ pub struct Truth {
     pub instances: Vec<InstanceTruth>,
     /// One entry per operation, by name.
     pub timings: Vec<TimingTruth>,
+    /// One entry per meter, by name.
+    pub meters: Vec<MeterTruth>,
+    /// The ids of the projects that own something metered, sorted.
+    pub metered_projects: Vec<String>,
 }
 
 /// How many messages a plan holds.
@@ -152,4 +161,24 @@ pub struct TimingTruth {
     pub p50_s: Option<f64>,
     /// The 95th percentile, likewise.
     pub p95_s: Option<f64>,
+}
+
+/// All samples of one meter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MeterTruth {
+    /// `counter_name`.
+    pub meter: String,
+    /// `gauge`, `delta` or `cumulative`.
+    #[serde(rename = "type")]
+    pub sort: Option<String>,
+    /// None where it has none.
+    pub unit: Option<String>,
+    /// How many distinct ones there are.
+    pub samples: u64,
+    /// Their volumes added up, exact; as JSON a string.
+    pub sum: Decimal,
+    /// When the first of them was taken.
+    pub first_at: Timestamp,
+    /// When the last of them was taken.
+    pub last_at: Timestamp,
 }

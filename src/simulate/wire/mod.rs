@@ -1,7 +1,9 @@
-//! Facts as messages: the shapes that Nova, oslo.messaging and our own senders put on the wire.
+//! Facts as messages: the shapes that Nova, Ceilometer, oslo.messaging and our own senders put on
+//! the wire.
 
 mod cloudevent;
 mod legacy;
+mod meter;
 mod notification;
 mod python;
 mod versioned;
@@ -14,10 +16,12 @@ use super::{
     scenario::{Fact, Formats, Instance, Micros, Report, What},
 };
 
+pub(crate) use meter::Reading;
+
 /// One message as the broker gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// `nova` or `stackledger`.
+    /// `nova`, `ceilometer` or `stackledger`.
     pub exchange: &'static str,
     /// E.g. `notifications.info`, or the CloudEvent's type.
     pub routing_key: String,
@@ -25,7 +29,8 @@ pub struct Message {
     pub content_type: &'static str,
     /// JSON in one line.
     pub body: Vec<u8>,
-    /// The sender's id inside the body (Nova sets no AMQP property): what duplicates share.
+    /// The sender's id inside the body (OpenStack sets no AMQP property): what duplicates share. An
+    /// RPC cast has none of its own: then its first sample's.
     pub message_id: String,
 }
 

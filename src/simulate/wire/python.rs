@@ -31,6 +31,9 @@ impl Formatter for Dumps {
     }
 
     fn write_string_fragment<W: ?Sized + Write>(&mut self, w: &mut W, s: &str) -> io::Result<()> {
+        if s.is_ascii() {
+            return w.write_all(s.as_bytes());
+        }
         for c in s.chars() {
             if c.is_ascii() {
                 w.write_all(&[c as u8])?;
@@ -60,6 +63,11 @@ pub(super) fn str_aware(at: Timestamp) -> String {
 /// `strftime('%Y-%m-%dT%H:%M:%S.%f')`, as in the request context.
 pub(super) fn iso_micros(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string()
+}
+
+/// `datetime.isoformat()`, as in samples: no fraction when it is zero.
+pub(super) fn isoformat(at: Timestamp) -> String {
+    str_datetime(at).replace(' ', "T")
 }
 
 /// The same of a column of Nova's database: whole seconds.

@@ -3,8 +3,9 @@
 mod events;
 mod guards;
 mod hostile;
+mod metering;
 mod operate;
-mod server;
+pub mod server;
 mod timing;
 mod timings;
 mod ttm;

@@ -4,7 +4,9 @@ use super::server::Server;
 
 const LIVE: &str =
     "INSERT INTO projection.checkpoint (name, slot, version, config, position, holder, lease_until)
-    VALUES ('timing', 'live', 1, '', 0, 'here', now() + interval '1 min')";
+    VALUES ('timing', 'live', 1, '', 0, 'here', now() + interval '1 min'),
+           ('metering', 'live', 1, '', 0, 'here', now() + interval '1 min'),
+           ('sales', 'live', 1, '', 0, 'here', now() + interval '1 min')";
 
 async fn reasons(server: &Server) -> String {
     let problem = server.refused("/readyz").await;
@@ -16,7 +18,7 @@ async fn reasons(server: &Server) -> String {
 async fn ready_means_able_to_work() {
     let server = Server::start().await;
     assert_eq!(server.ok("/healthz").await, json!({"status": "ok"}));
-    assert!(reasons(&server).await.contains("timing has not started"));
+    assert!(reasons(&server).await.contains("timing has not started; projection metering has not"));
 
     server.execute(LIVE).await;
     assert_eq!(server.ok("/readyz").await, json!({"status": "ready"}));
@@ -56,13 +58,14 @@ async fn projections_tell_where_they_stand() {
     let recorded = server.ok("/v1/events/1").await["recorded_at"].as_str().unwrap().to_owned();
     let at = recorded.parse::<jiff::Timestamp>().unwrap() + jiff::SignedDuration::from_secs(90);
     let items = of(&format!("?at={at}")).await;
+    assert_eq!((items.len(), &items[0]["name"]), (4, &json!("metering")));
     assert_eq!(
-        items[0],
+        items[2],
         json!({"name": "timing", "checkpoint": 0, "head": 1, "lag_events": 1, "lag_s": 90.0,
                "state": "running", "version": 1, "error": null, "error_at": null, "skipped": 0})
     );
-    assert_eq!(items[1]["state"], "replaying");
-    assert_eq!((&items[1]["lag_events"], &items[1]["lag_s"]), (&json!(0), &json!(0.0)));
+    assert_eq!(items[3]["state"], "replaying");
+    assert_eq!((&items[3]["lag_events"], &items[3]["lag_s"]), (&json!(0), &json!(0.0)));
 
     server.execute("UPDATE projection.checkpoint SET error = 'no', error_at = 0").await;
     assert_eq!(of("").await[0]["state"], "failed");
@@ -73,6 +76,11 @@ async fn projections_tell_where_they_stand() {
 async fn metrics_tell_what_is_true_of_the_database() {
     let server = Server::start().await;
     server.execute(LIVE).await;
+    server
+        .execute(
+            "INSERT INTO projection.export (target, table_name) VALUES ('mysql://u@h/\"d\"', 't')",
+        )
+        .await;
     server.ok("/healthz").await;
     let response = server.http.get(server.url("/metrics")).send().await.unwrap();
     assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
@@ -83,6 +91,9 @@ async fn metrics_tell_what_is_true_of_the_database() {
         "stackledger_projection_checkpoint{projection=\"timing\"} 0",
         "stackledger_projection_lag_events{projection=\"timing\"} 0",
         "stackledger_projection_lag_seconds{projection=\"timing\"} 0",
+        "stackledger_export_position{target=\"mysql://u@h/\\\"d\\\"\",table=\"t\"} 0",
+        "stackledger_export_lag_events{target=\"mysql://u@h/\\\"d\\\"\",table=\"t\"} 0",
+        "stackledger_export_failing{target=\"mysql://u@h/\\\"d\\\"\",table=\"t\"} 0",
         "stackledger_http_requests_total{route=\"/healthz\",status=\"200\"} ",
         "stackledger_http_request_seconds_count{route=\"/healthz\"} ",
     ] {
@@ -110,6 +121,9 @@ async fn the_description_holds_every_route() {
         "/v1/builds/incomplete",
         "/v1/timings",
         "/v1/requests/{request_id}",
+        "/v1/tenants",
+        "/get_usage",
+        "/last_collected",
         "/ttm/api/v1.0/time/now",
         "/ttm/api/v1.0/{id}/time/now",
         "/ttm/api/v1.0/instances/{id}/recipe/{name}",
@@ -117,6 +131,7 @@ async fn the_description_holds_every_route() {
         assert!(paths.contains_key(path), "{path}");
     }
     assert!(paths["/v1/events"]["post"].is_object());
+    assert!(paths["/collect_usage"]["post"].is_object());
     let mut ids = Vec::new();
     for (path, item) in paths {
         for operation in item.as_object().unwrap().values() {

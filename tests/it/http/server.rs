@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use stackledger::api::{self, State};
-use stackledger::config::{Config, LogFormat, Secret};
+use stackledger::config::{Config, File, LogFormat, Secret};
 use stackledger::health::Health;
+use stackledger::ingest::Decoder;
 use stackledger::ingest::intake::Intake;
 use stackledger::projection;
+use stackledger::sales::Desk;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
@@ -25,7 +27,7 @@ pub struct Server {
     pub served: JoinHandle<anyhow::Result<()>>,
     /// As whom DATABASE_URL names, for rows that a projection would write.
     pub sql: Client,
-    db: TestDatabase,
+    pub db: TestDatabase,
 }
 
 /// Lets tests write only the columns they are about, not those that the projection folds by.
@@ -43,28 +45,48 @@ impl Server {
     }
 
     pub async fn with_tokens(tokens: &[&str]) -> Server {
-        let server = Server::bare(tokens).await;
-        let ddl = projection::timing::PROJECTION.ddl;
-        let tables = format!("CREATE SCHEMA timing; SET search_path = timing; {ddl}");
-        // Owned by the role that projects, as in life.
-        server.execute(&format!("SET ROLE stackledger_app; {tables}; RESET ROLE")).await;
+        let server = Server::bare(tokens, Arc::default()).await;
+        for projection in projection::ALL {
+            let (name, ddl) = (projection.name, projection.ddl);
+            let tables = format!("CREATE SCHEMA {name}; SET search_path = {name}; {ddl}");
+            // Owned by the role that projects, as in life.
+            server
+                .execute(&format!(
+                    "SET ROLE stackledger_app; {tables}; RESET ROLE; RESET search_path"
+                ))
+                .await;
+        }
         server.execute(LENIENT).await;
         server
     }
 
     /// A projector runs in the same process.
     pub async fn with_projector() -> Server {
-        let server = Server::bare(&[]).await;
-        let config = Arc::new(Config::from_vars([]).unwrap());
+        Server::with_projector_of(File::default()).await
+    }
+
+    /// As [`Server::with_projector`], by a configuration of its own.
+    pub async fn with_projector_of(file: File) -> Server {
+        Server::on(database().await, file).await
+    }
+
+    /// As [`Server::with_projector_of`], on a database that is there.
+    pub async fn on(db: TestDatabase, file: File) -> Server {
+        let file = Arc::new(file);
+        let server = Server::bare_on(db, &[], Arc::clone(&file)).await;
+        let config = Arc::new(Config { file, ..Config::from_vars([]).unwrap() });
         let (health, stop) = (Arc::clone(&server.health), server.stop.clone());
         tokio::spawn(projection::run(server.db.database.clone(), config, health, stop));
         eventually("the server is ready", || async { server.get("/readyz").await.0 == 200 }).await;
         server
     }
 
-    async fn bare(tokens: &[&str]) -> Server {
+    async fn bare(tokens: &[&str], file: Arc<File>) -> Server {
+        Server::bare_on(database().await, tokens, file).await
+    }
+
+    async fn bare_on(db: TestDatabase, tokens: &[&str], file: Arc<File>) -> Server {
         stackledger::telemetry::init("error", LogFormat::Text).unwrap();
-        let db = database().await;
         let sql = db.superuser().await;
         // What migrate grants on the database itself is not cloned with it.
         let grant = "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO stackledger_app',
@@ -73,10 +95,17 @@ impl Server {
         let (health, stop) = (Arc::new(Health::default()), CancellationToken::new());
         let state = State {
             pool: db.database.query_pool(8).unwrap(),
-            intake: Intake::start(db.database.clone(), Arc::clone(&health), stop.clone()),
+            intake: Intake::start(
+                db.database.clone(),
+                Decoder::default(),
+                Arc::clone(&health),
+                stop.clone(),
+            ),
             health: Arc::clone(&health),
             database: db.database.clone(),
+            desk: Desk::new(db.database.clone(), Arc::clone(&file)),
             tokens: tokens.iter().map(|token| Secret::new(*token)).collect(),
+            file,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());

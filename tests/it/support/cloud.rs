@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
+use stackledger::projection::ALL;
 use stackledger::simulate::truth::{TimingTruth, Truth};
 use stackledger::simulate::{
-    Options, Plan, differences, incomplete_differences, plan, timing_differences,
+    Metering, Options, Plan, Route, differences, incomplete_differences, meter_differences, meters,
+    plan, timing_differences,
 };
 
 use super::broker::TestBroker;
@@ -22,8 +24,27 @@ pub fn cloud(instances: u32, seed: u64) -> Plan {
 
 /// As [`cloud`], at so many messages a second.
 pub fn cloud_at(instances: u32, seed: u64, rate: u32) -> Plan {
+    cloud_of(instances, Metering::default(), seed, rate)
+}
+
+/// As [`cloud`], and so many samples, each of them by three routes.
+pub fn metered_cloud(instances: u32, samples: u32, seed: u64) -> Plan {
+    signed_cloud(instances, samples, "", seed)
+}
+
+/// As [`metered_cloud`], the samples signed with a secret.
+pub fn signed_cloud(instances: u32, samples: u32, secret: &str, seed: u64) -> Plan {
+    let routes = [Route::Polling, Route::Notifier, Route::Rpc].into();
+    let secret = secret.to_owned();
+    let metering = Metering { samples, routes, secret, ..Metering::default() };
+    cloud_of(instances, metering, seed, 0)
+}
+
+fn cloud_of(instances: u32, metering: Metering, seed: u64, rate: u32) -> Plan {
     plan(&Options {
         instances,
+        metering,
+        projects: None,
         duration: std::time::Duration::from_secs(3600),
         rate,
         seed,
@@ -84,12 +105,12 @@ pub async fn append(plan: &Plan, db: &TestDatabase) {
 pub async fn settled(db: &TestDatabase, truth: &Truth) {
     let expected = truth.messages.unique as i64;
     eventually(&format!("{expected} events are applied"), || async {
-        db.number(
-            "SELECT coalesce((SELECT least(c.position, h.position) FROM projection.checkpoint AS c, log.head AS h
-             WHERE c.name = 'timing' AND c.slot = 'live'), 0)",
-        )
+        db.number(&format!(
+            "SELECT count(*) FROM projection.checkpoint AS c, log.head AS h
+             WHERE c.slot = 'live' AND least(c.position, h.position) >= {expected}"
+        ))
         .await
-            >= expected
+            == ALL.len() as i64
     })
     .await;
 }
@@ -130,6 +151,7 @@ pub async fn all_is_well(db: &TestDatabase, process: &Process, truth: &Truth) {
     assert!(incomplete.len() <= truth.instances.len());
     wrong.extend(incomplete_differences(&truth.instances, &incomplete));
     wrong.extend(timings_differ(process, truth, &answers).await);
+    wrong.extend(meters_differ(process, truth).await);
     assert!(
         wrong.is_empty(),
         "{} differences, e.g. {:#?}",
@@ -167,6 +189,17 @@ async fn timings_differ(process: &Process, truth: &Truth, answers: &[Value]) -> 
     wrong
 }
 
+/// Where meters, and what all samples come to, differ from the truth.
+async fn meters_differ(process: &Process, truth: &Truth) -> Vec<String> {
+    let summed = items(process, "/v1/meters?limit=1000").await;
+    let mut wrong = meter_differences(&truth.meters, &summed);
+    let listed = meters(&items(process, "/v1/samples?limit=1000").await);
+    let listed: Vec<Value> =
+        listed.iter().map(|meter| serde_json::to_value(meter).unwrap()).collect();
+    wrong.extend(meter_differences(&truth.meters, &listed));
+    wrong
+}
+
 /// All items of a list, page by page.
 async fn items(process: &Process, path: &str) -> Vec<Value> {
     let (mut all, mut next) = (Vec::new(), path.to_owned());
@@ -199,6 +232,23 @@ pub async fn read_models(db: &TestDatabase) -> BTreeMap<String, Vec<String>> {
             rows.sort();
             tables.insert(name, rows);
         }
+    }
+    tables
+}
+
+/// The same, but for what depends on the order of arrival: positions, and samples that counted for
+/// a while.
+pub fn without_positions(
+    mut tables: BTreeMap<String, Vec<String>>,
+) -> BTreeMap<String, Vec<String>> {
+    tables.remove("metering.superseded");
+    for rows in tables.values_mut() {
+        for row in rows.iter_mut() {
+            let mut columns: Value = serde_json::from_str(row).unwrap();
+            columns.as_object_mut().unwrap().remove("position");
+            *row = columns.to_string();
+        }
+        rows.sort();
     }
     tables
 }

@@ -25,10 +25,19 @@ pub fn consume(db: &TestDatabase, broker: &TestBroker) -> Consuming {
 
 /// The sources of a TOML file.
 pub fn consume_file(db: &TestDatabase, broker: &TestBroker, file: File) -> Consuming {
+    consume_with(db, broker, |config| config.file = Arc::new(file))
+}
+
+/// A configuration that is not the built-in one.
+pub fn consume_with(
+    db: &TestDatabase,
+    broker: &TestBroker,
+    change: impl FnOnce(&mut Config),
+) -> Consuming {
     let vars =
         [("AMQP_URL".to_owned(), broker.url.clone()), ("BATCH_SIZE".to_owned(), "100".to_owned())];
     let mut config = Config::from_vars(vars).unwrap();
-    config.file = file;
+    change(&mut config);
     let (health, stop) = (Arc::new(Health::default()), CancellationToken::new());
     let task = tokio::spawn(amqp::run(
         db.database.clone(),

@@ -23,10 +23,14 @@ pub async fn database() -> TestDatabase {
 
 /// A database in which nobody has migrated.
 pub async fn empty_database() -> TestDatabase {
-    let base = variable("DATABASE_URL");
+    empty_database_at(&variable("DATABASE_URL")).await
+}
+
+/// As [`empty_database`], in the PostgreSQL of this URL.
+pub async fn empty_database_at(base: &str) -> TestDatabase {
     let name = unique("sl_test");
-    admin(&base).await.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
-    made(&base, name)
+    admin(base).await.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+    made(base, name)
 }
 
 /// As [`database`], in the PostgreSQL of this URL.

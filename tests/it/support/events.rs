@@ -19,6 +19,7 @@ pub fn event(family: Family, n: u64) -> Event {
         key_at: Some(at),
         source: "test".to_owned(),
         redacted: false,
+        bad_signatures: None,
         body: format!("{{\"n\": {n}}}").into_bytes(),
     }
 }

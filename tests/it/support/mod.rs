@@ -5,9 +5,14 @@ pub mod cloud;
 pub mod consuming;
 pub mod database;
 pub mod events;
+pub mod mariadb;
+pub mod metered;
 pub mod process;
 pub mod projecting;
+pub mod samples;
 pub mod services;
+pub mod stub;
+pub mod target;
 
 use std::time::{Duration, Instant};
 

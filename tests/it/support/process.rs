@@ -43,11 +43,22 @@ pub struct Process {
 impl Process {
     /// Starts `role` on a free port.
     pub fn start(role: &str, database: &TestDatabase, broker: &TestBroker) -> Process {
+        Process::start_with(role, database, broker, &[])
+    }
+
+    /// As [`Process::start`], with further variables.
+    pub fn start_with(
+        role: &str,
+        database: &TestDatabase,
+        broker: &TestBroker,
+        variables: &[(&str, &str)],
+    ) -> Process {
         let port = free_port();
         let address = format!("127.0.0.1:{port}");
         let child = command(database, Some(broker))
             .arg(role)
             .env("LISTEN", &address)
+            .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();

@@ -1,10 +1,11 @@
-//! A PostgreSQL or a RabbitMQ of one test's own, to be stopped and started at will.
+//! A PostgreSQL, a RabbitMQ or a MariaDB of one test's own, to be stopped and started at will.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::broker::{TestBroker, broker_at};
-use super::database::{TestDatabase, database_at};
+use super::database::{TestDatabase, database_at, empty_database_at};
+use super::mariadb::{TestMariadb, mariadb_at};
 
 /// How a server ends.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +30,11 @@ impl Private {
 
     pub async fn rabbitmq() -> Private {
         Private::up("rabbitmq", &["--test"]).await
+    }
+
+    /// Fast: what it has confirmed may be lost when it is killed, all of a transaction or nothing.
+    pub async fn mariadb() -> Private {
+        Private::up("mariadb", &["--test"]).await
     }
 
     async fn up(service: &'static str, options: &[&str]) -> Private {
@@ -58,6 +64,16 @@ impl Private {
     /// A database in this PostgreSQL.
     pub async fn database(&self) -> TestDatabase {
         database_at(&self.variable("DATABASE_URL").await).await
+    }
+
+    /// A database in this PostgreSQL in which nobody has migrated.
+    pub async fn empty_database(&self) -> TestDatabase {
+        empty_database_at(&self.variable("DATABASE_URL").await).await
+    }
+
+    /// A database in this MariaDB.
+    pub async fn mariadb_database(&self) -> TestMariadb {
+        mariadb_at(&self.variable("MARIADB_URL").await).await
     }
 
     /// A vhost in this RabbitMQ.

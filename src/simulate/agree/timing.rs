@@ -1,10 +1,10 @@
-//! Whether answers agree with the truth. Pure: who asks, and how, is the caller's business.
+//! Builds, operations, recipes, and what they come to.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::truth::{BuildStatus, InstanceTruth, OperationTruth, TimingTruth, percentile};
+use crate::simulate::truth::{BuildStatus, InstanceTruth, OperationTruth, TimingTruth, percentile};
 
 /// Where `/v1/instances/{id}`'s answer about an instance differs from the truth, one line each.
 pub fn differences(truth: &InstanceTruth, answer: &Value) -> Vec<String> {

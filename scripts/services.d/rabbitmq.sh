@@ -1,0 +1,196 @@
+# A private RabbitMQ. Sourced by scripts/services.
+# shellcheck shell=bash
+
+TITLE[rabbitmq]=RabbitMQ
+VARIABLE[rabbitmq]=AMQP_URL
+PACKAGE[rabbitmq]=rabbitmq-server
+
+# RabbitMQ's scripts split paths at blanks.
+MQ_BASE=$DIR/rabbitmq
+if [[ $PATH_IS_PLAIN == no ]]; then MQ_BASE=/tmp/$NAME-rabbitmq; fi
+BASE[rabbitmq]=$MQ_BASE
+
+# The server's own script. What distributions put into the PATH is often a link to a wrapper, which
+# insists on being root or rabbitmq and, called by its own name, calls itself for ever: only a file
+# whose own name is rabbitmq-server, with rabbitmq-env beside it, is the server's.
+rabbitmq_bin() {
+  local file
+  command -v erl >/dev/null || return 1
+  for file in "$(command -v rabbitmq-server || true)" /usr/lib/rabbitmq/bin/rabbitmq-server \
+    /usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server /opt/rabbitmq/sbin/rabbitmq-server; do
+    [[ -x $file ]] || continue
+    file=$(readlink -f "$file")
+    [[ ${file##*/} == rabbitmq-server && -e ${file%/*}/rabbitmq-env ]] || continue
+    echo "$file"
+    return 0
+  done
+  return 1
+}
+
+# What the container is noted as.
+rabbitmq_container() {
+  local port management
+  port=$(free_port) management=$(free_port "$port")
+  note rabbitmq KIND=docker TEST="$test" PORT="$port" MANAGEMENT="$management" \
+    URL="amqp://guest:guest@127.0.0.1:$port/%2f"
+}
+
+# The variable beside AMQP_URL that leads to the management API.
+rabbitmq_env() {
+  if given rabbitmq; then
+    if [[ -n ${AMQP_MANAGEMENT_URL:-} ]]; then
+      printf 'export AMQP_MANAGEMENT_URL=%q\n' "$AMQP_MANAGEMENT_URL"
+    fi
+  elif [[ -n $(field rabbitmq MANAGEMENT) ]]; then
+    printf 'export AMQP_MANAGEMENT_URL=%q\n' \
+      "http://guest:guest@127.0.0.1:$(field rabbitmq MANAGEMENT)"
+  else
+    echo 'unset AMQP_MANAGEMENT_URL'
+  fi
+}
+
+# A broker that speaks AMQP answers the protocol header with a method frame, which starts with 1.
+speaks_amqp() {
+  (
+    exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
+    printf 'AMQP\0\0\011\001' >&3
+    IFS= read -r -N 1 -t 2 byte <&3 && [[ $byte == $'\001' ]]
+  ) 2>/dev/null
+}
+
+epmd_bin() {
+  local file
+  for file in "$(command -v epmd || true)" \
+    "$(dirname "$(readlink -f "$(command -v erl)")")"/../erts-*/bin/epmd; do
+    if [[ -x $file ]]; then echo "$file" && return 0; fi
+  done
+  return 1
+}
+
+# boot_rabbitmq SERVER PORT DIST EPMD MANAGEMENT: one attempt; fails when the node ends before it
+# is ready, as it does when somebody took one of the ports.
+boot_rabbitmq() {
+  local server=$1 port=$2 dist=$3 epmd=$4 management=$5
+  local log=$DIR/rabbitmq.log began=$SECONDS epmd_pid url schedulers="" launcher node
+  mkdir -p "$MQ_BASE"/{home,log,mnesia,conf.d,generated}
+
+  {
+    echo "listeners.tcp.default = 127.0.0.1:$port"
+    if [[ -n $management ]]; then
+      echo "management.tcp.ip = 127.0.0.1"
+      echo "management.tcp.port = $management"
+    fi
+    # What the management API says about queues is at most this old.
+    if [[ $test == yes ]]; then echo "collect_statistics_interval = 1000"; fi
+  } >"$MQ_BASE/rabbitmq.conf"
+  if [[ -n $management ]]; then
+    echo "[rabbitmq_management]." >"$MQ_BASE/plugins"
+  else
+    echo "[]." >"$MQ_BASE/plugins"
+  fi
+  rm -f "$MQ_BASE/pid"
+  # The tests want the cores for themselves.
+  if [[ $test == yes ]]; then schedulers="+S 2:2"; fi
+
+  # Erlang's name service would be started by the node and outlive it: started here, its pid is
+  # known.
+  launch "$log" "$(epmd_bin)" -port "$epmd" -address 127.0.0.1
+  epmd_pid=$PID
+  while ! listens "$epmd"; do
+    stamp_of "$epmd_pid" >/dev/null || return 1
+    sleep 0.02
+  done
+
+  # An environment of its own: the caller's RABBITMQ_… variables are meant for another node. The
+  # variable `detached` makes the server's script become the node instead of waiting beside it.
+  launch "$log" bash -c 'ulimit -n 65536 2>/dev/null; exec "$@"' bash \
+    env -i PATH="$PATH" LANG=C.UTF-8 HOME="$MQ_BASE/home" detached=true \
+    RABBITMQ_NODENAME="$NAME@localhost" \
+    RABBITMQ_NODE_IP_ADDRESS=127.0.0.1 RABBITMQ_NODE_PORT="$port" RABBITMQ_DIST_PORT="$dist" \
+    RABBITMQ_MNESIA_BASE="$MQ_BASE/mnesia" RABBITMQ_LOG_BASE="$MQ_BASE/log" \
+    RABBITMQ_CONFIG_FILE="$MQ_BASE/rabbitmq.conf" \
+    RABBITMQ_CONFIG_FILES="$MQ_BASE/conf.d" \
+    RABBITMQ_ADVANCED_CONFIG_FILE="$MQ_BASE/none.config" \
+    RABBITMQ_CONF_ENV_FILE="$MQ_BASE/none.conf" \
+    RABBITMQ_GENERATED_CONFIG_DIR="$MQ_BASE/generated" \
+    RABBITMQ_ENABLED_PLUGINS_FILE="$MQ_BASE/plugins" RABBITMQ_PID_FILE="$MQ_BASE/pid" \
+    ERL_EPMD_PORT="$epmd" ERL_EPMD_ADDRESS=127.0.0.1 ERL_CRASH_DUMP_BYTES=0 \
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="$schedulers +sbwt none -kernel inet_dist_use_interface {127,0,0,1}" \
+    "$server"
+  launcher=$PID
+  url=amqp://guest:guest@127.0.0.1:$port/%2f
+  local noted=(KIND=private TEST="$test" URL="$url" PORT="$port" DIST="$dist" EPMD="$epmd"
+    MANAGEMENT="$management" LAUNCHER="$launcher"
+    EPMD_PID="$epmd_pid" EPMD_STAMP="$(stamp_of "$epmd_pid")")
+  note rabbitmq "${noted[@]}" PID="$launcher" STAMP="$(stamp_of "$launcher")"
+
+  until speaks_amqp "$port" && { [[ -z $management ]] || listens "$management"; }; do
+    stamp_of "$launcher" >/dev/null || return 1
+    if ((SECONDS - began > 90)); then
+      immediate=yes stop_rabbitmq quietly
+      die "RabbitMQ was not ready after 90 seconds and is ended again, see $log and $MQ_BASE/log"
+    fi
+    sleep 0.1
+  done
+  # Where the script waits beside the node after all, the node's own pid is what matters.
+  node=$(cat "$MQ_BASE/pid" 2>/dev/null || true)
+  if [[ -n $node ]] && stamp_of "$node" >/dev/null; then
+    note rabbitmq "${noted[@]}" PID="$node" STAMP="$(stamp_of "$node")"
+  fi
+}
+
+# start_rabbitmq [same]: with `same` on the ports it had.
+start_rabbitmq() {
+  local server attempt port dist epmd management=""
+  server=$(rabbitmq_bin) || die 69 "no RabbitMQ found"
+  epmd_bin >/dev/null || die 69 "Erlang is here, but not its epmd: install it (Debian: erlang-base)"
+  if [[ $MQ_BASE == /tmp/* ]]; then own_folder "$MQ_BASE"; fi
+  # Where somebody else has killed the node, its epmd is still there and holds the port.
+  stop_rabbitmq quietly
+  : >"$DIR/rabbitmq.log"
+  for attempt in 1 2 3; do
+    port=$(field rabbitmq PORT) dist=$(field rabbitmq DIST)
+    epmd=$(field rabbitmq EPMD) management=$(field rabbitmq MANAGEMENT)
+    if [[ ${1:-} != same ]] && { [[ -z $port || $attempt -gt 1 ]] || listens "$port"; }; then
+      port=$(free_port) dist=$(free_port "$port") epmd=$(free_port "$port" "$dist") management=""
+      # shellcheck disable=SC2144 # one folder per plugin
+      if compgen -G "${server%/*}/../plugins/rabbitmq_management-*" >/dev/null; then
+        management=$(free_port "$port" "$dist" "$epmd")
+      fi
+    fi
+    if boot_rabbitmq "$server" "$port" "$dist" "$epmd" "$management"; then
+      say "RabbitMQ: private instance, pid $(field rabbitmq PID), port $port${management:+, management on port $management}, data in $MQ_BASE"
+      return 0
+    fi
+    immediate=yes stop_rabbitmq quietly
+  done
+  tail -n 8 "$DIR/rabbitmq.log" >&2
+  die "RabbitMQ did not start in $attempt attempts, see $DIR/rabbitmq.log and $MQ_BASE/log"
+}
+
+stop_rabbitmq() {
+  local pid stamp helper helpers=() was=no
+  pid=$(field rabbitmq PID) stamp=$(field rabbitmq STAMP)
+  if runs "$pid" "$stamp"; then
+    was=yes
+    mapfile -t helpers < <(descendants "$(field rabbitmq LAUNCHER)"; descendants "$pid")
+    if [[ $immediate == yes ]]; then kill -KILL "$pid"; else kill -TERM "$pid"; fi
+    # The pid, not the pid file, which goes earlier: a restart before the end fails.
+    gone 60 "$pid" "$stamp" || {
+      warn "RabbitMQ (pid $pid) has not ended after a minute: killing it"
+      kill -KILL "$pid" 2>/dev/null || true
+      gone 10 "$pid" "$stamp" || die "pid $pid does not end"
+    }
+  fi
+  # Its helpers see that it is gone and end by themselves.
+  for helper in ${helpers[@]+"${helpers[@]}"}; do
+    # shellcheck disable=SC2086 # pid and stamp
+    gone 3 $helper || kill -KILL "${helper% *}" 2>/dev/null || true
+  done
+  pid=$(field rabbitmq EPMD_PID) stamp=$(field rabbitmq EPMD_STAMP)
+  if runs "$pid" "$stamp"; then
+    kill -TERM "$pid"
+    gone 10 "$pid" "$stamp" || die "epmd (pid $pid) does not end"
+  fi
+  if [[ $was == yes && ${1:-} != quietly ]]; then say "RabbitMQ (pid $(field rabbitmq PID)) ended"; fi
+}

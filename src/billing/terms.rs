@@ -1,0 +1,245 @@
+//! `[billing]` of the configuration: the money, how it is rounded, and when.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::rate::Day;
+
+/// Of which money amounts are, and how they are rounded. An order keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rounding {
+    /// ISO 4217, e.g. `EUR`.
+    pub currency: String,
+    /// Decimals of a total.
+    pub digits: u32,
+    /// Decimals of a line's amount.
+    pub line_digits: u32,
+    /// What becomes of seconds that are paid per hour.
+    pub second_to_hour: Hours,
+}
+
+/// What becomes of seconds that are paid per hour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Hours {
+    /// Whole hours, rounded up once per resource and service of an order.
+    #[default]
+    Ceil,
+    /// As many hours as it is.
+    Exact,
+}
+
+/// All that `[billing]` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The money and its rounding.
+    pub rounding: Rounding,
+    /// Where days begin.
+    pub zone: Zone,
+    /// How old the end of an order must be, in seconds, as the last samples are still on their way.
+    pub settle_s: u32,
+    /// Whether an order may leave out usage that has no rate.
+    pub allow_unrated: bool,
+    /// The region whose rates are paid; of all regions where it is not given.
+    pub region: Option<String>,
+    /// A file of rates in Distil's form, relative to the configuration's folder.
+    pub rates_file: Option<String>,
+}
+
+/// A time zone, by its name.
+#[derive(Clone, Debug)]
+pub struct Zone {
+    name: String,
+    zone: TimeZone,
+}
+
+impl PartialEq for Zone {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Zone {}
+
+impl Zone {
+    /// As it stands in the file, e.g. `Europe/Prague`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The zone itself.
+    pub fn time_zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
+    /// When that day begins there; `None` beyond the ends of time.
+    pub fn midnight(&self, date: Date) -> Option<Timestamp> {
+        Day(date).midnight(&self.zone).ok()
+    }
+
+    fn named(name: String) -> Result<Self, String> {
+        match TimeZone::get(&name) {
+            Ok(zone) => Ok(Zone { name, zone }),
+            Err(_) => Err(format!(
+                "billing_timezone = {name:?}: a name of the IANA database is accepted that this \
+                 system has (package tzdata), such as UTC or Europe/Prague"
+            )),
+        }
+    }
+}
+
+/// The keys, unchecked. What is absent is as in [`Terms::default`].
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "docs/billing.md and `Terms` say what each is")]
+pub struct Written {
+    pub currency: Option<String>,
+    pub digits: Option<i64>,
+    pub line_digits: Option<i64>,
+    pub second_to_hour: Option<String>,
+    pub billing_timezone: Option<String>,
+    pub settle_s: Option<i64>,
+    pub allow_unrated: Option<bool>,
+    pub region: Option<String>,
+    pub rates_file: Option<String>,
+}
+
+const DIGITS_MAX: u32 = 6;
+const LINE_DIGITS_MAX: u32 = 12;
+/// A month.
+const SETTLE_S_MAX: u32 = 31 * 86_400;
+
+impl Default for Terms {
+    fn default() -> Self {
+        Terms {
+            rounding: Rounding {
+                currency: "EUR".to_owned(),
+                digits: 2,
+                line_digits: 6,
+                second_to_hour: Hours::Ceil,
+            },
+            zone: Zone { name: "UTC".to_owned(), zone: TimeZone::UTC },
+            settle_s: 600,
+            allow_unrated: false,
+            region: None,
+            rates_file: None,
+        }
+    }
+}
+
+impl Written {
+    /// # Errors
+    ///
+    /// The first key that is wrong, what was given and what is accepted.
+    pub(super) fn check(self) -> Result<Terms, String> {
+        let default = Terms::default();
+        let digits = whole("digits", self.digits, default.rounding.digits, 0, DIGITS_MAX)?;
+        let line_digits = match self.line_digits {
+            None => default.rounding.line_digits.max(digits),
+            given => whole("line_digits", given, 0, digits, LINE_DIGITS_MAX)?,
+        };
+        for (key, text) in [("region", &self.region), ("rates_file", &self.rates_file)] {
+            if text.as_deref() == Some("") {
+                return Err(format!("{key} is empty; a text is expected, or no such key"));
+            }
+        }
+        Ok(Terms {
+            rounding: Rounding {
+                currency: self.currency.map_or(Ok(default.rounding.currency), currency)?,
+                digits,
+                line_digits,
+                second_to_hour: match self.second_to_hour.as_deref() {
+                    None | Some("ceil") => Hours::Ceil,
+                    Some("exact") => Hours::Exact,
+                    Some(other) => {
+                        return Err(format!(
+                            "second_to_hour = {other:?}: ceil or exact is accepted"
+                        ));
+                    }
+                },
+            },
+            zone: self.billing_timezone.map_or(Ok(default.zone), Zone::named)?,
+            settle_s: whole("settle_s", self.settle_s, default.settle_s, 0, SETTLE_S_MAX)?,
+            allow_unrated: self.allow_unrated.unwrap_or(default.allow_unrated),
+            region: self.region,
+            rates_file: self.rates_file,
+        })
+    }
+}
+
+fn currency(text: String) -> Result<String, String> {
+    if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Ok(text);
+    }
+    Err(format!("currency = {text:?}: three capital letters are accepted, such as EUR"))
+}
+
+fn whole(key: &str, given: Option<i64>, default: u32, min: u32, max: u32) -> Result<u32, String> {
+    let Some(given) = given else { return Ok(default) };
+    let number = u32::try_from(given).ok().filter(|number| (min..=max).contains(number));
+    number.ok_or_else(|| format!("{key} = {given}: a whole number from {min} to {max} is accepted"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(text: &str) -> Result<Terms, String> {
+        toml::from_str::<Written>(text).map_err(|error| error.to_string())?.check()
+    }
+
+    #[test]
+    fn nothing_is_the_default() {
+        assert_eq!(terms("").unwrap(), Terms::default());
+    }
+
+    #[test]
+    fn every_key_is_taken() {
+        let terms = terms(
+            "currency = 'CZK'\ndigits = 0\nline_digits = 4\nsecond_to_hour = 'exact'\nbilling_timezone = \
+             'Europe/Prague'\nsettle_s = 0\nallow_unrated = true\nregion = 'r'\nrates_file = 'f'",
+        )
+        .unwrap();
+        assert_eq!(terms.rounding.currency, "CZK");
+        assert_eq!((terms.rounding.digits, terms.rounding.line_digits), (0, 4));
+        assert_eq!(terms.rounding.second_to_hour, Hours::Exact);
+        assert_eq!(terms.zone.name(), "Europe/Prague");
+        assert_eq!((terms.settle_s, terms.allow_unrated), (0, true));
+        assert_eq!((terms.region.as_deref(), terms.rates_file.as_deref()), (Some("r"), Some("f")));
+    }
+
+    #[test]
+    fn days_begin_at_midnight_of_the_billing_time_zone() {
+        let terms = terms("billing_timezone = 'Europe/Prague'").unwrap();
+        let midnight = |date: &str| terms.zone.midnight(date.parse().unwrap()).unwrap().to_string();
+        assert_eq!(midnight("2026-01-01"), "2025-12-31T23:00:00Z");
+        assert_eq!(midnight("2026-07-01"), "2026-06-30T22:00:00Z");
+    }
+
+    #[test]
+    fn every_wrong_key_is_named_with_what_is_accepted() {
+        for (text, expected) in [
+            (
+                "currency = 'euro'",
+                "currency = \"euro\": three capital letters are accepted, such as EUR",
+            ),
+            ("digits = 7", "digits = 7: a whole number from 0 to 6 is accepted"),
+            ("line_digits = 1", "line_digits = 1: a whole number from 2 to 12 is accepted"),
+            ("line_digits = 13", "line_digits = 13: a whole number from 2 to 12 is accepted"),
+            ("second_to_hour = 'floor'", "second_to_hour = \"floor\": ceil or exact is accepted"),
+            ("settle_s = -1", "settle_s = -1: a whole number from 0 to 2678400 is accepted"),
+            ("region = ''", "region is empty; a text is expected, or no such key"),
+            ("rates_file = ''", "rates_file is empty; a text is expected, or no such key"),
+            (
+                "billing_timezone = 'Mars'",
+                "billing_timezone = \"Mars\": a name of the IANA database is accepted that this \
+                 system has (package tzdata), such as UTC or Europe/Prague",
+            ),
+        ] {
+            assert_eq!(terms(text).unwrap_err(), expected);
+        }
+        assert!(terms("curency = 'EUR'").unwrap_err().contains("curency"));
+    }
+}

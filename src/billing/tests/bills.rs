@@ -1,0 +1,508 @@
+//! From usage to lines, a total, and adjustments.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::world::*;
+use crate::billing::order::{
+    Adjustment, Billed, Heading, NotOnePart, Priced, Reason, Touched, adjustments,
+};
+use crate::billing::settings::Settings;
+use crate::billing::transform::{description, usage};
+use crate::billing::{Amount, Basis, Bill, Mapping, Metadata, Order, Span, Unit};
+
+/// One mapping of each unit that is converted, and one that is not.
+const MAPPINGS: &str = "
+[[usage]]
+meter = 'vcpus'
+transformer = 'uptime'
+type = 'Virtual Machine'
+metadata = { name = ['name'] }
+[[usage]]
+meter = 'image.size'
+transformer = 'max'
+service = 'image'
+type = 'Image'
+unit = 'byte'
+[[usage]]
+meter = 'packets'
+transformer = 'sum'
+service = 'packets'
+unit = 'packet'
+";
+const VCPUS: usize = 0;
+const IMAGE: usize = 1;
+const PACKETS: usize = 2;
+
+fn rate(service: &str, unit: &str, rate: &str, more: &str) -> String {
+    format!("[[rate]]\nservice = '{service}'\nunit = '{unit}'\nrate = '{rate}'\n{more}\n")
+}
+
+fn basis(more: &str) -> Basis {
+    let text = format!("{MAPPINGS}{more}");
+    let sections = toml::from_str(&text).unwrap();
+    let ever = Span { from: Timestamp::MIN, to: Timestamp::MAX };
+    Basis::of(&Settings::read(sections, &text, None).unwrap(), ever)
+}
+
+fn bill<'a>(basis: &'a Basis, span: Span, all: &[(usize, &str, &[Told])]) -> Bill<'a> {
+    let mut bill = Bill::new(basis, span);
+    for (mapping, resource_id, told) in all {
+        bill.add_readings(*mapping, resource_id, &timeline(told), span);
+    }
+    bill
+}
+
+/// `resource service volume unit rate amount` of each line.
+fn lines(priced: &Priced) -> Vec<String> {
+    let shown = priced.lines.iter().map(|line| {
+        let (id, service, volume) = (&line.resource_id, &line.service, &line.volume);
+        format!("{id} {service} {volume} {} {} {}", line.unit, line.rate, line.amount)
+    });
+    shown.collect()
+}
+
+/// `resource service volume unit reason` of each.
+fn unrated(priced: &Priced) -> Vec<String> {
+    let shown = priced.unrated.iter().map(|it| {
+        let (id, service, volume) = (&it.resource_id, &it.service, &it.volume);
+        format!("{id} {service} {volume} {} {:?}", it.unit, it.reason)
+    });
+    shown.collect()
+}
+
+fn heading(span: Span) -> Heading {
+    Heading { order_id: None, tenant_id: "t1".to_owned(), name: None, span, position: 7 }
+}
+
+fn amount(text: &str) -> Amount {
+    text.parse().unwrap()
+}
+
+fn day() -> Span {
+    let at = |text: &str| text.parse().unwrap();
+    Span::new(at("2026-11-20T00:00:00Z"), at("2026-11-21T00:00:00Z")).unwrap()
+}
+
+#[test]
+fn hours_are_rounded_up_once_per_resource_and_service() {
+    let basis = basis(&rate("m1", "hour", "0.044", ""));
+    // 10:00 to 10:20 and 14:00 to 14:20 on each of two machines.
+    let up = states(&[
+        ("10:00", "active"),
+        ("10:20", "stopped"),
+        ("14:00", "active"),
+        ("14:20", "stopped"),
+    ]);
+    let priced = bill(&basis, day(), &[(VCPUS, "a", &up), (VCPUS, "b", &up)]).price();
+    assert_eq!(lines(&priced), ["a m1 1 hour 0.044 0.044000", "b m1 1 hour 0.044 0.044000"]);
+    let line = &priced.lines[0];
+    assert_eq!((line.usage.as_str(), &line.usage_unit, line.windows), ("2400", &Unit::Second, 2));
+    // Of the five hours from 10:00 to 15:00 three have samples that say how things stood.
+    assert_eq!(line.coverage, amount("0.400000"));
+    for (end, hours) in [("11:00", "1"), ("11:00:00.01", "2"), ("12:30", "3")] {
+        let mut up = states(&[("10:00", "active"), ("10:50", "active"), ("11:40", "active")]);
+        up.retain(|it| it.at < at(end));
+        up.push(flavored(end, "stopped", "m1"));
+        let priced = bill(&basis, day(), &[(VCPUS, "a", &up)]).price();
+        assert_eq!(priced.lines[0].volume, hours, "{end}");
+    }
+}
+
+#[test]
+fn hours_can_be_exact() {
+    let basis =
+        basis(&format!("[billing]\nsecond_to_hour = 'exact'\n{}", rate("m1", "hour", "0.3", "")));
+    let up = states(&[("10:00", "active"), ("10:20", "stopped")]);
+    let priced = bill(&basis, day(), &[(VCPUS, "a", &up)]).price();
+    // The amount is a third of the rate to the last digit, whatever the volume's text shows.
+    assert_eq!(lines(&priced), ["a m1 0.3333333333333333333333333333 hour 0.3 0.100000"]);
+}
+
+#[test]
+fn a_change_of_rate_splits_the_line_and_the_last_part_takes_the_rounding() {
+    let (old, new) = ("to = 2026-11-20", "from = 2026-11-20");
+    let basis = basis(&format!(
+        "[billing]\nbilling_timezone = 'America/New_York'\n{}{}",
+        rate("m1", "hour", "1", old),
+        rate("m1", "hour", "2", new)
+    ));
+    // Midnight in New York is 05:00 in UTC; the change lies between two samples of one hour.
+    let up = states(&[("04:40", "active"), ("05:30", "stopped")]);
+    let priced = bill(&basis, day(), &[(VCPUS, "a", &up)]).price();
+    assert_eq!(
+        lines(&priced),
+        [
+            "a m1 0.3333333333333333333333333333 hour 1 0.333333",
+            "a m1 0.6666666666666666666666666667 hour 2 1.333333"
+        ]
+    );
+    assert_eq!((priced.lines[0].to, priced.lines[1].from), (at("05:00"), at("05:00")));
+    assert_eq!(priced.lines[0].from, day().from);
+}
+
+#[test]
+fn a_change_of_rate_within_a_window_divides_what_it_holds_by_time() {
+    // Half past eighteen in UTC is midnight in India.
+    let basis = basis(&format!(
+        "[billing]\nbilling_timezone = 'Asia/Kolkata'\n{}{}",
+        rate("image", "byte", "1", "to = 2026-11-21"),
+        rate("image", "byte", "10", "from = 2026-11-21")
+    ));
+    let size = volumes(&[("18:05", "8")]);
+    let priced = bill(&basis, day(), &[(IMAGE, "i", &size)]).price();
+    assert_eq!(lines(&priced), ["i image 4 byte 1 4.000000", "i image 4 byte 10 40.000000"]);
+}
+
+#[test]
+fn bytes_become_gigabytes_exactly() {
+    let basis = basis(&rate("image", "gigabyte", "1", ""));
+    let of = |bytes: &str| {
+        let told = volumes(&[("10:00", bytes)]);
+        lines(&bill(&basis, day(), &[(IMAGE, "i", &told)]).price())
+    };
+    assert_eq!(of("1610612736"), ["i image 1.5 gigabyte 1 1.500000"]);
+    assert_eq!(of("1"), ["i image 0.000000000931322574615478515625 gigabyte 1 0.000000"]);
+    assert_eq!(of("0"), ["i image 0 gigabyte 1 0.000000"]);
+    // Exactly half of a millionth: 2⁻³⁰ × 536.870912 = 0.0000005.
+    assert_eq!(of("536.870912"), ["i image 0.0000005 gigabyte 1 0.000001"]);
+    assert_eq!(of("536.8709119999999999999999999")[0].split(' ').next_back(), Some("0.000000"));
+}
+
+#[test]
+fn ten_thousand_small_lines_are_not_lost() {
+    let basis = basis(&rate("packets", "packet", "0.0005", ""));
+    let told = volumes(&[("10:00", "2")]);
+    let mut bill = Bill::new(&basis, day());
+    for resource in 0..10_000 {
+        bill.add_readings(PACKETS, &resource.to_string(), &timeline(&told), day());
+    }
+    let order = Order::new(heading(day()), &basis, bill.price(), Vec::new());
+    assert_eq!(order.lines[0].amount, amount("0.001000"));
+    assert_eq!(order.total, amount("10.00"));
+}
+
+#[test]
+fn totals_are_rounded_half_up_once() {
+    let of = |rates: &str| {
+        let basis = basis(rates);
+        let told = volumes(&[("10:00", "1")]);
+        let priced = bill(&basis, day(), &[(PACKETS, "a", &told), (PACKETS, "b", &told)]).price();
+        Order::new(heading(day()), &basis, priced, Vec::new()).total.to_string()
+    };
+    for (price, total) in [
+        ("0.0025", "0.01"),
+        ("0.002499", "0.00"),
+        ("0.5025", "1.01"),
+        ("1.3375", "2.68"),
+        ("0.0000004", "0.00"),
+        ("12345678901234567890.5", "24691357802469135781.00"),
+    ] {
+        assert_eq!(of(&rate("packets", "packet", price, "")), total, "{price}");
+    }
+    let crowns = format!(
+        "[billing]\ncurrency = 'CZK'\ndigits = 0\n{}",
+        rate("packets", "packet", "0.25", "")
+    );
+    assert_eq!(of(&crowns), "1");
+}
+
+#[test]
+fn nothing_used_is_an_order_without_lines() {
+    let basis = basis("");
+    let order = Order::new(heading(day()), &basis, Bill::new(&basis, day()).price(), Vec::new());
+    assert!(order.lines.is_empty() && order.unrated.is_empty());
+    assert_eq!(order.total.to_string(), "0.00");
+}
+
+#[test]
+fn what_has_no_rate_is_listed_and_not_billed() {
+    let basis = basis(&rate("m1", "hour", "1", "from = 2026-11-20\nto = 2026-11-21"));
+    let two_days = Span::new(day().from, "2026-11-22T00:00:00Z".parse().unwrap()).unwrap();
+    let mut up = states(&[("10:00", "active"), ("10:30", "stopped")]);
+    let next_day = |time: &str, state| {
+        let mut it = flavored(time, state, "m1");
+        it.at = format!("2026-11-21T{time}:00Z").parse().unwrap();
+        it
+    };
+    up.extend([
+        next_day("10:00", "active"),
+        next_day("10:15", "stopped"),
+        flavored("09:00", "active", "m9"),
+        flavored("09:10", "stopped", "m9"),
+    ]);
+    let quiet = volumes(&[("10:00", "0")]);
+    let priced = bill(&basis, two_days, &[(VCPUS, "a", &up), (PACKETS, "b", &quiet)]).price();
+    assert_eq!(lines(&priced), ["a m1 1 hour 1 1.000000"]);
+    // Nothing used, as of the packets, needs no rate.
+    assert_eq!(unrated(&priced), ["a m1 900 second NoRate", "a m9 600 second NoRate"]);
+    let order = Order::new(heading(two_days), &basis, priced, Vec::new());
+    assert_eq!(order.unrated_services(), ["m1", "m9"]);
+    assert_eq!(order.total, amount("1.00"));
+    let shown: serde_json::Value = serde_json::from_slice(&order.to_bytes().unwrap()).unwrap();
+    assert_eq!(shown["unrated"][0]["rate"], serde_json::Value::Null);
+    assert_eq!(shown["unrated"][0]["reason"], "no_rate");
+}
+
+#[test]
+fn a_rate_for_another_unit_is_no_rate() {
+    // The check of the configuration does not let it pass; a flavor can turn up all the same.
+    let mut basis = basis(&rate("m1", "hour", "1", ""));
+    basis.mappings[VCPUS].unit = Unit::Byte;
+    let up = states(&[("10:00", "active"), ("10:30", "stopped")]);
+    let priced = bill(&basis, day(), &[(VCPUS, "a", &up)]).price();
+    assert_eq!((lines(&priced).len(), priced.unrated[0].reason), (0, Reason::OtherUnit));
+}
+
+#[test]
+fn services_of_one_name_on_one_resource_collide_and_are_not_billed() {
+    let basis =
+        basis(&format!("{}{}", rate("image", "byte", "1", ""), rate("packets", "packet", "1", "")));
+    let up = [flavored("10:00", "active", "image"), flavored("10:30", "stopped", "image")];
+    let size = volumes(&[("10:00", "5")]);
+    let all: [(usize, &str, &[Told]); 3] =
+        [(VCPUS, "a", &up), (IMAGE, "a", &size), (IMAGE, "b", &size)];
+    let priced = bill(&basis, day(), &all).price();
+    assert_eq!(lines(&priced), ["b image 5 byte 1 5.000000"]);
+    assert_eq!(unrated(&priced), ["a image 1800 second Collision", "a image 5 byte Collision"]);
+    let meters: Vec<&str> = priced.unrated.iter().map(|it| it.meter.as_str()).collect();
+    assert_eq!(meters, ["vcpus", "image.size"]);
+}
+
+/// What the window tables hold gives the same bill as the readings they were computed from.
+#[test]
+fn whole_windows_give_the_bill_that_their_readings_give() {
+    let change = "2026-11-20";
+    let basis = basis(&format!(
+        "[billing]\nbilling_timezone = 'Asia/Kolkata'\n{}{}{}",
+        rate("m1", "hour", "1", &format!("to = {change}")),
+        rate("m1", "hour", "2", &format!("from = {change}")),
+        rate("image", "gigabyte", "1", "")
+    ));
+    let span = Span::new("2026-11-19T12:15:00Z".parse().unwrap(), at("13:40")).unwrap();
+    let mut up: Vec<Told> = Vec::new();
+    for quarter in 0..120 {
+        let mut it = flavored("00:00", if quarter % 7 == 0 { "stopped" } else { "active" }, "m1");
+        it.at = Timestamp::from_second(span.from.as_second() + quarter * 900 - 300).unwrap();
+        it.metadata = Some(Metadata::read(&format!(
+            r#"{{"status": "{}", "flavor": {{"name": "m1"}}, "name": "n{quarter}"}}"#,
+            if quarter % 7 == 0 { "stopped" } else { "active" }
+        )));
+        up.push(it);
+    }
+    let size: Vec<Told> =
+        up.iter().map(|it| Told { volume: 1_000_000_007.into(), ..it.clone() }).collect();
+    let from_readings = bill(&basis, span, &[(VCPUS, "a", &up), (IMAGE, "i", &size)]).price();
+    let mut from_windows = Bill::new(&basis, span);
+    let mut divided = 0;
+    for (mapping, id, told) in [(VCPUS, "a", &up), (IMAGE, "i", &size)] {
+        let (rule, line) = (&basis.mappings[mapping], timeline(told));
+        let hours = span.windows().map(|part| Span::hour_of(part.from));
+        for hour in hours {
+            match from_windows.add_windows(mapping, id, hour, 1, &usage(rule, &line, hour)) {
+                Ok(()) => {
+                    let description = description(rule, &line, hour);
+                    from_windows.describe(mapping, id, hour.from, &description);
+                }
+                Err(NotOnePart) => {
+                    divided += 1;
+                    from_windows.add_readings(mapping, id, &line, hour);
+                }
+            }
+        }
+    }
+    assert_eq!(from_windows.price(), from_readings);
+    // Both edges of both resources, and the change of one rate.
+    assert_eq!(divided, 5);
+    assert_eq!(from_readings.lines.len(), 3);
+    assert_eq!(from_readings.lines[0].metadata["name"], "n101");
+}
+
+#[test]
+fn a_resource_is_described_by_its_first_mapping_and_its_latest_sample() {
+    let mut basis =
+        basis(&format!("{}{}", rate("m1", "hour", "1", ""), rate("image", "byte", "1", "")));
+    basis.mappings[IMAGE].metadata = BTreeMap::from([
+        ("name".to_owned(), vec!["name".to_owned()]),
+        ("size".to_owned(), vec!["s".to_owned()]),
+    ]);
+    let up = [
+        told("10:00", "1", r#"{"status": "active", "instance_type": "m1", "name": "old"}"#),
+        told("12:10", "1", r#"{"status": "active", "instance_type": "m1"}"#),
+    ];
+    let size = [
+        told("11:00", "1", r#"{"name": "later", "s": 5}"#),
+        told("10:00", "1", r#"{"name": "never", "s": 4}"#),
+    ];
+    for all in [
+        [(IMAGE, "a", &size[..]), (VCPUS, "a", &up[..])],
+        [(VCPUS, "a", &up[..]), (IMAGE, "a", &size[..])],
+    ] {
+        let priced = bill(&basis, day(), &all).price();
+        for line in &priced.lines {
+            assert_eq!(line.resource_type.as_deref(), Some("Virtual Machine"));
+            let fields: Vec<(&str, &str)> =
+                line.metadata.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+            assert_eq!(fields, [("name", "later"), ("size", "5")]);
+        }
+    }
+}
+
+fn small_order(order_id: Option<Uuid>) -> (Basis, Order) {
+    let basis = basis(&format!(
+        "{}{}",
+        rate("m1", "hour", "0.044", ""),
+        rate("packets", "packet", "0.01", "")
+    ));
+    let mut up = states(&[
+        ("10:00", "active"),
+        ("13:10", "stopped"),
+        ("10:50", "active"),
+        ("11:40", "active"),
+        ("12:30", "active"),
+    ]);
+    for it in &mut up {
+        let state = if it.at == at("13:10") { "stopped" } else { "active" };
+        it.metadata = Some(Metadata::read(&format!(
+            r#"{{"name": "web", "state": "{state}", "instance_type": "m1"}}"#
+        )));
+    }
+    let traffic = volumes(&[("10:00", "1.25")]);
+    let other = [flavored("10:00", "active", "m7"), flavored("10:01", "stopped", "m7")];
+    let all: [(usize, &str, &[Told]); 3] =
+        [(VCPUS, "vm-1", &up), (PACKETS, "vm-1", &traffic), (VCPUS, "vm-2", &other)];
+    let heading = Heading { order_id, name: Some("alpha".to_owned()), ..heading(day()) };
+    let adjustment = Adjustment {
+        order_id: Some(Uuid::from_u128(1)),
+        resource_id: "vm-0".to_owned(),
+        resource_type: Some("Virtual Machine".to_owned()),
+        service: "m1".to_owned(),
+        windows: vec!["2026-11-19T10:00:00Z".parse().unwrap()],
+        billed: amount("0.044000"),
+        computed: amount("0.000000"),
+        difference: amount("-0.044000"),
+    };
+    let priced = bill(&basis, day(), &all).price();
+    let order = Order::new(heading, &basis, priced, vec![adjustment]);
+    (basis, order)
+}
+
+#[test]
+fn an_order_has_distil_s_nesting_and_our_fields() {
+    let (_, order) = small_order(Some(Uuid::from_u128(2)));
+    let json: serde_json::Value = serde_json::from_slice(&order.to_bytes().unwrap()).unwrap();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap());
+}
+
+#[test]
+fn an_order_read_again_has_the_same_bytes() {
+    let (basis, order) = small_order(Some(Uuid::from_u128(2)));
+    let bytes = order.to_bytes().unwrap();
+    let again: Order = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(again, order);
+    assert_eq!(again.to_bytes().unwrap(), bytes);
+    let recorded = serde_json::to_vec(&basis).unwrap();
+    let basis_again: Basis = serde_json::from_slice(&recorded).unwrap();
+    assert_eq!(basis_again, basis);
+    assert_eq!(serde_json::to_vec(&basis_again).unwrap(), recorded);
+}
+
+#[test]
+fn a_draft_is_the_order_but_for_its_id() {
+    let ((_, draft), (_, order)) = (small_order(None), small_order(Some(Uuid::from_u128(2))));
+    assert_eq!(draft.lines, order.lines);
+    assert_eq!(Order { order_id: order.order_id, ..draft }, order);
+}
+
+#[test]
+fn what_a_basis_keeps_is_enough_for_its_span() {
+    let text = format!(
+        "{MAPPINGS}{}{}",
+        rate("m1", "hour", "1", "to = 2026-11-20"),
+        rate("m1", "hour", "2", "from = 2026-11-20")
+    );
+    let settings = Settings::read(toml::from_str(&text).unwrap(), &text, None).unwrap();
+    assert_eq!(Basis::of(&settings, day()).rates.iter().count(), 1);
+}
+
+fn computed(basis: &Basis, all: &[(usize, &str, &[Told])]) -> Priced {
+    bill(basis, day(), all).price()
+}
+
+fn touched(all: &[(&str, &str)]) -> Touched {
+    let key = |(id, service): &(&str, &str)| ((*id).to_owned(), (*service).to_owned());
+    all.iter().map(|it| (key(it), BTreeSet::from([at("10:00")]))).collect()
+}
+
+fn shown(adjustments: &[Adjustment]) -> Vec<String> {
+    let shown = adjustments.iter().map(|it| {
+        format!("{} {} {} {} {}", it.resource_id, it.service, it.billed, it.computed, it.difference)
+    });
+    shown.collect()
+}
+
+#[test]
+fn late_samples_are_billed_by_adjustments() {
+    let basis = basis(&rate("m1", "hour", "1", ""));
+    let id = Some(Uuid::from_u128(9));
+    let early = states(&[("10:00", "active"), ("10:30", "stopped")]);
+    let issued = computed(&basis, &[(VCPUS, "a", &early), (VCPUS, "b", &early)]);
+    // Late: `a` went on until 12:30, `c` was not known at all; of `b` nothing that costs.
+    let more = [
+        early[0].clone(),
+        flavored("11:00", "active", "m1"),
+        flavored("12:00", "active", "m1"),
+        flavored("12:30", "stopped", "m1"),
+    ];
+    let same = [early[0].clone(), flavored("10:20", "stopped", "m1")];
+    let known = computed(&basis, &[(VCPUS, "a", &more), (VCPUS, "b", &same), (VCPUS, "c", &early)]);
+    let touch = touched(&[("a", "m1"), ("b", "m1"), ("c", "m1")]);
+    let billed = Billed { order_id: id, lines: &issued.lines, adjustments: &[] };
+    let first = adjustments(&billed, &known.lines, &touch);
+    assert_eq!(
+        shown(&first),
+        ["a m1 1.000000 3.000000 2.000000", "c m1 0.000000 1.000000 1.000000"]
+    );
+    assert_eq!(
+        (first[0].order_id, first[0].resource_type.as_deref()),
+        (id, Some("Virtual Machine"))
+    );
+    assert_eq!(first[0].windows, [at("10:00")]);
+
+    // Billed by that; now it turns out that `a` was never up. Another order's adjustments are its
+    // own.
+    let mut earlier = first.clone();
+    earlier.push(Adjustment { order_id: None, ..first[0].clone() });
+    let billed = Billed { order_id: id, lines: &issued.lines, adjustments: &earlier };
+    let never = computed(&basis, &[(VCPUS, "c", &early)]);
+    let second = adjustments(&billed, &never.lines, &touched(&[("a", "m1"), ("c", "m1")]));
+    assert_eq!(shown(&second), ["a m1 3.000000 0.000000 -3.000000"]);
+    assert_eq!(second[0].resource_type.as_deref(), Some("Virtual Machine"));
+
+    // Nothing but that: a credit.
+    let order = Order::new(heading(day()), &basis, Priced::default(), second);
+    assert_eq!(order.total, amount("-3.00"));
+}
+
+#[test]
+fn what_lies_before_the_first_order_was_billed_nothing() {
+    let basis = basis(&rate("m1", "hour", "1", ""));
+    let up = states(&[("10:00", "active"), ("10:30", "stopped")]);
+    let known = computed(&basis, &[(VCPUS, "a", &up)]);
+    let all = adjustments(&Billed::default(), &known.lines, &touched(&[("a", "m1")]));
+    assert_eq!(shown(&all), ["a m1 0.000000 1.000000 1.000000"]);
+    assert_eq!(all[0].order_id, None);
+}
+
+#[test]
+fn resources_are_billed_under_the_id_that_the_template_makes() {
+    let mut basis = basis(&rate("image", "byte", "1", ""));
+    let rule: &mut Mapping = &mut basis.mappings[IMAGE];
+    rule.resource_id = "{}-root".to_owned();
+    let size = volumes(&[("10:00", "5")]);
+    let priced = computed(&basis, &[(IMAGE, "vm", &size)]);
+    assert_eq!(lines(&priced), ["vm-root image 5 byte 1 5.000000"]);
+    assert_eq!(priced.lines[0].resource_type.as_deref(), Some("Image"));
+}

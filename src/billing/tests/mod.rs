@@ -1,0 +1,6 @@
+mod bills;
+mod distil;
+mod example;
+mod properties;
+mod transformers;
+mod world;

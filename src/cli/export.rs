@@ -1,0 +1,148 @@
+//! `stackledger export`
+
+use std::io::{BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use super::Env;
+use super::output::say;
+use crate::config::{ConfigError, Secret};
+use crate::export::{self, Address, Job, Selection};
+use crate::lifecycle;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Export what is there now, and end
+    #[arg(long, conflicts_with = "follow")]
+    once: bool,
+    /// Go on with what is new until asked to stop; so it is without --once
+    #[arg(long)]
+    follow: bool,
+    /// Seconds between two looks at what is new [default: the configuration's, 60]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    interval: Option<u64>,
+    /// The other database, as postgresql://…, mysql://… or mariadb://… [default: EXPORT_URL, or
+    /// the configuration's]
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
+    /// Into a table of the other database, or as CSV; the latter goes with --once
+    #[arg(long, value_enum, default_value = "sql")]
+    format: Format,
+    /// Where CSV goes; `-` is stdout
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Empty the table first, and begin anew: after a change of the selection
+    #[arg(long, requires = "once")]
+    from_start: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Sql,
+    Csv,
+}
+
+pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
+    match options.format {
+        Format::Csv => csv(env, options).await,
+        Format::Sql => sql(env, options).await,
+    }
+}
+
+async fn sql(env: &Env, options: Options) -> Result<()> {
+    if options.output.is_some() {
+        return Err(ConfigError::new("--output", "…", "goes with --format csv").into());
+    }
+    let configured = &env.config.file.export;
+    let address = address(env, options.to)?;
+    let job = Job {
+        database: env.checked_database().await?,
+        address,
+        table: configured.table.clone(),
+        batch: configured.batch,
+        selection: Selection::new(configured.select.clone()),
+    };
+    let stop = lifecycle::stop_on_signal()?;
+    let place = || format!("{} at {}", job.table, job.address);
+    if !options.once {
+        let interval = Duration::from_secs(options.interval.unwrap_or(configured.interval_s));
+        return export::follow(&job, interval, &stop).await.with_context(place);
+    }
+    let exported = export::once(&job, options.from_start, &stop).await.with_context(place)?;
+    say!(
+        "{}: {} samples written, {} superseded ones taken out, everything up to position {}",
+        place(),
+        exported.samples,
+        exported.superseded,
+        exported.position
+    );
+    Ok(())
+}
+
+/// Where it was named first.
+fn address(env: &Env, to: Option<String>) -> Result<Address, ConfigError> {
+    let named = [
+        ("--to", to.map(Secret::new)),
+        ("EXPORT_URL", env.config.export_url.clone()),
+        ("export.url", env.config.file.export.url.clone()),
+    ];
+    match named.into_iter().find_map(|(name, url)| Some((name, url?))) {
+        Some((name, url)) => Address::new(name, &url),
+        None => Err(ConfigError::not_set(
+            "EXPORT_URL",
+            "name the other database by it, by --to, or by export.url in the configuration: \
+             postgresql://user:password@host:port/database, mysql://… or mariadb://…",
+        )),
+    }
+}
+
+async fn csv(env: &Env, options: Options) -> Result<()> {
+    if options.follow || options.to.is_some() || options.interval.is_some() || options.from_start {
+        let accepted = "goes with --once and --output alone";
+        return Err(ConfigError::new("--format", "csv", accepted).into());
+    }
+    let path = options.output.filter(|path| path.as_os_str() != "-");
+    let Some(path) = path else {
+        let mut out = BufWriter::new(std::io::stdout());
+        return match write_csv(env, &mut out).await {
+            // Nobody reads it any more (`… | head`), which is no failure.
+            Err(error) if is_broken_pipe(&error) => Ok(()),
+            written => written,
+        };
+    };
+    // Under its name there is all of it or nothing.
+    let mut part = path.clone().into_os_string();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let written = write_file(env, &part, &path).await;
+    if written.is_err() {
+        let _ = std::fs::remove_file(&part);
+    }
+    written.with_context(|| format!("{} could not be written", path.display()))
+}
+
+async fn write_file(env: &Env, part: &Path, path: &Path) -> Result<()> {
+    let mut out = BufWriter::new(std::fs::File::create(part)?);
+    write_csv(env, &mut out).await?;
+    out.get_ref().sync_all()?;
+    Ok(std::fs::rename(part, path)?)
+}
+
+async fn write_csv(env: &Env, out: &mut impl Write) -> Result<()> {
+    let configured = &env.config.file.export;
+    let selection = Selection::new(configured.select.clone());
+    let database = env.checked_database().await?;
+    let stop = lifecycle::stop_on_signal()?;
+    let exported = export::csv(&database, selection, configured.batch, out, &stop).await?;
+    tracing::info!("export: {} samples, as of position {}", exported.samples, exported.position);
+    Ok(())
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,61 @@
+//! Ceilometer's signature of a sample: HMAC-SHA256 over all its names and values as Python writes
+//! them.
+//!
+//! A hint of integrity, no proof of origin: names and values are joined without separators, and all
+//! publishers of a cloud share one secret.
+
+mod pairs;
+mod python;
+mod repr;
+#[cfg(test)]
+mod tests;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::super::fields::string;
+use super::super::json;
+use super::shape;
+use pairs::Pairs;
+use python::Dialect;
+
+/// The indexes, as [`samples`](super::samples) counts them, of the samples whose signature is
+/// missing or wrong. `secret` is the publishers' `telemetry_secret`, once called `metering_secret`.
+pub fn bad_signatures(body: &[u8], secret: &str) -> Vec<i32> {
+    let key = Hmac::<Sha256>::new_from_slice(secret.as_bytes());
+    let (Ok(elements), Ok(key)) = (shape::elements(body), key) else { return Vec::new() };
+    let is_bad = |span: &std::ops::Range<usize>| !is_signed(&body[span.clone()], &key);
+    (0..).zip(&elements).filter_map(|(index, span)| is_bad(span).then_some(index)).collect()
+}
+
+/// Whether the sample is signed, by a publisher of any dialect.
+fn is_signed(bytes: &[u8], key: &Hmac<Sha256>) -> bool {
+    let is_signed = json::read(bytes, |text| -> serde_json::Result<bool> {
+        let sample: Pairs = serde_json::from_str(text)?;
+        let signature = sample.get("message_signature").and_then(string);
+        let Some(signature) = signature.and_then(|digits| unhex(&digits)) else { return Ok(false) };
+        let is_right = |signed| key.clone().chain_update(signed).verify_slice(&signature).is_ok();
+        Ok(Dialect::ALL
+            .into_iter()
+            .map_while(|dialect| python::signed_text(&sample, bytes, text, dialect))
+            .any(is_right))
+    });
+    is_signed.unwrap_or(false)
+}
+
+/// The bytes that 64 hex digits tell, small ones as Python writes them.
+fn unhex(digits: &str) -> Option<[u8; 32]> {
+    let digit = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+    let mut bytes = [0; 32];
+    if digits.len() != 2 * bytes.len() {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(bytes)
+}

@@ -1,0 +1,181 @@
+//! What one transaction does to the target: pure, so that both kinds of targets do the same.
+//!
+//! The message id is the key, and senders are not to be trusted with it: where two samples carry
+//! one id, the second gets a key of its own. Each is told by the other from what the target holds.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::sample::{Owner, Sample};
+
+/// Samples of a stretch of the read model's positions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chunk {
+    /// The position up to which everything has been read.
+    pub to: i64,
+    /// Those that are to be in the table, in order of positions.
+    pub samples: Vec<Sample>,
+    /// Those that others have taken the place of.
+    pub superseded: Vec<Sample>,
+}
+
+impl Chunk {
+    /// The message ids it speaks of, each once.
+    pub(super) fn message_ids(&self) -> BTreeSet<&str> {
+        let all = self.samples.iter().chain(&self.superseded);
+        all.map(|sample| sample.message_id.as_str()).collect()
+    }
+}
+
+/// Keys to delete, and then rows to put under their keys.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Plan<'a> {
+    pub delete: Vec<String>,
+    pub put: Vec<(String, &'a Sample)>,
+}
+
+/// Plans a chunk, given who holds its message ids in the target.
+pub(super) fn plan(chunk: &Chunk, owners: Vec<(String, Owner)>) -> Plan<'_> {
+    let mut owners: HashMap<String, Owner> =
+        owners.into_iter().map(|(key, owner)| (folded(&key), owner)).collect();
+    let (mut delete, mut seen) = (Vec::new(), HashSet::new());
+    for sample in &chunk.superseded {
+        let key = folded(&sample.message_id);
+        if owners.get(&key).is_some_and(|owner| owner.is(sample)) {
+            owners.remove(&key);
+            delete.push(sample.message_id.clone());
+        }
+        let second = sample.second_key();
+        if seen.insert(second.clone()) {
+            delete.push(second);
+        }
+    }
+    let mut put = Vec::with_capacity(chunk.samples.len());
+    for sample in &chunk.samples {
+        let key = folded(&sample.message_id);
+        let is_free = owners.get(&key).is_none_or(|owner| owner.is(sample));
+        if is_free {
+            owners.insert(key, sample.owner());
+            put.push((sample.message_id.clone(), sample));
+        } else {
+            put.push((sample.second_key(), sample));
+        }
+    }
+    Plan { delete, put }
+}
+
+/// As a table made by somebody else may compare it: without case, and without blanks at the end.
+fn folded(key: &str) -> String {
+    key.trim_end().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sample(id: &str, resource: &str, second: i64) -> Sample {
+        Sample {
+            counter_name: "cpu".into(),
+            counter_type: None,
+            counter_unit: None,
+            counter_volume: "1".into(),
+            message_id: id.into(),
+            project_id: None,
+            resource_id: resource.into(),
+            source: None,
+            timestamp: jiff::Timestamp::from_second(1_700_000_000 + second).unwrap(),
+        }
+    }
+
+    /// What a database does with a plan.
+    fn execute(table: &mut BTreeMap<String, Sample>, chunk: &Chunk) {
+        let ids = chunk.message_ids();
+        let owners = table.iter().filter(|(key, _)| ids.contains(key.as_str()));
+        let owners = owners.map(|(key, sample)| (key.clone(), sample.owner())).collect();
+        let plan = plan(chunk, owners);
+        for key in plan.delete {
+            table.remove(&key);
+        }
+        for (key, sample) in plan.put {
+            table.insert(key, sample.clone());
+        }
+    }
+
+    #[test]
+    fn an_id_of_two_samples_makes_two_rows() {
+        let (a, b) = (sample("id", "a", 0), sample("id", "b", 0));
+        let chunk = Chunk { to: 1, samples: vec![a.clone(), b.clone()], superseded: vec![] };
+        let mut table = BTreeMap::new();
+        execute(&mut table, &chunk);
+        execute(&mut table, &chunk);
+        assert_eq!(table.len(), 2);
+        assert_eq!(table["id"], a);
+        assert_eq!(table[&b.second_key()], b);
+        // The other one's row is not taken out with it.
+        execute(&mut table, &Chunk { to: 2, samples: vec![], superseded: vec![b] });
+        assert_eq!(table.into_keys().collect::<Vec<_>>(), ["id"]);
+    }
+
+    #[test]
+    fn ids_that_differ_in_case_alone_are_kept_apart() {
+        let (a, b) = (sample("ID", "a", 0), sample("id ", "b", 0));
+        let chunk = Chunk { to: 1, samples: vec![a, b], superseded: vec![] };
+        let keys: Vec<_> = plan(&chunk, vec![]).put.into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys[0], "ID");
+        assert!(keys[1].starts_with("id #"), "{keys:?}");
+    }
+
+    #[test]
+    fn second_keys_fit_the_column() {
+        assert!(sample(&"ž".repeat(127), "a", 0).second_key().chars().count() <= 255);
+    }
+
+    proptest! {
+        /// Whatever ids senders choose, whatever supersedes whatever, and wherever chunks end: the
+        /// table holds each sample that counts, once.
+        #[test]
+        fn the_table_holds_the_read_model(
+            told in proptest::collection::vec((0..3_u8, 0..4_u8, 0..2_i64), 0..40),
+            size in 1..5_usize,
+        ) {
+            // One sample per position; a later one of the same identity takes the place.
+            let told: Vec<Sample> = told
+                .iter()
+                .map(|(id, resource, second)| sample(&id.to_string(), &resource.to_string(), second * 60))
+                .collect();
+            let same = |a: &Sample, b: &Sample| a.owner() == b.owner();
+            let mut table = BTreeMap::new();
+            let mut from = 0;
+            while from < told.len() {
+                let to = (from + size).min(told.len());
+                let is_last = |at: usize, until: usize| {
+                    !told[at + 1..until].iter().any(|later| same(later, &told[at]))
+                };
+                let samples = (from..to).filter(|at| is_last(*at, told.len()));
+                let superseded = (from..to).filter_map(|at| {
+                    (0..at).rev().find(|before| same(&told[*before], &told[at]))
+                });
+                let chunk = Chunk {
+                    to: to as i64,
+                    samples: samples.map(|at| told[at].clone()).collect(),
+                    superseded: superseded.map(|at| told[at].clone()).collect(),
+                };
+                execute(&mut table, &chunk);
+                // A crash before the position has moved: the same chunk again.
+                execute(&mut table, &chunk);
+                from = to;
+            }
+            let mut rows: Vec<String> = table.values().map(|row| format!("{row:?}")).collect();
+            let mut expected: Vec<String> = (0..told.len())
+                .filter(|at| !told[at + 1..].iter().any(|later| same(later, &told[*at])))
+                .map(|at| format!("{:?}", told[at]))
+                .collect();
+            rows.sort();
+            expected.sort();
+            prop_assert_eq!(rows, expected);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! A valid sample, and which of several of one identity counts.
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+/// A row of `sample`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Sample {
+    pub timestamp: Timestamp,
+    pub project_id: Option<String>,
+    pub resource_id: String,
+    pub counter_name: String,
+    pub counter_type: Option<String>,
+    pub counter_unit: Option<String>,
+    pub counter_volume: Decimal,
+    pub user_id: Option<String>,
+    pub source: Option<String>,
+    pub message_id: String,
+    pub trusted: bool,
+    pub metadata_id: Option<Uuid>,
+    pub event_id: Uuid,
+    pub position: i64,
+}
+
+/// What samples of which only one counts have in common: resource, meter, time and project, in the
+/// order of the index.
+pub(super) type Identity<'a> = (&'a str, &'a str, Timestamp, Option<&'a str>);
+
+/// A meter's name, type and unit.
+pub(super) type MeterKey<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
+
+impl Sample {
+    /// See [`Identity`].
+    pub fn identity(&self) -> Identity<'_> {
+        (&self.resource_id, &self.counter_name, self.timestamp, self.project_id.as_deref())
+    }
+
+    /// The meter it is of.
+    pub fn meter(&self) -> MeterKey<'_> {
+        (&self.counter_name, self.counter_type.as_deref(), self.counter_unit.as_deref())
+    }
+
+    /// Whether it counts in the other one's place: a trusted one before others, then the smallest
+    /// message id, then the event's. Two that still do not differ were told by two messages of one
+    /// id, and their content decides, so that it is never the order in which they came.
+    pub fn beats(&self, other: &Sample) -> bool {
+        self.rank() < other.rank()
+    }
+
+    fn rank(&self) -> impl Ord + '_ {
+        (
+            (!self.trusted, &self.message_id, self.event_id),
+            (self.counter_volume, &self.counter_type, &self.counter_unit),
+            (&self.user_id, &self.source, self.metadata_id),
+        )
+    }
+}

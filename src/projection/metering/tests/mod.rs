@@ -1,0 +1,6 @@
+//! What samples come to, in memory and in PostgreSQL.
+
+mod database;
+mod order;
+mod rules;
+mod world;

@@ -1,0 +1,125 @@
+//! The rules, one by one.
+
+use serde_json::{Value, json};
+
+use super::world::*;
+
+/// What is there after an event for each list of samples.
+fn after<const N: usize>(events: [&[Value]; N]) -> Tables {
+    Tables::of(&logged((1..).zip(events).map(|(id, samples)| event(id, samples))))
+}
+
+#[test]
+fn the_smallest_message_id_wins_whatever_came_first() {
+    for ids in [["a", "b", "c"], ["c", "b", "a"], ["b", "c", "a"]] {
+        let [one, two, three] = ids.map(|id| {
+            let volume = if id == "a" { 1 } else { 2 };
+            [sample(0, json!(volume), id)]
+        });
+        let tables = after([&one, &two, &three]);
+        assert_eq!(tables.show(), ["m p r 0: 1 B"]);
+        assert_eq!(tables.meters(), ["m gauge B 1 0-0"]);
+    }
+}
+
+#[test]
+fn a_trusted_sample_beats_one_that_is_not() {
+    let posted = [with(sample(0, json!(9), "a"), "source", json!("bad"))];
+    let polled = [sample(0, json!(1), "b")];
+    assert_eq!(after([&posted, &polled]).show(), ["m p r 0: 1 B"]);
+    assert_eq!(after([&polled, &posted]).show(), ["m p r 0: 1 B"]);
+    assert_eq!(after([&posted]).show(), ["m p r 0: 9 B"]);
+}
+
+#[test]
+fn each_better_one_supersedes_the_one_before_it() {
+    let told = ["c", "d", "b", "a"].map(|id| [sample(0, json!(1), id)]);
+    let tables = after([&told[0], &told[1], &told[2], &told[3]]);
+    let superseded: Vec<_> = tables
+        .superseded
+        .iter()
+        .map(|(sample, at)| (sample.message_id.as_str(), sample.position, *at))
+        .collect();
+    assert_eq!(superseded, [("c", 1, 3), ("b", 3, 4)]);
+}
+
+#[test]
+fn samples_of_one_event_do_not_supersede_each_other() {
+    let tables = after([&[sample(0, json!(1), "b"), sample(0, json!(2), "a")]]);
+    assert_eq!(tables.show(), ["m p r 0: 2 B"]);
+    assert_eq!(tables.superseded, []);
+}
+
+#[test]
+fn tenants_with_the_same_resource_id_see_nothing_of_each_other() {
+    let told =
+        ["p", "q"].map(|project| with(sample(0, json!(1), "a"), "project_id", json!(project)));
+    let nobody_s = with(sample(0, json!(1), "a"), "project_id", Value::Null);
+    let tables = after([&told, &[nobody_s]]);
+    assert_eq!(tables.show(), ["m - r 0: 1 B", "m p r 0: 1 B", "m q r 0: 1 B"]);
+}
+
+#[test]
+fn a_sample_without_an_id_takes_that_of_its_event_and_its_place() {
+    let nameless = with(sample(0, json!(1), ""), "message_id", Value::Null);
+    let tables = after([&[sample(60, json!(1), "a"), nameless]]);
+    let rows = tables.samples(true).join("\n");
+    assert!(rows.contains("00000000-0000-0000-0000-000000000001.1"), "{rows}");
+}
+
+#[test]
+fn units_that_were_only_renamed_are_one_meter() {
+    let old = with(sample(0, json!(512), "a"), "counter_unit", json!("MB"));
+    let new = with(sample(60, json!("512.0"), "b"), "counter_unit", json!("MiB"));
+    let tables = after([&[old, new]]);
+    assert_eq!(tables.show(), ["m p r 0: 512 MiB", "m p r 60: 512 MiB"]);
+    assert_eq!(tables.meters(), ["m gauge MiB 2 0-60"]);
+}
+
+#[test]
+fn a_meter_counts_the_samples_that_count_and_knows_of_all() {
+    let bytes = [sample(60, json!(1), "b")];
+    let bits = [with(sample(60, json!(8), "a"), "counter_unit", json!("bit"))];
+    let tables = after([&bytes, &bits]);
+    assert_eq!(tables.meters(), ["m gauge B 0 60-60", "m gauge bit 1 60-60"]);
+}
+
+#[test]
+fn what_is_invalid_is_set_aside_and_harms_no_neighbour() {
+    let nothing = with(sample(0, json!(1), "a"), "counter_volume", Value::Null);
+    let tables = after([&[nothing, json!(7), sample(60, json!(1), "b")]]);
+    assert_eq!(tables.show(), ["m p r 60: 1 B"]);
+    assert_eq!(tables.reasons().len(), 2);
+}
+
+#[test]
+fn a_resource_shows_what_its_latest_trusted_sample_said() {
+    let told = |at, id, source: &str, name: &str| {
+        let sample = with(sample(at, json!(1), id), "source", json!(source));
+        with(sample, "resource_metadata", json!({"name": name}))
+    };
+    let mut other = told(120, "c", "bad", "posted");
+    other["counter_name"] = json!("n");
+    let told = [told(0, "a", "good", "old"), other, told(60, "b", "good", "new")];
+    let expected = after([&[told[2].clone()]]).resource().told.metadata_id;
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+        let [one, two, three] = order.map(|nth| [told[nth].clone()]);
+        let tables = after([&one, &two, &three]);
+        let row = tables.resource();
+        assert_eq!(row.told.metadata_id, expected);
+        assert_eq!((row.first_at, row.last_at), (second(0), second(120)));
+        let meters: Vec<_> = row.meters.iter().map(|(name, at)| (name.as_str(), *at)).collect();
+        assert_eq!(meters, [("m", second(60)), ("n", second(120))]);
+    }
+}
+
+#[test]
+fn a_sample_with_a_wrong_signature_is_set_aside_and_its_neighbours_count() {
+    let told = [sample(0, json!(1), "a"), sample(60, json!(2), "b"), sample(120, Value::Null, "c")];
+    let mut event = event(1, &told);
+    event.bad_signatures = Some(vec![0, 2]);
+    let tables = Tables::of(&logged([event]));
+    assert_eq!(tables.show(), ["m p r 60: 2 B"]);
+    // The first thing that is wrong with it is what is said.
+    assert_eq!(tables.reasons(), ["its signature is wrong", "it has no counter_volume"]);
+}

@@ -1,0 +1,122 @@
+//! Sales orders as they were issued: what their events say, and nothing beside it.
+
+pub mod routes;
+
+use std::any::Any;
+
+use anyhow::{Context, Result, anyhow};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use tokio_postgres::Transaction;
+use uuid::Uuid;
+
+use crate::billing::Amount;
+use crate::billing::order::record;
+use crate::config::File;
+use crate::event::{Family, Recorded};
+use crate::projection::{Decoded, Projection};
+
+/// The read model.
+pub const PROJECTION: Projection = Projection {
+    name: "sales",
+    version: 1,
+    families: &[Family::Billing],
+    config: |_| String::new(),
+    ddl: include_str!("../../../schema/sales.sql"),
+    indexes: include_str!("../../../schema/sales_indexes.sql"),
+    tables: &["sales_order"],
+    decode,
+    apply: |tx, _, facts| Box::pin(apply(tx, facts)),
+};
+
+/// A row.
+struct Row {
+    order_id: Uuid,
+    head: Head,
+    issued_at: Timestamp,
+    body: Box<RawValue>,
+    event_id: Uuid,
+    position: i64,
+}
+
+/// As much of an event as is needed.
+#[derive(Deserialize)]
+struct Told {
+    order_id: Uuid,
+    order: Box<RawValue>,
+}
+
+/// As much of an order as is needed.
+#[derive(Deserialize)]
+struct Head {
+    tenant_id: String,
+    from: Timestamp,
+    to: Timestamp,
+    position: i64,
+    currency: String,
+    total: Amount,
+    lines: Vec<IgnoredAny>,
+    unrated: Vec<IgnoredAny>,
+    adjustments: Vec<IgnoredAny>,
+}
+
+fn decode(_: &File, events: Vec<Recorded>) -> Decoded {
+    let count = events.len();
+    let rows: Vec<Row> = events.iter().filter_map(row).collect();
+    Decoded { skipped: (count - rows.len()) as u64, facts: Box::new(rows) }
+}
+
+fn row(recorded: &Recorded) -> Option<Row> {
+    let Told { order_id, order } = record::read(&recorded.event).ok()?;
+    Some(Row {
+        order_id,
+        head: serde_json::from_str(order.get()).ok()?,
+        issued_at: recorded.event.occurred_at.unwrap_or(recorded.recorded_at),
+        body: order,
+        event_id: recorded.event.id,
+        position: recorded.position,
+    })
+}
+
+async fn apply(tx: &Transaction<'_>, facts: Box<dyn Any + Send>) -> Result<()> {
+    let rows: Box<Vec<Row>> =
+        facts.downcast().map_err(|_| anyhow!("these are not facts of sales"))?;
+    let count = |list: &[IgnoredAny]| i32::try_from(list.len()).unwrap_or(i32::MAX);
+    let statement = tx
+        .prepare(
+            "-- sales::insert
+             INSERT INTO sales_order (order_id, tenant_id, \"from\", \"to\", total, currency, lines,
+                                      unrated, adjustments, as_of, issued_at, body, event_id, position)
+             VALUES ($1, $2, $3, $4, $5::text::numeric, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+             ON CONFLICT DO NOTHING",
+        )
+        .await
+        .context("writing sales_order")?;
+    // One by one: they are few, and may be large.
+    for Row { order_id, head, issued_at, body, event_id, position } in rows.iter() {
+        tx.execute(
+            &statement,
+            &[
+                order_id,
+                &head.tenant_id,
+                &head.from,
+                &head.to,
+                &head.total.to_string(),
+                &head.currency,
+                &count(&head.lines),
+                &count(&head.unrated),
+                &count(&head.adjustments),
+                &head.position,
+                issued_at,
+                &body.get(),
+                event_id,
+                position,
+            ],
+        )
+        .await
+        .context("writing sales_order")?;
+    }
+    Ok(())
+}

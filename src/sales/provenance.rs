@@ -1,0 +1,57 @@
+//! What a line was computed from.
+
+use jiff::Timestamp;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+use super::{Error, issued};
+use crate::billing::Span;
+use crate::billing::window::reach_back;
+use crate::log;
+
+/// Which samples a line was computed from: those of the span, and the last one before it that is not
+/// earlier than `reaches_back_to`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The tenant.
+    pub tenant_id: String,
+    /// The samples' resource.
+    pub resource_id: String,
+    /// Their meter.
+    pub meter: String,
+    /// When they were measured.
+    pub span: Span,
+    /// How far back the last one before it still mattered; `None`: however far.
+    pub reaches_back_to: Option<Timestamp>,
+    /// Up to where the order knew the log.
+    pub position: i64,
+}
+
+/// The samples of line `line`, counted from 0, of an order; `None` when there is no such order or no
+/// such line.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn source_of(
+    client: &Client,
+    order_id: Uuid,
+    line: usize,
+) -> Result<Option<Source>, Error> {
+    let Some(claim) = log::claim_of(client, order_id).await? else { return Ok(None) };
+    let issued = issued::of_claim(client, &claim).await?;
+    let Some(line) = issued.order.lines.get(line) else { return Ok(None) };
+    let mapping = issued.basis.mappings.get(line.mapping);
+    let mapping = mapping.ok_or_else(|| Error::broken("a line is of no mapping"))?;
+    let resource_id = mapping.sampled_resource(&line.resource_id);
+    let resource_id = resource_id.ok_or_else(|| Error::broken("a line is of no resource"))?;
+    let span = Span { from: line.from, to: line.to };
+    Ok(Some(Source {
+        tenant_id: issued.order.tenant_id.clone(),
+        resource_id: resource_id.to_owned(),
+        meter: line.meter.clone(),
+        span,
+        reaches_back_to: reach_back(mapping, span),
+        position: issued.order.position,
+    }))
+}

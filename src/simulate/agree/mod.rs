@@ -1,0 +1,7 @@
+//! Whether answers agree with the truth. Pure: who asks, and how, is the caller's business.
+
+mod meters;
+mod timing;
+
+pub use meters::{meter_differences, meters};
+pub use timing::{differences, incomplete_differences, timing_differences, timings};

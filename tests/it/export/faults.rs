@@ -1,0 +1,148 @@
+//! What an export has to survive.
+
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use super::{export, once, refused};
+use crate::support::metered::{Metered, metered};
+use crate::support::process::{command, succeed};
+use crate::support::services::{End, Private};
+use crate::support::target::OtherDatabase;
+use crate::support::{eventually, is_long};
+
+/// `stackledger export --follow`, killed when dropped.
+struct Following(Child);
+
+impl Following {
+    fn start(from: &Metered, url: &str, configuration: &str) -> Following {
+        let mut follow = export(from, configuration, &["--follow", "--interval", "1", "--to", url]);
+        Following(follow.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    /// `kill -9`.
+    fn kill(mut self) {
+        assert!(self.0.try_wait().unwrap().is_none(), "it had ended by itself");
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Acceptance: kill -9 ten times in the middle; again equal.
+async fn killed_ten_times(to: OtherDatabase) {
+    let mut from = metered().await;
+    let events = if is_long() { 20_000 } else { 400 };
+    from.tell(events, 8).await;
+    let small = "batch = 16";
+    let mut in_the_middle = 0;
+    for round in 0..10_u64 {
+        let before = to.position().await;
+        let following = Following::start(&from, to.url(), small);
+        eventually("the export moves", || async { to.position().await > before }).await;
+        tokio::time::sleep(Duration::from_millis(round * 7 % 40)).await;
+        following.kill();
+        let position = to.position().await;
+        if position < from.position {
+            in_the_middle += 1;
+        }
+        // What is there is what was there at that position: no chunk is there by half.
+        let of_whole_chunks = format!("position <= {position}");
+        let rows = to.rows().await;
+        let expected = from.rows(&of_whole_chunks).await;
+        assert!(expected.iter().all(|row| rows.binary_search(row).is_ok()), "round {round}");
+        from.supersede(20).await;
+        from.tell(40, 8).await;
+    }
+    assert!(in_the_middle >= 7, "only {in_the_middle} of 10 were killed in the middle");
+    once(&from, &to, small).await;
+    assert_eq!(to.rows().await, from.rows("true").await);
+    assert_eq!(to.sums().await, from.sums().await);
+    assert_eq!(to.position().await, from.position);
+}
+
+#[tokio::test]
+async fn killed_ten_times_a_postgresql_is_equal() {
+    killed_ten_times(OtherDatabase::postgres().await).await;
+}
+
+#[tokio::test]
+async fn killed_ten_times_a_mariadb_is_equal() {
+    killed_ten_times(OtherDatabase::mariadb().await).await;
+}
+
+/// The second waits, and goes on where the first has ended.
+#[tokio::test]
+async fn two_exporters_do_not_write_at_once() {
+    for to in [OtherDatabase::postgres().await, OtherDatabase::mariadb().await] {
+        let mut from = metered().await;
+        from.tell(30, 8).await;
+        let first = Following::start(&from, to.url(), "");
+        eventually("the first has exported", || async { to.position().await == 30 }).await;
+        let error = refused(export(&from, "", &["--once", "--to", to.url()])).await;
+        assert!(error.contains("another exporter writes to it"), "{error}");
+        let second = Following::start(&from, to.url(), "");
+        from.tell(30, 8).await;
+        eventually("the first goes on", || async { to.position().await == 60 }).await;
+        first.kill();
+        from.tell(30, 8).await;
+        eventually("the second takes over", || async { to.position().await == 90 }).await;
+        assert_eq!(to.rows().await, from.rows("true").await);
+        drop(second);
+    }
+}
+
+/// Waits until this is noted of the export.
+async fn noted(from: &Metered, what: &str, condition: &str) {
+    let count = format!("SELECT count(*) FROM projection.export WHERE {condition}");
+    eventually(what, || async { from.db.number(&count).await == 1 }).await;
+}
+
+/// Killed, and started again later: what it had lost of what it had confirmed is written again.
+async fn is_waited_for(server: &Private, to: OtherDatabase) {
+    let mut from = metered().await;
+    from.tell(20, 8).await;
+    let following = Following::start(&from, to.url(), "");
+    noted(&from, "it has exported", "position = 20").await;
+    server.stop(End::Immediate).await;
+    from.tell(20, 8).await;
+    noted(&from, "what hinders it is known", "error IS NOT NULL").await;
+    let mut status = command(&from.db, None);
+    status.arg("status").env("AMQP_URL", "amqp://127.0.0.1:1");
+    let shown = succeed(status).await;
+    assert!(shown.contains("the target does not"), "{shown}");
+
+    server.start().await;
+    noted(&from, "it goes on", "error IS NULL AND position = 40").await;
+    assert_eq!(to.rows().await, from.rows("true").await);
+    following.kill();
+}
+
+#[tokio::test]
+async fn a_postgresql_that_is_away_is_waited_for() {
+    let server = Private::postgres().await;
+    let target = OtherDatabase::Postgres(Box::new(server.empty_database().await));
+    is_waited_for(&server, target).await;
+}
+
+#[tokio::test]
+async fn a_mariadb_that_is_away_is_waited_for() {
+    let server = Private::mariadb().await;
+    let target = OtherDatabase::Mariadb(server.mariadb_database().await);
+    is_waited_for(&server, target).await;
+}
+
+#[tokio::test]
+async fn once_it_says_that_the_target_is_away() {
+    let from = metered().await;
+    for url in ["mysql://u:geheim@127.0.0.1:1/d", "postgresql://u:geheim@127.0.0.1:1/d"] {
+        let error = refused(export(&from, "", &["--once", "--to", url])).await;
+        assert!(error.contains("the target does not answer"), "{error}");
+        assert!(error.contains("u:***@127.0.0.1:1/d") && !error.contains("geheim"), "{error}");
+    }
+}

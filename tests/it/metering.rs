@@ -1,0 +1,152 @@
+//! Samples from the log to those who read them with SQL.
+
+use serde_json::{Value, json};
+use stackledger::simulate::meter_differences;
+use tokio_postgres::Client;
+
+use crate::support::broker::broker;
+use crate::support::cloud::{metered_cloud, publish, settled};
+use crate::support::database::{TestDatabase, database};
+use crate::support::events::append;
+use crate::support::is_long;
+use crate::support::process::{Process, command, succeed};
+use crate::support::projecting::{caught_up, project};
+use crate::support::samples::{polled, sample, with};
+
+/// A day of two resources, some of it told twice, in the order of the log.
+async fn a_day() -> TestDatabase {
+    let db = database().await;
+    for number in 0..24_u32 {
+        let told: Vec<Value> = (0..4)
+            .flat_map(|nth| {
+                let minute = number * 60 + nth * 10;
+                [sample(minute, "r", json!(minute)), sample(minute, "s", json!(0.5))]
+            })
+            .collect();
+        let again: Vec<Value> =
+            told.iter().map(|told| with(told.clone(), &json!({"message_id": "0"}))).collect();
+        let (one, other) = (u128::from(number) * 2, u128::from(number) * 2 + 1);
+        append(&db.database, &[polled(one, &told), polled(other, &again[..4])]).await;
+    }
+    db
+}
+
+/// A session of whoever was made a member of the role that reads.
+async fn reader(db: &TestDatabase) -> Client {
+    let client = db.superuser().await;
+    client.batch_execute("SET ROLE stackledger_reader; SET timezone = 'UTC'").await.unwrap();
+    client
+}
+
+async fn explained(client: &Client, sql: &str) -> String {
+    let rows = client.query(&format!("EXPLAIN (COSTS OFF) {sql}"), &[]).await.unwrap();
+    rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n")
+}
+
+/// By three routes at once, a fifth of the messages twice and a fifth out of order: a million
+/// samples (`--long`), each once, and their sums to the last digit.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_sample_of_a_cloud_is_there_once_and_the_sums_are_exact() {
+    let (db, broker) = (database().await, broker().await);
+    let plan = metered_cloud(0, if is_long() { 1_000_000 } else { 10_000 }, 13);
+    let process = Process::start("up", &db, &broker);
+    process.ready().await;
+    publish(&plan, &broker).await;
+    settled(&db, plan.truth()).await;
+    let sums = db
+        .rows(
+            r#"SELECT counter_name AS meter, counter_type AS "type", counter_unit AS unit, count(*) AS samples,
+                      sum(counter_volume)::text AS sum, min("timestamp") AS first_at, max("timestamp") AS last_at
+               FROM meter_samples GROUP BY 1, 2, 3"#,
+        )
+        .await;
+    let sums: Vec<Value> = sums.iter().map(|row| serde_json::from_str(row).unwrap()).collect();
+    let wrong = meter_differences(&plan.truth().meters, &sums);
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let told: u64 = plan.truth().meters.iter().map(|meter| meter.samples).sum();
+    assert_eq!(told, if is_long() { 1_000_000 } else { 10_000 });
+    assert_eq!(db.number("SELECT count(*) FROM metering.rejected").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_makes_the_same_rows_and_the_view_follows_it() {
+    let db = a_day().await;
+    let projecting = project(&db);
+    caught_up(&db).await;
+    projecting.stop().await;
+    let reader = reader(&db).await;
+    let count =
+        reader.prepare("SELECT count(*), sum(counter_volume)::text FROM meter_samples").await;
+    let count = count.unwrap();
+    let counted = async || -> (i64, String) {
+        let row = reader.query_one(&count, &[]).await.unwrap();
+        (row.get(0), row.get(1))
+    };
+    let before = counted().await;
+    assert_eq!(before.0, 192);
+    assert_eq!(db.number("SELECT count(*) FROM metering.superseded").await, 96);
+
+    let mut verify = command(&db, None);
+    verify.args(["verify", "--read-models"]);
+    let said = succeed(verify).await;
+    assert!(said.contains("metering: ") && said.contains("the same when rebuilt"), "{said}");
+    let mut replay = command(&db, None);
+    replay.args(["replay", "metering"]);
+    succeed(replay).await;
+    assert_eq!(counted().await, before, "a statement prepared before finds the new tables");
+    assert_eq!(db.number("SELECT count(*) FROM metering.meter_samples").await, 192);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn conditions_on_the_view_reach_the_indexes() {
+    let db = a_day().await;
+    let projecting = project(&db);
+    caught_up(&db).await;
+    projecting.stop().await;
+    let reader = reader(&db).await;
+    reader.batch_execute("SET enable_seqscan = off; SET enable_bitmapscan = off").await.unwrap();
+    for view in ["public.meter_samples", "metering.meter_samples"] {
+        for (condition, reached) in [
+            ("resource_id = 'r'", "(resource_id = 'r'::text)"),
+            ("counter_name = 'cpu'", "(counter_name = 'cpu'::text)"),
+            ("project_id = 'p'", "(project_id = 'p'::text)"),
+        ] {
+            let plan = explained(
+                &reader,
+                &format!(
+                    "SELECT * FROM {view} WHERE {condition} AND \"timestamp\" >= '2026-11-20T01:00:00Z'
+                     AND \"timestamp\" < '2026-11-20T02:00:00Z'"
+                ),
+            )
+            .await;
+            let conditions = plan.lines().find(|line| line.contains("Index Cond")).unwrap_or("");
+            assert!(conditions.contains(reached), "{view}, {condition}:\n{plan}");
+            assert!(conditions.contains("\"timestamp\" >="), "{plan}");
+            assert!(plan.contains("sample_202611") && !plan.contains("Filter"), "{plan}");
+        }
+    }
+}
+
+/// It may read what is there to be read, and nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reading_role_reads_read_models_and_not_the_log() {
+    let db = a_day().await;
+    let projecting = project(&db);
+    caught_up(&db).await;
+    projecting.stop().await;
+    let reader = reader(&db).await;
+    for table in ["metering.sample", "metering.resource", "timing.instance", "public.meter_samples"]
+    {
+        reader.query(&format!("SELECT * FROM {table}"), &[]).await.unwrap();
+    }
+    for refused in [
+        "SELECT * FROM log.event",
+        "SELECT * FROM log.dead_letter",
+        "DELETE FROM metering.sample",
+        "UPDATE metering.meter SET samples = 0",
+        "CREATE TABLE metering.t ()",
+    ] {
+        let error = reader.batch_execute(refused).await.unwrap_err();
+        assert_eq!(error.code().unwrap().code(), "42501", "{refused}");
+    }
+}
