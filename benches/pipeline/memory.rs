@@ -29,7 +29,7 @@ pub async fn run(database_url: &str, amqp_url: &str, count: u32) -> Result<()> {
 
     let database = fresh_database(database_url, DATABASE).await?;
     let watch = database.connect(None).await?;
-    let mut consumer = Consumer(
+    let mut consumer = Running(
         Command::new(env!("CARGO_BIN_EXE_stackledger"))
             .arg("consume")
             .env("DATABASE_URL", sibling(database_url, DATABASE)?)
@@ -65,17 +65,17 @@ fn padded(body: Vec<u8>) -> Vec<u8> {
 }
 
 /// The most a process ever had resident, by /proc.
-fn peak_kib(id: u32) -> Result<u64> {
+pub(super) fn peak_kib(id: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status"))
         .context("/proc tells how much memory a process uses; it is not here")?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("no VmHWM")?;
     line.split_whitespace().nth(1).context("no figure")?.parse().context("not a figure")
 }
 
-/// Ends with the benchmark.
-struct Consumer(Child);
+/// A process that ends with the benchmark.
+pub(super) struct Running(pub Child);
 
-impl Drop for Consumer {
+impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

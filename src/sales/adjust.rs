@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::compute::changes;
 use super::late::Late;
-use super::readings::{Readings, Series, by_meter, of_billed};
+use super::readings::{Readings, Series, of_billed};
 use super::{Error, issued};
 use crate::billing::order::{Adjustment, Billed, Line, Touched, adjustments};
 use crate::billing::transform::usage_of_part;
@@ -182,20 +182,10 @@ impl Corrected<'_> {
     ) -> Result<Vec<Line>, Error> {
         let Period { basis, span, .. } = period;
         let series = of_billed(&basis.mappings, resources.iter().copied());
-        let by_meter = by_meter(&basis.mappings);
         let mut bill = Bill::new(basis, *span);
         let mut readings = Readings::new(tx, self.tenant_id, self.position, span.to).await?;
-        readings
-            .each(&series, &basis.mappings, *span, |index, timeline| {
-                let Series { resource_id, meter } = &series[index];
-                for mapping in by_meter.get(meter.as_str()).into_iter().flatten() {
-                    let billed = basis.mappings[*mapping].billed_resource(resource_id);
-                    if resources.contains(billed.as_str()) {
-                        bill.add_readings(*mapping, resource_id, timeline, *span);
-                    }
-                }
-            })
-            .await?;
+        let is_asked = |billed: &str| resources.contains(billed);
+        readings.add_to(&mut bill, basis, &series, *span, is_asked).await?;
         Ok(bill.price().lines)
     }
 }

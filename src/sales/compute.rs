@@ -11,7 +11,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
-use super::readings::{Readings, Series, by_meter, of_tenant};
+use super::readings::{Readings, Series, of_tenant};
 use super::{Error, adjust, issued, late};
 use crate::billing::order::{Heading, Priced};
 use crate::billing::{Basis, Bill, Order, Span, Usage, Volume};
@@ -183,7 +183,6 @@ async fn add_divided(
     divided: &BTreeSet<Timestamp>,
     bill: &mut Bill<'_>,
 ) -> Result<(), Error> {
-    let by_meter = by_meter(&basis.mappings);
     let until = divided.last().map_or(Timestamp::MIN, |last| Span::hour_of(*last).to);
     let mut readings = Readings::new(tx, tenant_id, position, until).await?;
     for window in divided {
@@ -202,15 +201,7 @@ async fn add_divided(
         };
         let series: Vec<Series> =
             rows.iter().filter_map(of_row).collect::<BTreeSet<_>>().into_iter().collect();
-        let hour = Span::hour_of(*window);
-        readings
-            .each(&series, &basis.mappings, hour, |index, timeline| {
-                let Series { resource_id, meter } = &series[index];
-                for mapping in by_meter.get(meter.as_str()).into_iter().flatten() {
-                    bill.add_readings(*mapping, resource_id, timeline, hour);
-                }
-            })
-            .await?;
+        readings.add_to(bill, basis, &series, Span::hour_of(*window), |_| true).await?;
     }
     Ok(())
 }
@@ -224,17 +215,9 @@ pub(super) async fn by_samples(
     span: Span,
 ) -> Result<Priced, Error> {
     let mut bill = Bill::new(basis, span);
-    let by_meter = by_meter(&basis.mappings);
     let series = of_tenant(tx, tenant_id, &basis.mappings, span.to).await?;
     let mut readings = Readings::new(tx, tenant_id, position, span.to).await?;
-    readings
-        .each(&series, &basis.mappings, span, |index, timeline| {
-            let Series { resource_id, meter } = &series[index];
-            for mapping in by_meter.get(meter.as_str()).into_iter().flatten() {
-                bill.add_readings(*mapping, resource_id, timeline, span);
-            }
-        })
-        .await?;
+    readings.add_to(&mut bill, basis, &series, span, |_| true).await?;
     Ok(bill.price())
 }
 

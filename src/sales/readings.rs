@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Error;
 use crate::billing::window::reach_back;
-use crate::billing::{Mapping, Metadata, Reading, Span, Timeline};
+use crate::billing::{Basis, Bill, Mapping, Metadata, Reading, Span, Timeline};
 
 /// What readings are of: one resource and one meter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -90,7 +90,7 @@ impl<'t> Readings<'t> {
 
     /// Calls `each` with the index of each of the series and its readings in the span, with the last
     /// one before it, if some mapping can ask for that. Those of a few series are in memory.
-    pub async fn each(
+    async fn each(
         &mut self,
         series: &[Series],
         mappings: &[Mapping],
@@ -109,6 +109,28 @@ impl<'t> Readings<'t> {
             count = (chunk.len() * ROWS / rows.max(1)).clamp(1, SERIES_MAX);
         }
         Ok(())
+    }
+
+    /// Adds to the bill what the basis's mappings make of these series in the span, for the billed
+    /// resources that are asked for.
+    pub async fn add_to(
+        &mut self,
+        bill: &mut Bill<'_>,
+        basis: &Basis,
+        series: &[Series],
+        span: Span,
+        is_asked: impl Fn(&str) -> bool,
+    ) -> Result<(), Error> {
+        let by_meter = by_meter(&basis.mappings);
+        self.each(series, &basis.mappings, span, |index, timeline| {
+            let Series { resource_id, meter } = &series[index];
+            for place in by_meter.get(meter.as_str()).into_iter().flatten() {
+                if is_asked(&basis.mappings[*place].billed_resource(resource_id)) {
+                    bill.add_readings(*place, resource_id, timeline, span);
+                }
+            }
+        })
+        .await
     }
 
     /// The readings of a few series at once.
@@ -267,7 +289,7 @@ pub(super) fn of_billed<'r>(
 }
 
 /// By meter the places of its mappings.
-pub(super) fn by_meter(mappings: &[Mapping]) -> BTreeMap<&str, Vec<usize>> {
+fn by_meter(mappings: &[Mapping]) -> BTreeMap<&str, Vec<usize>> {
     let mut by_meter = BTreeMap::<&str, Vec<usize>>::new();
     for (index, mapping) in mappings.iter().enumerate() {
         by_meter.entry(&mapping.meter).or_default().push(index);
