@@ -1,6 +1,6 @@
 //! Replay: the live path from position 0 into fresh tables, while the old ones keep serving; when
 //! it has caught up, one transaction swaps them. Ended in the middle, the old tables go on, and
-//! the next replay goes on from where this one stood.
+//! the next replay goes on from where this one stood. What the log no longer holds is carried over.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::checkpoint::{self, Slot};
 use super::feed::Feed;
+use super::frozen;
 use super::runner::{Step, connect};
 use super::{Lost, Projection, StandBy};
 use crate::config::File;
@@ -104,7 +105,8 @@ async fn begin(
     Err(StandBy::Replaying.into())
 }
 
-/// Catches up with the live tables under a lock on their checkpoint, and takes their place.
+/// Catches up with the live tables under a lock on their checkpoint, carries their frozen rows over,
+/// and takes their place.
 async fn swap(database: &Database, mut step: Step) -> Result<()> {
     let (projection, slot) = (step.projection, step.slot);
     let (live, next) = (Slot::Live.schema(projection), Slot::Next.schema(projection));
@@ -137,6 +139,10 @@ async fn swap(database: &Database, mut step: Step) -> Result<()> {
     }
     if step.held.position < position {
         bail!("the log could not be read up to the live tables' position {position}");
+    }
+    let carried = frozen::carry(&transaction, projection.frozen.iter(), &live, &next).await?;
+    if carried > 0 {
+        tracing::info!("{}: {carried} rows before a horizon were carried over", projection.name);
     }
     transaction
         .batch_execute(&format!(
