@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use super::output::say;
 use super::{Env, No};
 use crate::db::Database;
-use crate::log::{self, Anchor};
+use crate::log::{self, Anchor, Dropped};
 use crate::projection::{self, ALL};
 use crate::{lifecycle, sales};
 
@@ -44,6 +44,9 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
         report.position,
         report.hash
     );
+    for Dropped { leaf, events, first, last } in &report.dropped {
+        say!("dropped: {leaf}, {events} events, positions {first} to {last}");
+    }
     let stop = lifecycle::stop_on_signal()?;
     let mut differs = false;
     if options.orders {
@@ -55,12 +58,18 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
             let compared =
                 projection::compare(&database, projection, file, &stop, |_, _| {}).await?;
             match compared.difference {
-                None => say!(
-                    "{}: {} rows at position {}, the same when rebuilt",
-                    projection.name,
-                    compared.rows,
-                    compared.position
-                ),
+                None => {
+                    let frozen = match compared.frozen {
+                        0 => String::new(),
+                        rows => format!("; {rows} before a horizon are left out"),
+                    };
+                    say!(
+                        "{}: {} rows at position {}, the same when rebuilt{frozen}",
+                        projection.name,
+                        compared.rows,
+                        compared.position
+                    );
+                }
                 Some(difference) => {
                     differs = true;
                     say!("{}: differs when rebuilt: {difference}", projection.name);
