@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, GenericClient, Row};
 
-use super::leaf::{Leaf, day_of};
+use super::leaf::{self, Leaf, day_of};
 use crate::event::{self, Event, Family};
 
 /// The type of the event that moves a horizon. Nobody but the log itself may say it.
@@ -109,7 +109,7 @@ pub enum Moved {
 impl Target {
     /// The horizon as a time.
     pub fn before(&self) -> Timestamp {
-        super::leaf::start_of(self.day)
+        leaf::start_of(self.day)
     }
 
     /// The event that says it. The same horizon is the same event.
@@ -126,19 +126,20 @@ impl Target {
         event::decode(serde_json::to_vec(&told).unwrap_or_default(), None)
     }
 
-    /// The last event before the horizon, where somebody has still to read it. The head is locked:
-    /// no more of them come.
+    /// An event before the horizon that somebody has still to read. The head is locked: no more of
+    /// them come.
     pub(super) async fn unread(
         &self,
         client: &Client,
     ) -> Result<Option<i64>, tokio_postgres::Error> {
-        let sql = format!(
-            "-- horizon::unread
-             SELECT max(position) FROM log.event_{} WHERE key_at >= '2000-01-01Z' AND key_at < $1",
-            self.family
-        );
-        let last: Option<i64> = client.query_one(&sql, &[&self.before()]).await?.get(0);
-        Ok(last.filter(|last| *last > self.read_to))
+        let days = leaf::days(client, self.family).await?;
+        for day in days.into_iter().filter(|day| *day < self.day) {
+            let last = leaf::last_of_day(client, self.family, day).await?;
+            if let Some(last) = last.filter(|last| *last > self.read_to) {
+                return Ok(Some(last));
+            }
+        }
+        Ok(None)
     }
 }
 

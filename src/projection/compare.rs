@@ -78,7 +78,7 @@ pub async fn compare(
     let mut comparison = Comparison { position, rows: 0, frozen: 0, difference: None };
     let horizons = log::horizons(&transaction).await?;
     let merged = projection.frozen.iter().filter(|frozen| frozen.merge.is_some());
-    frozen::carry(&transaction, merged, &live, &aside).await?;
+    frozen::carry(&transaction, merged, (&live, &aside), log::Horizons::default()).await?;
     for table in projection.tables {
         let frozen = projection.frozen.iter().find(|frozen| frozen.table == *table);
         let is_frozen = frozen.and_then(|frozen| frozen.is_apart(horizons));

@@ -3,8 +3,10 @@
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
-use tokio_postgres::Transaction;
+use tokio_postgres::{Client, Transaction};
 
+use super::Projection;
+use super::checkpoint::Slot;
 use crate::event::Family;
 use crate::log::{self, Horizons};
 
@@ -35,15 +37,20 @@ impl Frozen {
         format!("{} < '{horizon}'", self.column)
     }
 
-    /// Puts the frozen rows of one schema's table into another's.
+    /// Puts the frozen rows of one schema's table into another's, but for those that are there since
+    /// the horizon stood at `since`.
     async fn carry(
         &self,
         tx: &Transaction<'_>,
         (from, to): (&str, &str),
         horizon: Timestamp,
+        since: Option<Timestamp>,
     ) -> Result<u64> {
         let Frozen { table, merge, .. } = self;
-        let is_frozen = self.lies_before(horizon);
+        let mut is_frozen = self.lies_before(horizon);
+        if let Some(since) = since.filter(|_| merge.is_none()) {
+            is_frozen = format!("{is_frozen} AND NOT {}", self.lies_before(since));
+        }
         let Some(columns) = columns(tx, table, (from, to)).await? else { return Ok(0) };
         make_partitions(tx, table, (from, to)).await?;
         let conflict = match merge {
@@ -62,19 +69,51 @@ impl Frozen {
     }
 }
 
-/// Carries frozen rows from one schema into another, where there are any. Returns how many.
+/// Carries frozen rows from one schema into another, where there are any. `since`: what
+/// [`carry_ahead`] returned, if it has done the most of it. Returns how many.
 pub(super) async fn carry(
     tx: &Transaction<'_>,
     tables: impl Iterator<Item = &Frozen>,
-    from: &str,
-    to: &str,
+    (from, to): (&str, &str),
+    since: Horizons,
 ) -> Result<u64> {
     let horizons = log::horizons(tx).await?;
+    carry_to(tx, tables, (from, to), since, horizons).await
+}
+
+/// Carries a replay's frozen rows over while the live tables go on. Only what a horizon passes from
+/// now on is left for [`carry`]. Returns the horizons up to which it is done.
+pub(super) async fn carry_ahead(client: &mut Client, projection: &Projection) -> Result<Horizons> {
+    let schemas = (Slot::Live.schema(projection), Slot::Next.schema(projection));
+    let horizons = log::horizons(client).await?;
+    if projection.frozen.is_empty() || horizons == Horizons::default() {
+        return Ok(Horizons::default());
+    }
+    // A step that began before the horizon was there may still add rows before it: it holds this lock.
+    let wait = "-- frozen::wait
+        SELECT FROM projection.checkpoint WHERE name = $1 AND slot = 'live' FOR UPDATE";
+    client.execute(wait, &[&projection.name]).await?;
+    let tx = client.transaction().await?;
+    let schemas = (schemas.0.as_str(), schemas.1.as_str());
+    let none = Horizons::default();
+    carry_to(&tx, projection.frozen.iter(), schemas, none, horizons).await?;
+    tx.commit().await?;
+    Ok(horizons)
+}
+
+async fn carry_to(
+    tx: &Transaction<'_>,
+    tables: impl Iterator<Item = &Frozen>,
+    (from, to): (&str, &str),
+    since: Horizons,
+    horizons: Horizons,
+) -> Result<u64> {
     let mut carried = 0;
     for frozen in tables {
         if let Some(horizon) = horizons.of(frozen.family) {
             let place = || format!("carrying the rows of {from}.{} before {horizon}", frozen.table);
-            carried += frozen.carry(tx, (from, to), horizon).await.with_context(place)?;
+            let since = since.of(frozen.family);
+            carried += frozen.carry(tx, (from, to), horizon, since).await.with_context(place)?;
         }
     }
     Ok(carried)

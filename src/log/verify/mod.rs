@@ -5,7 +5,6 @@ mod follow;
 mod rows;
 
 use jiff::Timestamp;
-use serde::Serialize;
 use tokio_postgres::Client;
 
 use super::chain::{Hash, unhex};
@@ -63,7 +62,7 @@ pub struct Report {
 }
 
 /// A leaf that was dropped. What it held stays proved by its digests.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dropped {
     /// Its name within the schema `log`.
     pub leaf: String,
@@ -105,8 +104,11 @@ pub async fn verify(
     // because its snapshot has to be younger than the lock.
     client.execute("SELECT pg_advisory_lock_shared(hashtext('log.drop_day'))", &[]).await?;
     let report = check(client, anchors, &mut progress).await;
-    client.execute("SELECT pg_advisory_unlock_shared(hashtext('log.drop_day'))", &[]).await?;
-    report
+    let unlock = "SELECT pg_advisory_unlock_shared(hashtext('log.drop_day'))";
+    let unlocked = client.execute(unlock, &[]).await;
+    let report = report?;
+    unlocked?;
+    Ok(report)
 }
 
 async fn check(

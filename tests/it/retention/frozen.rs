@@ -93,7 +93,7 @@ async fn what_is_still_to_be_read_stays() {
     let waits = retain(&db, &[&TALLY]).await;
     assert_eq!(
         waits[0],
-        "horizon of perf to 2020-03-03: waits: tally has not applied the event at position 8"
+        "horizon of perf to 2020-03-03: waits: tally has not applied the event at position 4"
     );
     assert_eq!(waits[1], "log.event_perf_20200301: waits: the horizon has not passed it");
     assert_eq!(db.number("SELECT count(perf_horizon) FROM log.head").await, 0);

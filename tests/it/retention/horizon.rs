@@ -1,12 +1,18 @@
 //! What the log does at a horizon, and what the database refuses.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use stackledger::config::Retention;
 use stackledger::event::Family;
 use stackledger::log::{self, Filter, Limit, Moved, Reader, Refusal, Target};
 use stackledger::projection;
+use stackledger::retention::{self, Outcome};
 
 use super::{at, days, report, retained, sampled, three_days};
 use crate::support::database::database;
 use crate::support::events::{append, appender, event};
+use crate::support::eventually;
 
 fn target(family: Family, day: &str) -> Target {
     Target { family, day: day.parse().unwrap(), read_to: i64::MAX }
@@ -157,6 +163,55 @@ async fn the_horizon_of_meter_does_not_pass_the_end_of_a_tenants_last_order() {
     let moved = appender.move_horizon(&target(Family::Meter, "2020-03-02"), at()).await.unwrap();
     assert_eq!(moved, Moved::Now);
     assert_eq!(report(&db).await.fault, None);
+}
+
+/// While day after day is dropped, readers begin at the beginning and late events come, over and over:
+/// none of them meets an error, and what is not before the horizon is always read.
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_and_late_events_meet_days_that_are_being_dropped() {
+    let db = database().await;
+    const DAYS: u32 = 20;
+    for day in 1..=DAYS {
+        append(&db.database, &[sampled("a", day, 1), sampled("b", day, 1)]).await;
+    }
+    let is_done = Arc::new(AtomicBool::new(false));
+    let (client, done) = (db.client().await, Arc::clone(&is_done));
+    let reading = tokio::spawn(async move {
+        let reader = Reader::new(&[Family::Perf]);
+        let mut read = 0;
+        while !done.load(Ordering::Relaxed) {
+            let stretch = reader.next(&client, 0, i64::MAX, Limit::default()).await.unwrap();
+            assert!(stretch.position >= 40 && stretch.events.len() >= 2, "{stretch:?}");
+            log::page(&client, &Filter::default(), 0, 100).await.unwrap();
+            log::at(&client, 21).await.unwrap();
+            read += 1;
+        }
+        read
+    });
+    let (mut late, done) = (appender(&db.database).await, Arc::clone(&is_done));
+    let appending = tokio::spawn(async move {
+        let all: Vec<_> = (1..=DAYS).map(|day| sampled("b", day, 1)).collect();
+        while !done.load(Ordering::Relaxed) {
+            let appended = late.append(&all, &[], at()).await.unwrap();
+            let refused = appended.refused.iter().flatten().count();
+            assert_eq!((appended.events, appended.duplicates + refused), (0, all.len()));
+        }
+    });
+    let retention = Retention::default();
+    for day in 4..=DAYS + 2 {
+        let now = format!("2020-03-{day:02}T12:00:00Z").parse().unwrap();
+        eventually("the day is dropped", || async {
+            let taken = retention::retain(&db.database, &[], &retention, now).await.unwrap();
+            taken.is_some_and(|taken| taken.iter().all(|(_, outcome)| *outcome == Outcome::Done))
+        })
+        .await;
+    }
+    is_done.store(true, Ordering::Relaxed);
+    assert!(reading.await.unwrap() > 0);
+    appending.await.unwrap();
+    assert_eq!(days(&db).await, ["2020-03-20"]);
+    let report = report(&db).await;
+    assert_eq!((report.fault, report.dropped.len()), (None, 19));
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::Output;
 
+use serde_json::Value;
+
 use super::body;
 use crate::support::cloud::{append, cloud, read_models, verified};
 use crate::support::database::{TestDatabase, database};
@@ -68,6 +70,12 @@ async fn a_day_of_raw_samples_goes_and_nothing_else() {
     let verify = succeed(stackledger(&db, &["verify"])).await;
     assert!(verify.contains("the log is what was appended"), "{verify}");
     assert!(verify.contains("dropped: event_perf_20200301, 24 events, positions "), "{verify}");
+    let json = succeed(stackledger(&db, &["verify", "--read-models", "--json"])).await;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["fault"], json["events"].as_i64()), (&Value::Null, Some(head + 1 - 48)));
+    assert_eq!(json["dropped"][1]["leaf"], "event_perf_20200302");
+    assert_eq!(json["dropped"][1]["events"], 24);
+    assert_eq!(json["read_models"][0]["frozen"], 0);
     let status = succeed(stackledger(&db, &["status"])).await;
     assert!(status.contains("horizon of perf 2020-03-03T00:00:00Z\n"), "{status}");
 
@@ -126,6 +134,6 @@ async fn the_future_can_be_planned_and_not_taken() {
     assert!(error.contains("--at 2200-01-01T00:00:00Z is yet to come"), "{error}");
     let planned =
         succeed(stackledger(&db, &[&future[..], &["--dry-run", "--json"]].concat())).await;
-    let planned: serde_json::Value = serde_json::from_str(&planned).unwrap();
+    let planned: Value = serde_json::from_str(&planned).unwrap();
     assert!(planned["steps"].is_array(), "{planned}");
 }
