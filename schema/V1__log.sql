@@ -161,6 +161,11 @@ BEGIN
         RAISE EXCEPTION 'the log''s head only moves forward: % on log.head is refused', TG_OP
             USING ERRCODE = 'restrict_violation';
     END IF;
+    IF greatest(NEW.perf_horizon, NEW.meter_horizon) > now() THEN
+        -- A process whose clock is wrong must not let go of everything.
+        RAISE EXCEPTION 'a horizon does not lie in the future: % on log.head is refused', TG_OP
+            USING ERRCODE = 'restrict_violation';
+    END IF;
     IF NEW.meter_horizon IS DISTINCT FROM OLD.meter_horizon THEN
         -- What comes after a tenant's last order is still to be billed.
         SELECT min(last_end) INTO billed_to

@@ -125,6 +125,10 @@ async fn the_database_refuses_what_the_chain_does_not_say() {
             "UPDATE log.head SET position = 13, batch = 4, perf_horizon = '2020-03-02 01:00Z'",
             "violates check constraint",
         ),
+        (
+            "UPDATE log.head SET position = 13, batch = 4, perf_horizon = '2200-01-01Z'",
+            "does not lie in the future",
+        ),
     ] {
         let told = said(&client, sql).await;
         assert!(told.contains(expected), "{sql}: {told}");

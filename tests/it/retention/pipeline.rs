@@ -6,12 +6,12 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use super::body;
+use super::{body, days, report, three_days};
 use crate::support::cloud::{append, cloud, read_models, verified};
 use crate::support::database::{TestDatabase, database};
 use crate::support::process::{command, run, succeed};
 use crate::support::projecting::{caught_up, project};
-use crate::support::unique;
+use crate::support::{eventually, unique};
 
 async fn import(db: &TestDatabase, lines: &[String]) -> Output {
     let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique("samples"));
@@ -104,6 +104,31 @@ async fn a_day_of_raw_samples_goes_and_nothing_else() {
     let told = String::from_utf8(redriven.stdout).unwrap();
     assert!(told.contains("before_horizon: of perf"), "{told}");
     assert_eq!(db.number("SELECT count(*) FROM log.dead_letter").await, 2);
+}
+
+/// Killed while it waits for a leaf that is being read: the next one does the rest.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_run_is_finished_by_the_next() {
+    let db = database().await;
+    three_days(&db).await;
+    let mut reading = db.superuser().await;
+    let transaction = reading.transaction().await.unwrap();
+    transaction.execute("SELECT FROM log.event_perf_20200302", &[]).await.unwrap();
+    let retain = || stackledger(&db, &["retain", "--at", "2020-03-05T12:30:00Z"]);
+    let mut killed = retain().stdout(std::process::Stdio::null()).spawn().unwrap();
+    eventually("the first day is dropped", || async {
+        days(&db).await == ["2020-03-02", "2020-03-03"]
+    })
+    .await;
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert_eq!(report(&db).await.fault, None);
+    transaction.rollback().await.unwrap();
+    // The server notices after a moment that nobody is there any more.
+    eventually("the next run does the rest", || async { run(retain()).await.status.success() })
+        .await;
+    assert_eq!(days(&db).await, ["2020-03-03"]);
+    assert_eq!(report(&db).await.dropped.len(), 2);
 }
 
 /// Nobody but the log itself says that a horizon has moved.
