@@ -74,15 +74,22 @@ COMMENT ON COLUMN log.batch.digest IS 'Hash of the batch''s last row, which cove
 COMMENT ON COLUMN log.batch.hash   IS 'SHA-256 over the hash of the batch before, and this row: the chain';
 
 -- The one row that orders all appends: whoever holds its lock gives out the next positions.
+-- Being locked by every append, it also holds what no append may miss: the families' horizons.
 CREATE TABLE log.head (
-    id       boolean PRIMARY KEY DEFAULT true CHECK (id),
-    position bigint  NOT NULL,
-    batch    bigint  NOT NULL,
-    hash     bytea   NOT NULL
+    id            boolean PRIMARY KEY DEFAULT true CHECK (id),
+    position      bigint  NOT NULL,
+    batch         bigint  NOT NULL,
+    hash          bytea   NOT NULL,
+    perf_horizon  timestamptz CHECK (isfinite(perf_horizon)
+        AND perf_horizon AT TIME ZONE 'UTC' = date_trunc('day', perf_horizon AT TIME ZONE 'UTC')),
+    meter_horizon timestamptz CHECK (isfinite(meter_horizon)
+        AND meter_horizon AT TIME ZONE 'UTC' = date_trunc('day', meter_horizon AT TIME ZONE 'UTC'))
 ) WITH (fillfactor = 10);
 INSERT INTO log.head (position, batch, hash) VALUES (0, 0, '\x0000000000000000000000000000000000000000000000000000000000000000');
 
-COMMENT ON TABLE log.head IS 'The last position and batch, and the chain''s hash there';
+COMMENT ON TABLE  log.head               IS 'The last position and batch, the chain''s hash there, and the horizons';
+COMMENT ON COLUMN log.head.perf_horizon  IS 'Events of perf whose key_at is before it are not accepted any more, and may be dropped; the beginning of a UTC day';
+COMMENT ON COLUMN log.head.meter_horizon IS 'Likewise of meter; never beyond the end of any tenant''s last order';
 
 -- What could not be decoded, byte for byte. Not part of the log: it may be purged.
 CREATE TABLE log.dead_letter (
@@ -143,13 +150,32 @@ $$;
 SELECT log.guard('log.event'), log.guard('log.event_perf'), log.guard('log.event_meter'), log.guard('log.batch'),
        log.guard('log.sales_order');
 
+-- A horizon moves only together with the position: with the event that says so.
 CREATE FUNCTION log.head_only_forward() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    billed_to timestamptz;
 BEGIN
-    IF TG_OP = 'UPDATE' AND NEW.position > OLD.position AND NEW.batch > OLD.batch THEN
-        RETURN NEW;
+    IF TG_OP <> 'UPDATE' OR NEW.position <= OLD.position OR NEW.batch <= OLD.batch
+       OR NOT coalesce(NEW.perf_horizon >= OLD.perf_horizon, OLD.perf_horizon IS NULL)
+       OR NOT coalesce(NEW.meter_horizon >= OLD.meter_horizon, OLD.meter_horizon IS NULL) THEN
+        RAISE EXCEPTION 'the log''s head only moves forward: % on log.head is refused', TG_OP
+            USING ERRCODE = 'restrict_violation';
     END IF;
-    RAISE EXCEPTION 'the log''s head only moves forward: % on log.head is refused', TG_OP
-        USING ERRCODE = 'restrict_violation';
+    IF greatest(NEW.perf_horizon, NEW.meter_horizon) > now() THEN
+        -- A process whose clock is wrong must not let go of everything.
+        RAISE EXCEPTION 'a horizon does not lie in the future: % on log.head is refused', TG_OP
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    IF NEW.meter_horizon IS DISTINCT FROM OLD.meter_horizon THEN
+        -- What comes after a tenant's last order is still to be billed.
+        SELECT min(last_end) INTO billed_to
+        FROM (SELECT max(upper(during)) AS last_end FROM log.sales_order GROUP BY tenant_id) AS orders;
+        IF NEW.meter_horizon > billed_to THEN
+            RAISE EXCEPTION 'the horizon of meter may not pass %, where a tenant''s last order ends', billed_to
+                USING ERRCODE = 'restrict_violation';
+        END IF;
+    END IF;
+    RETURN NEW;
 END
 $$;
 CREATE TRIGGER only_forward BEFORE UPDATE OR DELETE ON log.head
@@ -182,26 +208,68 @@ FROM unnest(ARRAY['instance', 'recipe', 'deployment', 'billing', 'other']) AS fa
 SELECT log.create_leaf('event_' || family || '_undated', 'event_' || family, 'FROM (MINVALUE) TO (''2000-01-01 00:00:00+00'')')
 FROM unnest(ARRAY['perf', 'meter']) AS family;
 
--- Days are made ahead and on demand, by the application's role too, hence SECURITY DEFINER.
-CREATE FUNCTION log.ensure_day(family text, day date) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    parent text := 'event_' || family;
-    leaf   text := parent || '_' || to_char(day, 'YYYYMMDD');
+-- The family's horizon; null where it has none.
+CREATE FUNCTION log.horizon(family text) RETURNS timestamptz LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE family WHEN 'perf' THEN perf_horizon WHEN 'meter' THEN meter_horizon END FROM log.head
+$$;
+
+CREATE FUNCTION log.day_leaf(family text, day date) RETURNS text LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF family NOT IN ('perf', 'meter') OR day < DATE '2000-01-01' OR day >= DATE '2100-01-01' THEN
         RAISE EXCEPTION 'no partition of % for %', family, day USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    RETURN 'event_' || family || '_' || to_char(day, 'YYYYMMDD');
+END
+$$;
+
+-- Days are made ahead and on demand, by the application's role too, hence SECURITY DEFINER. False:
+-- the day lies before the horizon, and there is no leaf for it to be had.
+CREATE FUNCTION log.ensure_day(family text, day date) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    leaf text := log.day_leaf(family, day);
+BEGIN
+    IF coalesce(day < (log.horizon(family) AT TIME ZONE 'UTC')::date, false) THEN
+        RETURN false;
+    END IF;
     IF to_regclass('log.' || leaf) IS NOT NULL THEN
-        RETURN;
+        RETURN true;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('log.ensure_day'));
     IF to_regclass('log.' || leaf) IS NULL THEN
-        PERFORM log.create_leaf(leaf, parent,
+        PERFORM log.create_leaf(leaf, 'event_' || family,
             format('FROM (%L) TO (%L)', to_char(day, 'YYYY-MM-DD') || ' 00:00:00+00',
                                         to_char(day + 1, 'YYYY-MM-DD') || ' 00:00:00+00'));
     END IF;
+    RETURN true;
+END
+$$;
+
+-- The one way to get rid of events: a whole day that lies before the horizon. How long it waits for
+-- who reads the leaf is the caller's lock_timeout. False: there is no such leaf (any more).
+CREATE FUNCTION log.drop_day(family text, day date) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    leaf text := log.day_leaf(family, day);
+BEGIN
+    IF NOT coalesce(day < (log.horizon(family) AT TIME ZONE 'UTC')::date, false) THEN
+        RAISE EXCEPTION '% of % does not lie before its horizon', day, family
+            USING ERRCODE = 'restrict_violation';
+    END IF;
+    -- Who checks the whole log holds it shared (log::verify).
+    IF NOT pg_try_advisory_xact_lock(hashtext('log.drop_day')) THEN
+        RAISE EXCEPTION 'the log is being verified' USING ERRCODE = 'lock_not_available';
+    END IF;
+    IF to_regclass('log.' || leaf) IS NULL THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('ALTER TABLE log.%I DETACH PARTITION log.%I', 'event_' || family, leaf);
+    EXECUTE format('DROP TABLE log.%I', leaf);
+    RETURN true;
 END
 $$;
 REVOKE ALL ON FUNCTION log.ensure_day(text, date) FROM PUBLIC;
+REVOKE ALL ON FUNCTION log.drop_day(text, date) FROM PUBLIC;
 REVOKE ALL ON FUNCTION log.create_leaf(text, text, text) FROM PUBLIC;

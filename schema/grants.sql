@@ -4,9 +4,9 @@
 GRANT USAGE ON SCHEMA log, projection TO stackledger_app;
 GRANT SELECT ON ALL TABLES IN SCHEMA log TO stackledger_app;
 GRANT INSERT ON log.event, log.batch, log.sales_order TO stackledger_app;
-GRANT UPDATE (position, batch, hash) ON log.head TO stackledger_app;
+GRANT UPDATE (position, batch, hash, perf_horizon, meter_horizon) ON log.head TO stackledger_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON log.dead_letter TO stackledger_app;
-GRANT EXECUTE ON FUNCTION log.ensure_day(text, date) TO stackledger_app;
+GRANT EXECUTE ON FUNCTION log.ensure_day(text, date), log.drop_day(text, date) TO stackledger_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON projection.checkpoint, projection.export TO stackledger_app;
 GRANT SELECT ON refinery_schema_history TO stackledger_app;
 

@@ -7,6 +7,7 @@ pub mod log;
 
 pub mod ingest;
 pub mod projection;
+pub mod retention;
 
 pub mod billing;
 pub mod sales;

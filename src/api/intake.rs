@@ -10,8 +10,9 @@ use utoipa::ToSchema;
 use super::State;
 use crate::event::{self, Event, Family};
 use crate::http::{Body, Nothing, Problem, Query};
-use crate::ingest::BILLING_IS_OURS;
 use crate::ingest::intake::{Appended, Intake};
+use crate::ingest::ours_alone;
+use crate::log::Refusal;
 
 /// The header of a CloudEvent, to say what is wrong with it; the event itself is decoded from the
 /// same bytes.
@@ -76,7 +77,8 @@ pub(super) struct Receipts {
 
 /// Append CloudEvents; answered when they are durable
 ///
-/// 201 when any of them is new, 200 when all were there already: a retry is harmless.
+/// 201 when any of them is new, 200 when all were there already: a retry is harmless. 409 when one
+/// lies before its family's horizon: it is kept as a dead letter, the others are stored.
 #[utoipa::path(post, path = "/v1/events", tag = "Write", operation_id = "append_events",
     request_body(content((CloudEvents = "application/json"),
         (CloudEvent = "application/cloudevents+json"),
@@ -101,11 +103,15 @@ pub(super) async fn append(
 pub(super) async fn take(intake: &Intake, events: Vec<Event>) -> Result<Appended, Problem> {
     let appended =
         intake.append(events).await.map_err(|error| Problem::unavailable(error.to_string()))?;
-    if appended.is_refused {
-        let detail = "the database refuses a value of an event: it is kept as a dead letter";
-        return Err(Problem::malformed(detail));
+    match appended.refused {
+        None => Ok(appended),
+        Some(Refusal::Value) => Err(Problem::malformed(
+            "the database refuses a value of an event: it is kept as a dead letter",
+        )),
+        Some(refusal) => {
+            Err(Problem::conflict(format!("{refusal}: the event is kept as a dead letter")))
+        }
     }
-    Ok(appended)
 }
 
 /// One event or a list of them, each from exactly its own bytes.
@@ -159,8 +165,8 @@ fn read_one(raw: &RawValue, index: Option<usize>) -> Result<Event, Problem> {
     }
     let event = event::decode(raw.get().as_bytes().to_vec(), None)
         .map_err(|error| wrong("", &error.to_string()))?;
-    if event.family == Family::Billing {
-        return Err(wrong("type", BILLING_IS_OURS));
+    if let Some(reason) = ours_alone(&event) {
+        return Err(wrong("type", reason));
     }
     if event.family == Family::Recipe {
         // Kept for ever and of use to nobody: better that the sender hears of it.

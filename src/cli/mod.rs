@@ -8,6 +8,7 @@ mod import;
 mod migrate;
 mod output;
 mod replay;
+mod retain;
 mod roles;
 mod sales;
 mod simulate;
@@ -59,6 +60,8 @@ enum Command {
     Export(export::Options),
     /// List, show, redrive or discard what could not be decoded
     DeadLetters(dead_letters::Options),
+    /// Drop what is older than the configuration keeps, as processes that project do every hour
+    Retain(retain::Options),
     /// Show the log's head, queues, projections and dead letters
     Status(status::Options),
     /// Ask a server to issue sales orders, each from the end of the tenant's last one on
@@ -181,6 +184,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Import(options) => import::run(&env, options).await,
         Command::Export(options) => export::run(&env, options).await,
         Command::DeadLetters(options) => dead_letters::run(&env, options).await,
+        Command::Retain(options) => retain::run(&env, options, lifecycle::now()).await,
         Command::Status(options) => status::run(&env, options).await,
         Command::SalesOrder(options) => sales::order(&env, options).await,
         Command::SalesDraft(options) => sales::draft(&env, options).await,

@@ -8,10 +8,12 @@ use tokio::task::JoinSet;
 
 use super::{Env, unreachable};
 use crate::api;
+use crate::config::File;
 use crate::health::Health;
 use crate::ingest::{Decoder, amqp, intake::Intake};
+use crate::retention::Outcome;
 use crate::sales::Desk;
-use crate::{lifecycle, log, projection, telemetry};
+use crate::{lifecycle, log, projection, retention, telemetry};
 
 /// Connections that answer queries: more than the cores of most servers, fewer than its limit.
 const SERVE_CONNECTIONS: usize = 16;
@@ -85,6 +87,9 @@ pub(super) async fn run(env: &Env, roles: Roles) -> Result<()> {
         });
     }
     if roles.project {
+        let retaining =
+            keep_retaining(database.clone(), Arc::clone(&env.config.file), stop.clone());
+        tasks.spawn(retaining);
         let (database, config) = (database.clone(), Arc::clone(&env.config));
         let (health, stop) = (Arc::clone(&health), stop.clone());
         tasks.spawn(async move {
@@ -132,6 +137,39 @@ async fn keep_days_ahead(
         };
         if let Err(error) = made {
             tracing::warn!("partitions could not be made ahead: {}", crate::db::explain(&error));
+        }
+    }
+}
+
+/// Drops what is old, now and every hour; in a minute again where something waits or fails.
+async fn keep_retaining(
+    database: crate::db::Database,
+    file: Arc<File>,
+    stop: tokio_util::sync::CancellationToken,
+) -> Result<()> {
+    const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
+    const SOON: std::time::Duration = std::time::Duration::from_secs(60);
+    loop {
+        let now = lifecycle::now();
+        let again = match retention::retain(&database, projection::ALL, &file.retention, now).await
+        {
+            // Another process does it.
+            Ok(None) => HOUR,
+            Ok(Some(steps)) => {
+                let waiting = steps.iter().filter(|(_, outcome)| *outcome != Outcome::Done).count();
+                for (step, outcome) in steps {
+                    tracing::info!("retention: {} {step}: {outcome}", step.name());
+                }
+                if waiting > 0 { SOON } else { HOUR }
+            }
+            Err(error) => {
+                tracing::warn!("what is old could not be dropped: {error:#}");
+                SOON
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(again) => {}
         }
     }
 }

@@ -22,6 +22,7 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     let database = env.checked_database().await?;
     let client = database.connect(None).await?;
     let (position, hash) = log::head(&client).await?;
+    let horizons = log::horizons(&client).await?;
     let projections = projection::statuses(&client, lifecycle::now()).await?;
     let exports = export::progress(&client).await?;
     let dead_letters = log::count_open(&client).await?;
@@ -55,6 +56,7 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
             .collect();
         let status = json!({
             "head": {"position": position, "hash": hash},
+            "horizons": {"perf": horizons.perf, "meter": horizons.meter},
             "projections": projections, "exports": exports, "queues": queues,
             "dead_letters": dead_letters,
         });
@@ -63,6 +65,11 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     }
     say!("log head {position}:{hash}");
     say!("dead letters {dead_letters}");
+    for (family, horizon) in [("perf", horizons.perf), ("meter", horizons.meter)] {
+        if let Some(horizon) = horizon {
+            say!("horizon of {family} {horizon}");
+        }
+    }
     table(
         &["projection", "state", "checkpoint", "lag_events", "lag_s", "skipped", "error"],
         &projections

@@ -2,9 +2,23 @@
 
 use crate::config::{Config, Hidden};
 use crate::event::{self, Compression, Event, Family, meter};
+use crate::log::HORIZON_MOVED;
 
 /// Why an event about money is taken from nobody: orders are issued, not told.
-pub const BILLING_IS_OURS: &str = "events of the types billing.* are made by stackledger alone";
+const BILLING_IS_OURS: &str = "events of the types billing.* are made by stackledger alone";
+
+/// Why a horizon is moved by nobody: what lies before it is dropped.
+const HORIZONS_ARE_OURS: &str =
+    "events of the type stackledger.horizon.moved are made by stackledger alone";
+
+/// Why an event is taken from nobody, if it is one of those that we alone make.
+pub fn ours_alone(event: &Event) -> Option<&'static str> {
+    match event.family {
+        Family::Billing => Some(BILLING_IS_OURS),
+        _ if event.kind == HORIZON_MOVED => Some(HORIZONS_ARE_OURS),
+        _ => None,
+    }
+}
 
 /// Makes events of what is delivered.
 #[derive(Clone, Debug, Default)]
@@ -32,8 +46,8 @@ impl Decoder {
             })?),
         };
         let mut event = event::decode(body, compression).map_err(|error| error.to_string())?;
-        if event.family == Family::Billing {
-            return Err(BILLING_IS_OURS.to_owned());
+        if let Some(reason) = ours_alone(&event) {
+            return Err(reason.to_owned());
         }
         self.check(&mut event);
         Ok(event)

@@ -18,7 +18,7 @@ pub struct Imported {
     pub events: u64,
     /// Events that were in the log already.
     pub duplicates: u64,
-    /// Lines that could not be decoded, kept as dead letters.
+    /// Lines that could not be decoded or are not accepted, kept as dead letters.
     pub undecodable: u64,
 }
 
@@ -80,8 +80,8 @@ async fn lines(
         if batch.is_full(batch_size) || read == 0 {
             let batch = std::mem::take(&mut batch);
             imported.undecodable += batch.dead_letters.len() as u64;
-            let Appended { events, duplicates, is_refused, .. } = sink.append(batch).await?;
-            imported.undecodable += is_refused.iter().filter(|refused| **refused).count() as u64;
+            let Appended { events, duplicates, refused, .. } = sink.append(batch).await?;
+            imported.undecodable += refused.iter().flatten().count() as u64;
             imported.events += events as u64;
             imported.duplicates += duplicates as u64;
         }

@@ -10,6 +10,7 @@ use super::{Batch, Decoder, Sink};
 use crate::db::Database;
 use crate::event::Event;
 use crate::health::Health;
+use crate::log::Refusal;
 
 /// Requests that wait while one append is under way.
 const QUEUE: usize = 1024;
@@ -30,8 +31,8 @@ pub struct Appended {
     pub head: i64,
     /// For each event, whether it was new.
     pub is_new: Vec<bool>,
-    /// Whether the database refused a value of one of them: it is among the dead letters.
-    pub is_refused: bool,
+    /// Why one of them is a dead letter instead.
+    pub refused: Option<Refusal>,
 }
 
 /// The intake cannot take events now; nothing of the request was appended, or nobody knows.
@@ -94,11 +95,12 @@ async fn work(mut requests: mpsc::Receiver<Request>, mut sink: Sink) {
         }
         let Ok(appended) = sink.append(batch).await else { return };
         let mut is_new = appended.is_new.into_iter();
-        let mut is_refused = appended.is_refused.into_iter();
+        let mut refused = appended.refused.into_iter();
         for (count, answer) in answers {
             let is_new = is_new.by_ref().take(count).collect();
-            let is_refused = is_refused.by_ref().take(count).any(|refused| refused);
-            let _ = answer.send(Appended { head: appended.head, is_new, is_refused });
+            let refused =
+                refused.by_ref().take(count).collect::<Vec<_>>().into_iter().flatten().next();
+            let _ = answer.send(Appended { head: appended.head, is_new, refused });
         }
     }
 }

@@ -13,7 +13,7 @@ pub mod redrive;
 mod sink;
 mod topology;
 
-pub use decoder::{BILLING_IS_OURS, Decoder};
+pub use decoder::{Decoder, ours_alone};
 pub use sink::{Disposition, Sink, Stopped, dispose};
 
 use crate::event::Event;

@@ -11,7 +11,7 @@ use crate::log::{self, DeadLetterStatus};
 pub enum Redriven {
     /// It can be read now, and is in the log.
     Appended,
-    /// It still cannot be read, for this reason.
+    /// It still cannot be read, or is not accepted, for this reason.
     Undecodable(String),
 }
 
@@ -35,8 +35,8 @@ pub async fn redrive(
     };
     // First the event, then the mark: ended in between, the next redrive finds a duplicate.
     let appended = sink.append(Batch { events: vec![event], ..Batch::default() }).await?;
-    if appended.is_refused.contains(&true) {
-        return Ok(Redriven::Undecodable("the database refuses a value of it".to_owned()));
+    if let Some(refusal) = appended.refused.iter().flatten().next() {
+        return Ok(Redriven::Undecodable(refusal.to_string()));
     }
     log::mark_redriven(client, id).await?;
     Ok(Redriven::Appended)

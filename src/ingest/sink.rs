@@ -8,7 +8,7 @@ use super::Batch;
 use crate::db::Database;
 use crate::health::Health;
 use crate::lifecycle::{Backoff, now};
-use crate::log::{AppendError, Appended, Appender, DeadLetter};
+use crate::log::{AppendError, Appended, Appender, DeadLetter, Refusal};
 
 /// What is to be done with a batch after an attempt to append it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +33,10 @@ pub fn dispose(result: &Result<Appended, AppendError>, events: usize) -> Disposi
         // Dead letters alone hold nothing that a database could refuse.
         Err(AppendError::BadData(_)) => Disposition::RetryLoudly,
         Err(AppendError::Transient(_)) => Disposition::Retry,
-        // Nothing that is delivered claims anything.
-        Err(AppendError::Refused(_) | AppendError::Claimed) => Disposition::RetryLoudly,
+        // Nothing that is delivered claims anything, or moves a horizon.
+        Err(AppendError::Refused(_) | AppendError::Claimed | AppendError::Unread(_)) => {
+            Disposition::RetryLoudly
+        }
     }
 }
 
@@ -95,7 +97,7 @@ impl Sink {
                             body: event.body,
                         }));
                         all.is_new.push(false);
-                        all.is_refused.push(true);
+                        all.refused.push(Some(Refusal::Value));
                     }
                     parts.push(part);
                 }
@@ -140,6 +142,12 @@ impl Sink {
         }
         metrics::counter!("stackledger_events_appended_total").increment(appended.events as u64);
         metrics::counter!("stackledger_duplicates_total").increment(appended.duplicates as u64);
+        let late = appended.refused.iter().flatten();
+        if let Some(refusal) = late.clone().next() {
+            let events = late.count() as u64;
+            metrics::counter!("stackledger_dead_letters_total").increment(events);
+            tracing::warn!(reason = %refusal, events, "kept events as dead letters");
+        }
         metrics::histogram!("stackledger_append_seconds").record(took.as_secs_f64());
     }
 }
@@ -150,5 +158,5 @@ fn merge(all: &mut Appended, part: Appended) {
     all.duplicates += part.duplicates;
     all.dead_letters += part.dead_letters;
     all.is_new.extend(part.is_new);
-    all.is_refused.extend(part.is_refused);
+    all.refused.extend(part.refused);
 }

@@ -1,13 +1,15 @@
 //! Reading: in order of positions, from the leaves that hold them and no others, so that the cost
 //! does not grow with the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
 use super::chain::hex;
 use super::copy::{COLUMNS, NO_TIME};
+use super::horizon::horizons;
 use super::leaf::{Leaf, is_leaf_name};
 use crate::event::{Event, Family, Recorded};
 
@@ -61,12 +63,12 @@ impl Reader {
     }
 
     /// The next events after `position`, up to and including `until`: whole batches, about as many
-    /// as `limit` allows.
+    /// as `limit` allows. What was dropped is passed over.
     /// No events and an unmoved position: there is nothing new.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// When the database is away, or a leaf is gone that does not lie before its family's horizon.
     pub async fn next(
         &self,
         client: &Client,
@@ -86,39 +88,105 @@ impl Reader {
                 &[&position, &limit.batches, &self.families, &until],
             )
             .await?;
-        let mut seen = position;
+        let ours = batches.iter().filter(|batch| batch.get(0)).map(|batch| batch.get(1)).collect();
+        let mut gone = dropped(client, &ours).await?;
+        loop {
+            let plan = Plan::of(&batches, &gone, position, until, limit);
+            match plan.read(client).await {
+                // Dropped since it was looked for: look again.
+                Err(error) if is_gone(&error) => {
+                    let now_gone = dropped(client, &ours).await?;
+                    if now_gone.len() == gone.len() {
+                        return Err(error);
+                    }
+                    gone = now_gone;
+                }
+                read => return read,
+            }
+        }
+    }
+}
+
+/// Which runs of positions are read from which leaves.
+struct Plan<'a> {
+    ranges: BTreeMap<&'a str, (i64, i64)>,
+    seen: i64,
+}
+
+impl<'a> Plan<'a> {
+    /// From batches, of which those in leaves that are gone hold nothing any more.
+    fn of(
+        batches: &'a [Row],
+        gone: &BTreeSet<&str>,
+        position: i64,
+        until: i64,
+        limit: Limit,
+    ) -> Self {
+        let mut plan = Plan { ranges: BTreeMap::new(), seen: position };
         let (mut events, mut bytes) = (0, 0);
-        let mut ranges: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
-        for batch in &batches {
+        for batch in batches {
             let (is_ours, leaf): (bool, &str) = (batch.get(0), batch.get(1));
             let (first, last): (i64, i64) = (batch.get(2), batch.get(3));
             let (first, last) = (first.max(position + 1), last.min(until));
-            if is_ours {
+            if is_ours && !gone.contains(leaf) {
                 (events, bytes) = (events + last - first + 1, bytes + batch.get::<_, i64>(4));
-                if !ranges.is_empty() && (events > limit.events || bytes > limit.bytes) {
+                if !plan.ranges.is_empty() && (events > limit.events || bytes > limit.bytes) {
                     break;
                 }
-                ranges.entry(leaf).or_insert((first, last)).1 = last;
+                plan.ranges.entry(leaf).or_insert((first, last)).1 = last;
             }
-            seen = last;
+            plan.seen = last;
         }
-        let reads = ranges
+        plan
+    }
+
+    async fn read(self, client: &Client) -> Result<Stretch, tokio_postgres::Error> {
+        let reads = self
+            .ranges
             .iter()
             .filter(|(leaf, _)| is_leaf_name(leaf))
             .map(|(leaf, (first, last))| range(client, leaf, *first, *last));
         let mut events: Vec<Recorded> =
             futures_util::future::try_join_all(reads).await?.into_iter().flatten().collect();
-        if ranges.len() > 1 {
+        if self.ranges.len() > 1 {
             events.sort_unstable_by_key(|event| event.position);
         }
-        Ok(Stretch { events, position: seen })
+        Ok(Stretch { events, position: self.seen })
     }
+}
+
+/// Whether a leaf that was to be read is not there.
+pub(super) fn is_gone(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::UNDEFINED_TABLE)
+}
+
+/// Which of the leaves were dropped: they lie before their families' horizons, and are not there.
+pub(super) async fn dropped<'a>(
+    client: &Client,
+    leaves: &BTreeSet<&'a str>,
+) -> Result<BTreeSet<&'a str>, tokio_postgres::Error> {
+    if !leaves.iter().any(|leaf| Leaf::of_day(leaf).is_some()) {
+        return Ok(BTreeSet::new());
+    }
+    let horizons = horizons(client).await?;
+    let past: Vec<&str> = leaves
+        .iter()
+        .copied()
+        .filter(|leaf| Leaf::of_day(leaf).is_some_and(|leaf| horizons.are_past(leaf)))
+        .collect();
+    if past.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let sql = "-- log::dropped
+        SELECT n FROM unnest($1::text[]) WITH ORDINALITY AS l (leaf, n) WHERE to_regclass('log.' || leaf) IS NULL";
+    let rows = client.query(sql, &[&past]).await?;
+    Ok(rows.iter().map(|row| past[row.get::<_, i64>(0) as usize - 1]).collect())
 }
 
 /// The condition that a batch holds positions after the one and up to the other. Batches follow each
 /// other without gaps, so the last of them is the first that reaches as far: nothing beyond it is
 /// looked at.
-fn overlaps(after: &str, until: &str) -> String {
+pub(super) fn overlaps(after: &str, until: &str) -> String {
     format!(
         "last_position > {after} AND first_position <= {until} AND last_position <= coalesce(
              (SELECT min(last_position) FROM log.batch WHERE last_position >= {until}),
@@ -175,7 +243,7 @@ pub(super) fn recorded(row: &Row) -> Result<Recorded, tokio_postgres::Error> {
     })
 }
 
-/// One event with its body.
+/// One event with its body; `None` where there is none, or it was dropped.
 ///
 /// # Errors
 ///
@@ -196,104 +264,13 @@ pub async fn at(client: &Client, position: i64) -> Result<Option<Recorded>, toki
     let Some(leaf) = leaf.filter(|leaf: &String| is_leaf_name(leaf)) else {
         return Ok(None);
     };
-    Ok(range(client, &leaf, position, position).await?.pop())
-}
-
-/// Which events a page shows.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// One entity's events.
-    pub stream: Option<String>,
-    /// Events of one kind.
-    pub kind: Option<String>,
-    /// Events of one family.
-    pub family: Option<Family>,
-}
-
-/// A page of the log, without bodies.
-#[derive(Debug)]
-pub struct Page {
-    /// Position, recorded_at and header of each event; bodies are empty.
-    pub events: Vec<Recorded>,
-    /// Where the next page begins, when there may be one.
-    pub next: Option<i64>,
-}
-
-/// How many positions a page without a stream looks at before it answers with what it found. A rare
-/// kind in a long log takes several pages, not one long scan.
-const SCAN_MAX: i64 = 20_000;
-
-/// The same for a stream, which has an index of its own in every leaf.
-const STREAM_SCAN_MAX: i64 = 200_000;
-
-/// How many leaves a page looks into: families that are split by day have any number.
-const LEAVES_MAX: usize = 64;
-
-/// Events after position `after` that match. Where a stream's family is named and not split by day,
-/// one index leads to them, however long the log is; otherwise a page looks at a stretch of the log
-/// and may be empty with a next one to come.
-///
-/// # Errors
-///
-/// When the database is away.
-pub async fn page(
-    client: &Client,
-    filter: &Filter,
-    after: i64,
-    limit: i64,
-) -> Result<Page, tokio_postgres::Error> {
-    let (head, _) = head(client).await?;
-    let by_stream = filter.stream.is_some();
-    let whole = filter.family.filter(|family| by_stream && !family.is_by_day());
-    let scan = if by_stream { STREAM_SCAN_MAX } else { SCAN_MAX };
-    let mut until = match whole {
-        Some(_) => head,
-        None => head.min(after.saturating_add(scan)),
-    };
-    let mut leaves: Vec<String> = Vec::new();
-    if let Some(family) = whole {
-        leaves.push(Leaf { family, day: None }.name());
-    } else {
-        let sql = format!(
-            "-- log::page leaves
-             SELECT leaf, min(first_position) FROM log.batch
-             WHERE {} AND ($3::text IS NULL OR family = $3) GROUP BY leaf ORDER BY 2",
-            overlaps("$1", "$2")
-        );
-        let family = filter.family.map(Family::as_str);
-        let rows = client.query(&sql, &[&after, &until, &family]).await?;
-        if let Some(row) = rows.get(LEAVES_MAX) {
-            until = row.get::<_, i64>(1) - 1;
+    match range(client, &leaf, position, position).await {
+        Err(error)
+            if is_gone(&error)
+                && !dropped(client, &BTreeSet::from([leaf.as_str()])).await?.is_empty() =>
+        {
+            Ok(None)
         }
-        leaves.extend(rows.iter().take(LEAVES_MAX).map(|row| row.get(0)));
+        read => Ok(read?.pop()),
     }
-    let mut parts = Vec::new();
-    for leaf in &leaves {
-        if is_leaf_name(leaf) {
-            let columns = COLUMNS.replace("body", "''::bytea AS body");
-            parts.push(format!(
-                "(SELECT {columns} FROM log.{leaf}
-                  WHERE position > $1 AND position <= $2 AND ($3::text IS NULL OR kind = $3) {}
-                  ORDER BY position LIMIT $4)",
-                // Named only where it is given, so that the planner knows which index to take.
-                if by_stream { "AND stream = $5" } else { "AND $5::text IS NULL" }
-            ));
-        }
-    }
-    let mut events = Vec::new();
-    if !parts.is_empty() {
-        let sql = format!(
-            "-- log::page\nSELECT * FROM ({}) AS page ORDER BY position LIMIT $4",
-            parts.join(" UNION ALL ")
-        );
-        let rows =
-            client.query(&sql, &[&after, &until, &filter.kind, &limit, &filter.stream]).await?;
-        events = rows.iter().map(recorded).collect::<Result<_, _>>()?;
-    }
-    let next = match events.last() {
-        Some(last) if events.len() as i64 == limit => Some(last.position),
-        _ if until < head => Some(until),
-        _ => None,
-    };
-    Ok(Page { events, next })
 }

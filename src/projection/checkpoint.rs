@@ -70,6 +70,26 @@ pub(super) async fn made(
     Ok(row.map(|row| Made { version: row.get(0), config: row.get(1) }))
 }
 
+/// Last position applied to a slot's tables; `None` where there are none.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn position(
+    client: &impl GenericClient,
+    projection: &Projection,
+    slot: Slot,
+) -> Result<Option<i64>, tokio_postgres::Error> {
+    let row = client
+        .query_opt(
+            "-- checkpoint::position
+             SELECT position FROM projection.checkpoint WHERE name = $1 AND slot = $2",
+            &[&projection.name, &slot.as_str()],
+        )
+        .await?;
+    Ok(row.map(|row| row.get(0)))
+}
+
 /// Makes empty tables and a checkpoint at 0, unless there are some.
 pub(super) async fn create(
     client: &mut Client,
@@ -254,6 +274,20 @@ pub(super) async fn let_swap(
     let lock = "SELECT pg_advisory_xact_lock(hashtext('projection.swap ' || $1::text))";
     transaction.execute(lock, &[&projection.name]).await?;
     Ok(())
+}
+
+/// Takes, until the transaction ends, what [`keep_tables`] keeps others from; `false` while somebody
+/// keeps the projection's tables, or swaps them.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn try_own_tables(
+    transaction: &impl GenericClient,
+    projection: &str,
+) -> Result<bool, tokio_postgres::Error> {
+    let lock = "SELECT pg_try_advisory_xact_lock(hashtext('projection.swap ' || $1::text))";
+    Ok(transaction.query_one(lock, &[&projection]).await?.get(0))
 }
 
 /// Lets a standby take over at once.

@@ -1,5 +1,5 @@
 //! `verify --read-models`: a read model rebuilt aside, compared row by row with the live one at
-//! the same position.
+//! the same position. Rows before a horizon are left out, for they cannot be rebuilt.
 
 use std::sync::Arc;
 
@@ -9,9 +9,11 @@ use tokio_util::sync::CancellationToken;
 use super::Projection;
 use super::checkpoint::{self, Slot};
 use super::feed::Feed;
+use super::frozen;
 use super::runner::connect;
 use crate::config::File;
 use crate::db::Database;
+use crate::log;
 
 /// What a comparison saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,9 @@ pub struct Comparison {
     pub position: i64,
     /// Rows that are the same.
     pub rows: i64,
+    /// Rows that are compared with nothing: they lie before a horizon, and what they were made of may
+    /// be gone.
+    pub frozen: i64,
     /// The first row that differs: table, which side has it, and the row as JSON.
     pub difference: Option<String>,
 }
@@ -70,28 +75,36 @@ pub async fn compare(
         (projection.apply)(&transaction, file, prepared.decoded.facts).await?;
         progress(prepared.to, position);
     }
-    let mut comparison = Comparison { position, rows: 0, difference: None };
+    let mut comparison = Comparison { position, rows: 0, frozen: 0, difference: None };
+    let horizons = log::horizons(&transaction).await?;
+    let merged = projection.frozen.iter().filter(|frozen| frozen.merge.is_some());
+    frozen::carry(&transaction, merged, (&live, &aside), log::Horizons::default()).await?;
     for table in projection.tables {
+        let frozen = projection.frozen.iter().find(|frozen| frozen.table == *table);
+        let is_frozen = frozen.and_then(|frozen| frozen.is_apart(horizons));
+        let is_frozen = is_frozen.as_deref().unwrap_or("false");
         let row = transaction
             .query_one(
                 // Whole rows as JSON: NULLs and arrays compare by value, and the first difference
                 // can be shown.
                 &format!(
                     "-- compare
-                     WITH live AS (SELECT to_jsonb(t) AS r FROM {live}.{table} AS t),
-                          again AS (SELECT to_jsonb(t) AS r FROM {aside}.{table} AS t),
+                     WITH live AS (SELECT to_jsonb(t) AS r FROM {live}.{table} AS t WHERE ({is_frozen}) IS NOT TRUE),
+                          again AS (SELECT to_jsonb(t) AS r FROM {aside}.{table} AS t WHERE ({is_frozen}) IS NOT TRUE),
                           differ AS (
                               (SELECT 'only live' AS side, r FROM (SELECT r FROM live EXCEPT ALL SELECT r FROM again) AS x)
                               UNION ALL
                               (SELECT 'only replayed', r FROM (SELECT r FROM again EXCEPT ALL SELECT r FROM live) AS x)
                           )
                      SELECT (SELECT count(*) FROM again),
-                            (SELECT side || ': ' || r::text FROM differ ORDER BY r::text, side LIMIT 1)"
+                            (SELECT side || ': ' || r::text FROM differ ORDER BY r::text, side LIMIT 1),
+                            (SELECT count(*) FROM {live}.{table} AS t WHERE {is_frozen})"
                 ),
                 &[],
             )
             .await?;
         comparison.rows += row.get::<_, i64>(0);
+        comparison.frozen += row.get::<_, i64>(2);
         if let Some(difference) = row.get::<_, Option<String>>(1)
             && comparison.difference.is_none()
         {

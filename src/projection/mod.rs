@@ -1,6 +1,7 @@
 //! Projections: events in, rows out. A read model is a pure function of the set of events, the
 //! configuration and the projection's version: it reads no clock, no network and no other
-//! projection's tables, and any order, duplication and batching gives the same rows.
+//! projection's tables, and any order, duplication and batching gives the same rows. But for rows
+//! before a horizon of the log: they stay as they were when it passed them.
 //!
 //! A projection is a folder here, its tables in `schema/<name>.sql`, and one entry in [`ALL`]; the
 //! runner, replay, verify, the API and the tests loop over it.
@@ -8,6 +9,7 @@
 mod checkpoint;
 mod compare;
 mod feed;
+mod frozen;
 pub mod metering;
 mod replay;
 mod runner;
@@ -27,8 +29,9 @@ use tokio_postgres::Transaction;
 use crate::config::File;
 use crate::event::{Family, Recorded};
 
-pub use checkpoint::{Made, Slot, keep_tables, release_tables};
+pub use checkpoint::{Made, Slot, keep_tables, position, release_tables, try_own_tables};
 pub use compare::{Comparison, compare};
+pub use frozen::Frozen;
 pub use replay::{Progress, replay};
 pub use runner::run;
 pub use status::{Status, statuses};
@@ -52,6 +55,9 @@ pub struct Projection {
     pub indexes: &'static str,
     /// Its tables, for comparing live rows with replayed ones.
     pub tables: &'static [&'static str],
+    /// Which rows lie before a horizon, and so stay as they are whatever the log still holds; `apply`
+    /// has to leave out what lies before it (see [`crate::log::horizon`]).
+    pub frozen: &'static [Frozen],
     /// What the events say, without looking at any row. CPU only; runs beside `apply` of the
     /// stretch before.
     pub decode: fn(&File, Vec<Recorded>) -> Decoded,

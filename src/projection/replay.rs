@@ -1,6 +1,6 @@
 //! Replay: the live path from position 0 into fresh tables, while the old ones keep serving; when
 //! it has caught up, one transaction swaps them. Ended in the middle, the old tables go on, and
-//! the next replay goes on from where this one stood.
+//! the next replay goes on from where this one stood. What the log no longer holds is carried over.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::checkpoint::{self, Slot};
 use super::feed::Feed;
+use super::frozen;
 use super::runner::{Step, connect};
 use super::{Lost, Projection, StandBy};
 use crate::config::File;
 use crate::db::{self, Database};
-use crate::log;
+use crate::log::{self, Horizons};
 
 /// How far a replay is.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +80,8 @@ pub async fn replay(
     }
     // With these the swap is all that is left; the rows that come meanwhile are few.
     step.client.batch_execute(projection.indexes).await?;
-    swap(database, step).await
+    let carried = frozen::carry_ahead(&mut step.client, projection).await?;
+    swap(database, step, carried).await
 }
 
 /// Takes the next slot: fresh, or as a replay of the same version left it.
@@ -104,8 +106,9 @@ async fn begin(
     Err(StandBy::Replaying.into())
 }
 
-/// Catches up with the live tables under a lock on their checkpoint, and takes their place.
-async fn swap(database: &Database, mut step: Step) -> Result<()> {
+/// Catches up with the live tables under a lock on their checkpoint, carries over what became frozen
+/// beyond what is `carried`, and takes their place.
+async fn swap(database: &Database, mut step: Step, carried: Horizons) -> Result<()> {
     let (projection, slot) = (step.projection, step.slot);
     let (live, next) = (Slot::Live.schema(projection), Slot::Next.schema(projection));
     let old = format!("{live}__old");
@@ -138,6 +141,7 @@ async fn swap(database: &Database, mut step: Step) -> Result<()> {
     if step.held.position < position {
         bail!("the log could not be read up to the live tables' position {position}");
     }
+    frozen::carry(&transaction, projection.frozen.iter(), (&live, &next), carried).await?;
     transaction
         .batch_execute(&format!(
             "DO $$ BEGIN

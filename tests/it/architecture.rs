@@ -1,4 +1,4 @@
-//! The direction of dependencies: event ← log ← {ingest, projection ← {export, sales}} ← api ← cli ← main.
+//! The direction of dependencies: event ← log ← {ingest, projection ← {export, sales, retention}} ← api ← cli ← main.
 //! `ingest` and `projection` meet only in the log; the leaves import no domain module, but for
 //! `config`, whose sections on billing `billing` checks.
 
@@ -24,6 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &["event", "billing", "log", "db", "config", "health", "lifecycle", "http", "sketch"],
     ),
     ("sales", &["event", "billing", "log", "projection", "db", "config", "lifecycle"]),
+    ("retention", &["event", "log", "projection", "db", "config"]),
     (
         "api",
         &[
@@ -49,6 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "event",
             "billing",
             "sales",
+            "retention",
             "log",
             "ingest",
             "projection",

@@ -185,7 +185,10 @@ async fn status_shows_log_queues_projections_and_dead_letters() {
     };
     let json: Value = serde_json::from_str(&status(&["--json"]).await).unwrap();
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(keys(&json), ["dead_letters", "exports", "head", "projections", "queues"]);
+    assert_eq!(
+        keys(&json),
+        ["dead_letters", "exports", "head", "horizons", "projections", "queues"]
+    );
     assert_eq!(keys(&json["head"]), ["hash", "position"]);
     let position = db.number("SELECT position FROM log.head").await;
     assert_eq!(json["head"]["position"], position);

@@ -46,6 +46,7 @@ pub const PROJECTION: Projection = Projection {
     ddl: include_str!("../../../schema/metering.sql"),
     indexes: include_str!("../../../schema/metering_indexes.sql"),
     tables: &["sample", "superseded", "usage_window", "metadata", "meter", "resource", "rejected"],
+    frozen: &[],
     decode: fact::decode,
     apply: |tx, file, facts| Box::pin(apply(tx, file, facts)),
 };

@@ -27,6 +27,7 @@ pub const PROJECTION: Projection = Projection {
     ddl: include_str!("../../../schema/sales.sql"),
     indexes: include_str!("../../../schema/sales_indexes.sql"),
     tables: &["sales_order"],
+    frozen: &[],
     decode,
     apply: |tx, _, facts| Box::pin(apply(tx, facts)),
 };

@@ -47,6 +47,7 @@ pub const PROJECTION: Projection = Projection {
     ddl: include_str!("../../../schema/timing.sql"),
     indexes: include_str!("../../../schema/timing_indexes.sql"),
     tables: &["instance", "operation", "operation_hour", "recipe", "ttm_recipe_call", "request"],
+    frozen: &[],
     decode: |_, events| fact::decode(events),
     apply: |tx, _, facts| Box::pin(async move { apply(tx, facts).await }),
 };

@@ -1,4 +1,6 @@
 use serde_json::{Value, json};
+use stackledger::config::Retention;
+use stackledger::retention;
 
 use super::server::{Server, refused};
 
@@ -153,4 +155,38 @@ async fn dead_letters_are_shown() {
     assert_eq!(server.refused("/v1/dead-letters/3").await["status"], 404);
     assert_eq!(server.refused("/v1/dead-letters/x").await["parameter"], "id");
     assert_eq!(server.refused("/v1/dead-letters?status=x").await["parameter"], "status");
+}
+
+/// The client hears of it, and the event is kept.
+#[tokio::test]
+async fn what_is_older_than_the_horizon_is_refused() {
+    let server = Server::start().await;
+    let sampled = |day: u32| {
+        let time = format!("2020-03-{day:02}T01:00:00Z");
+        let data = json!({"host": "h", "time": time, "metrics": {"cpu": 1}});
+        let event = json!({"specversion": "1.0", "id": day.to_string(), "source": "test",
+                           "type": "perf.sampled", "time": time, "data": data});
+        event.to_string()
+    };
+    assert_eq!(server.post("/v1/events", sampled(1)).await.0, 201);
+    let (retention, at) = (Retention::default(), "2020-03-05T00:00:00Z".parse().unwrap());
+    retention::retain(&server.db.database, &[], &retention, at).await.unwrap();
+    for day in [1, 2] {
+        let request = server.http.post(server.url("/v1/events")).body(sampled(day));
+        let problem = refused(request).await;
+        assert_eq!(problem["status"], 409);
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(
+            detail.starts_with("before_horizon: of perf, what is before 2020-03-03T"),
+            "{detail}"
+        );
+    }
+    assert_eq!(server.post("/v1/events", sampled(3)).await.0, 201);
+    assert_eq!(server.ok("/v1/dead-letters").await["items"].as_array().unwrap().len(), 2);
+    assert_eq!(server.get("/v1/events/1").await.0, 404);
+    let moved = json!({"specversion": "1.0", "id": "1", "source": "stackledger", "data": {},
+                       "type": "stackledger.horizon.moved"});
+    let request = server.http.post(server.url("/v1/events")).body(moved.to_string());
+    let problem = refused(request).await;
+    assert_eq!((&problem["status"], &problem["parameter"]), (&json!(400), &json!("type")));
 }

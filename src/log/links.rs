@@ -1,0 +1,122 @@
+//! What an append adds to the chain, and how the head moves with it.
+
+use jiff::Timestamp;
+use tokio_postgres::{Client, Statement};
+
+use super::chain::{BatchLink, Hash, batch_hash};
+use super::copy::Rows;
+use super::horizon::Horizons;
+use super::leaf::Leaf;
+
+/// The statement that [`Links::store`] takes.
+pub(super) const STORE: &str = "-- append: chain, head and wake-up
+    WITH batches AS (
+        INSERT INTO log.batch (batch, leaf, family, first_position, last_position,
+                               bytes, digest, hash, recorded_at)
+        SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[],
+                             $5::bigint[], $6::bigint[], $7::bytea[], $8::bytea[]),
+                      (SELECT $9::timestamptz) AS t
+    ), head AS (
+        UPDATE log.head SET position = $10, batch = $11, hash = $12,
+                            perf_horizon = $13, meter_horizon = $14
+    )
+    SELECT pg_notify('stackledger_log', $10::bigint::text)";
+
+/// The links that a batch adds to the chain.
+pub(super) struct Links {
+    recorded_at: Timestamp,
+    horizons: Horizons,
+    /// The last position that is given out.
+    pub position: i64,
+    batch: i64,
+    hash: Hash,
+    batches: Vec<i64>,
+    leaves: Vec<String>,
+    families: Vec<&'static str>,
+    firsts: Vec<i64>,
+    lasts: Vec<i64>,
+    bytes: Vec<i64>,
+    digests: Vec<Vec<u8>>,
+    hashes: Vec<Vec<u8>>,
+}
+
+impl Links {
+    pub fn after(head: &tokio_postgres::Row, horizons: Horizons, recorded_at: Timestamp) -> Self {
+        let hash: &[u8] = head.get("hash");
+        Links {
+            recorded_at,
+            horizons,
+            position: head.get("position"),
+            batch: head.get("batch"),
+            hash: hash.try_into().unwrap_or_default(),
+            batches: Vec::new(),
+            leaves: Vec::new(),
+            families: Vec::new(),
+            firsts: Vec::new(),
+            lasts: Vec::new(),
+            bytes: Vec::new(),
+            digests: Vec::new(),
+            hashes: Vec::new(),
+        }
+    }
+
+    /// Gives the rows the next positions; returns the first of them.
+    pub fn push(&mut self, leaf: Leaf, rows: &Rows) -> i64 {
+        let first = self.position + 1;
+        self.position += rows.len() as i64;
+        self.batch += 1;
+        let name = leaf.name();
+        let digest = rows.digest();
+        self.hash = batch_hash(
+            &self.hash,
+            &BatchLink {
+                batch: self.batch,
+                leaf: &name,
+                family: leaf.family.as_str(),
+                bytes: rows.bytes() as i64,
+                recorded_at: self.recorded_at,
+                first_position: first,
+                last_position: self.position,
+                digest: &digest,
+            },
+        );
+        self.batches.push(self.batch);
+        self.leaves.push(name);
+        self.families.push(leaf.family.as_str());
+        self.firsts.push(first);
+        self.lasts.push(self.position);
+        self.bytes.push(rows.bytes() as i64);
+        self.digests.push(digest.to_vec());
+        self.hashes.push(self.hash.to_vec());
+        first
+    }
+
+    pub async fn store(
+        &self,
+        client: &Client,
+        statement: &Statement,
+    ) -> Result<(), tokio_postgres::Error> {
+        client
+            .query_one(
+                statement,
+                &[
+                    &self.batches,
+                    &self.leaves,
+                    &self.families,
+                    &self.firsts,
+                    &self.lasts,
+                    &self.bytes,
+                    &self.digests,
+                    &self.hashes,
+                    &self.recorded_at,
+                    &self.position,
+                    &self.batch,
+                    &self.hash.as_slice(),
+                    &self.horizons.perf,
+                    &self.horizons.meter,
+                ],
+            )
+            .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,126 @@
+//! Rows before a horizon: carried over by a replay, left out of a comparison.
+
+use std::sync::Arc;
+
+use stackledger::config::File;
+use stackledger::projection::{self, Comparison};
+use tokio_util::sync::CancellationToken;
+
+use super::tally::TALLY;
+use super::{at, retain, retained, sampled, three_days};
+use crate::support::database::{TestDatabase, database};
+use crate::support::events::append;
+
+async fn replay(db: &TestDatabase) {
+    let (file, stop) = (Arc::<File>::default(), CancellationToken::new());
+    projection::replay(&db.database, &TALLY, &file, "test", &stop, |_| {}).await.unwrap();
+}
+
+async fn compare(db: &TestDatabase) -> Comparison {
+    let (file, stop) = (Arc::<File>::default(), CancellationToken::new());
+    projection::compare(&db.database, &TALLY, &file, &stop, |_, _| {}).await.unwrap()
+}
+
+async fn rows(db: &TestDatabase) -> Vec<String> {
+    let mut rows = db.rows("SELECT * FROM tally.hour ORDER BY host, start").await;
+    rows.extend(db.rows("SELECT * FROM tally.series ORDER BY host").await);
+    rows
+}
+
+#[tokio::test]
+async fn a_replay_after_a_drop_gives_the_rows_of_before() {
+    let db = database().await;
+    three_days(&db).await;
+    replay(&db).await;
+    let before = rows(&db).await;
+    assert_eq!(before.len(), 12 + 2);
+    assert_eq!(compare(&db).await.frozen, 0);
+    retained(&db, &[&TALLY]).await;
+    assert!(rows(&db).await == before);
+    let compared = compare(&db).await;
+    assert_eq!((compared.frozen, compared.rows, compared.difference), (8, 4 + 2, None));
+    replay(&db).await;
+    assert_eq!(rows(&db).await, before);
+    // A second time, and with what came since; the series tells of both sides of the horizon.
+    append(&db.database, &[sampled("a", 4, 5), sampled("c", 3, 7)]).await;
+    replay(&db).await;
+    assert_eq!(db.number("SELECT count(*) FROM tally.hour").await, 14);
+    assert_eq!(
+        db.rows("SELECT host, first_at, last_at FROM tally.series WHERE host = 'a'").await,
+        [
+            r#"{"host": "a", "last_at": "2020-03-04T05:10:00+00:00", "first_at": "2020-03-01T01:10:00+00:00"}"#
+        ]
+    );
+    assert_eq!(compare(&db).await.difference, None);
+}
+
+/// What lies behind the horizon can still be found wrong.
+#[tokio::test]
+async fn a_row_that_is_not_frozen_is_compared() {
+    let db = database().await;
+    three_days(&db).await;
+    replay(&db).await;
+    retained(&db, &[&TALLY]).await;
+    let superuser = db.superuser().await;
+    let change = |day: u32| {
+        format!(
+            "UPDATE tally.hour SET count = 9 WHERE start = '2020-03-0{day} 01:00Z' AND host = 'a'"
+        )
+    };
+    superuser.batch_execute(&change(2)).await.unwrap();
+    assert_eq!(compare(&db).await.difference, None);
+    superuser.batch_execute(&change(3)).await.unwrap();
+    let difference = compare(&db).await.difference.unwrap();
+    assert!(difference.starts_with("tally.hour, only "), "{difference}");
+}
+
+/// Without live tables there is nothing to carry over: a replay gives what the log still holds.
+#[tokio::test]
+async fn a_replay_into_nothing_gives_what_is_left() {
+    let db = database().await;
+    three_days(&db).await;
+    retained(&db, &[]).await;
+    replay(&db).await;
+    assert_eq!(db.number("SELECT count(*) FROM tally.hour").await, 4);
+    assert_eq!(compare(&db).await.difference, None);
+}
+
+#[tokio::test]
+async fn what_is_still_to_be_read_stays() {
+    let db = database().await;
+    three_days(&db).await;
+    // Nobody has ever projected.
+    let waits = retain(&db, &[&TALLY]).await;
+    assert_eq!(
+        waits[0],
+        "horizon of perf to 2020-03-03: waits: tally has not applied the event at position 4"
+    );
+    assert_eq!(waits[1], "log.event_perf_20200301: waits: the horizon has not passed it");
+    assert_eq!(db.number("SELECT count(perf_horizon) FROM log.head").await, 0);
+    replay(&db).await;
+    // A replay that is under way, and at the beginning.
+    let client = db.client().await;
+    let next = "INSERT INTO projection.checkpoint (name, slot, version, config) VALUES ('tally', 'next', 1, '')";
+    client.batch_execute(next).await.unwrap();
+    let waits = retain(&db, &[&TALLY]).await;
+    assert_eq!(waits[0], "horizon of perf to 2020-03-03: done");
+    assert_eq!(
+        waits[1],
+        "log.event_perf_20200301: waits: tally has not read the event at position 4"
+    );
+    client.batch_execute("UPDATE projection.checkpoint SET position = 4").await.unwrap();
+    let waits = retain(&db, &[&TALLY]).await;
+    assert_eq!(waits[0], "log.event_perf_20200301: done");
+    client.batch_execute("DELETE FROM projection.checkpoint WHERE slot = 'next'").await.unwrap();
+    client.batch_execute("UPDATE projection.checkpoint SET position = 12").await.unwrap();
+    // Somebody compares.
+    projection::keep_tables(&client, "tally").await.unwrap();
+    assert_eq!(
+        retain(&db, &[&TALLY]).await,
+        ["log.event_perf_20200302: waits: the tables of tally are being compared or swapped"]
+    );
+    projection::release_tables(&client, "tally").await.unwrap();
+    retained(&db, &[&TALLY]).await;
+    assert_eq!(super::days(&db).await, ["2020-03-03"]);
+    assert!(at() > stackledger::log::horizons(&client).await.unwrap().perf.unwrap());
+}

@@ -1,0 +1,71 @@
+//! Retention: days of raw samples go, and everything else stays as it was.
+
+mod forged;
+mod frozen;
+mod horizon;
+mod pipeline;
+mod steps;
+mod tally;
+
+use jiff::Timestamp;
+use stackledger::config::Retention;
+use stackledger::event::{self, Event};
+use stackledger::log::{self, Report};
+use stackledger::projection::Projection;
+use stackledger::retention::{self, Outcome};
+
+use crate::support::database::TestDatabase;
+use crate::support::events::append;
+
+/// What is raw goes after two days: those before the third of the days here.
+pub fn at() -> Timestamp {
+    "2020-03-05T12:30:00Z".parse().unwrap()
+}
+
+/// The CloudEvent of a host's sample at an hour of a day of March 2020.
+pub fn body(host: &str, day: u32, hour: u32) -> String {
+    let time = format!("2020-03-{day:02}T{hour:02}:10:00Z");
+    format!(
+        r#"{{"specversion":"1.0","id":"{host}-{time}","source":"test","type":"perf.sampled","time":"{time}","data":{{"host":"{host}","time":"{time}","metrics":{{"cpu":{hour}.5}}}}}}"#
+    )
+}
+
+pub fn sampled(host: &str, day: u32, hour: u32) -> Event {
+    event::decode(body(host, day, hour).into_bytes(), None).unwrap()
+}
+
+/// Samples of two hosts on the first three days: four events a day, 12 in all.
+pub async fn three_days(db: &TestDatabase) {
+    for day in 1..=3 {
+        let events: Vec<Event> = [("a", 1), ("a", 2), ("b", 1), ("b", 23)]
+            .map(|(host, hour)| sampled(host, day, hour))
+            .into();
+        append(&db.database, &events).await;
+    }
+}
+
+/// What `retain` says became of each step.
+pub async fn retain(db: &TestDatabase, projections: &[&'static Projection]) -> Vec<String> {
+    let retention = Retention::default();
+    let taken = retention::retain(&db.database, projections, &retention, at()).await.unwrap();
+    let taken = taken.expect("nobody else is at it");
+    taken.iter().map(|(step, outcome)| format!("{step}: {outcome}")).collect()
+}
+
+/// As [`retain`], and nothing waits.
+pub async fn retained(db: &TestDatabase, projections: &[&'static Projection]) {
+    let retention = Retention::default();
+    let taken = retention::retain(&db.database, projections, &retention, at()).await.unwrap();
+    let taken = taken.expect("nobody else is at it");
+    assert!(taken.iter().all(|(_, outcome)| *outcome == Outcome::Done), "{taken:?}");
+}
+
+pub async fn report(db: &TestDatabase) -> Report {
+    log::verify(&mut db.client().await, &[], |_| {}).await.unwrap()
+}
+
+/// The days of perf that still stand.
+pub async fn days(db: &TestDatabase) -> Vec<String> {
+    let days = log::days(&db.client().await, event::Family::Perf).await.unwrap();
+    days.iter().map(ToString::to_string).collect()
+}

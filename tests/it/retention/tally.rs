@@ -1,0 +1,74 @@
+//! A projection of samples that has rows before the horizon.
+
+use anyhow::Result;
+use jiff::Timestamp;
+use stackledger::config::File;
+use stackledger::event::{Family, Recorded};
+use stackledger::log;
+use stackledger::projection::{Decoded, Frozen, Projection};
+use tokio_postgres::Transaction;
+
+/// Samples by host and hour, in partitions by day; and of each host the first and the last.
+pub static TALLY: Projection = Projection {
+    name: "tally",
+    version: 1,
+    families: &[Family::Perf],
+    config: |_| String::new(),
+    ddl: "CREATE TABLE hour (host text NOT NULL, start timestamptz NOT NULL, count bigint NOT NULL,
+                             PRIMARY KEY (host, start)) PARTITION BY RANGE (start);
+          CREATE TABLE series (host text PRIMARY KEY, first_at timestamptz NOT NULL, last_at timestamptz NOT NULL);",
+    indexes: "",
+    tables: &["hour", "series"],
+    frozen: &[
+        Frozen { table: "hour", family: Family::Perf, column: "start", merge: None },
+        Frozen {
+            table: "series",
+            family: Family::Perf,
+            column: "first_at",
+            merge: Some(
+                "(host) DO UPDATE SET first_at = least(t.first_at, excluded.first_at),
+                                      last_at = greatest(t.last_at, excluded.last_at)",
+            ),
+        },
+    ],
+    decode,
+    apply: |tx, _, facts| {
+        Box::pin(async move { apply(tx, *facts.downcast().expect("its own facts")).await })
+    },
+};
+
+type Facts = Vec<(String, Timestamp)>;
+
+fn decode(_: &File, events: Vec<Recorded>) -> Decoded {
+    let fact = |event: Recorded| Some((event.event.stream?, event.event.key_at?));
+    let facts: Facts = events.into_iter().filter_map(fact).collect();
+    Decoded { facts: Box::new(facts), skipped: 0 }
+}
+
+async fn apply(tx: &Transaction<'_>, facts: Facts) -> Result<()> {
+    let horizon = log::horizon(tx, Family::Perf).await?;
+    for (host, at) in facts {
+        if Some(at) < horizon {
+            continue;
+        }
+        let day = at.strftime("%Y%m%d");
+        tx.batch_execute(&format!(
+            "CREATE TABLE IF NOT EXISTS hour_{day} PARTITION OF hour
+             FOR VALUES FROM ('{day}Z') TO (timestamptz '{day}Z' + interval '1 day')"
+        ))
+        .await?;
+        tx.execute(
+            "INSERT INTO hour AS t VALUES ($1, date_trunc('hour', $2::timestamptz), 1)
+             ON CONFLICT (host, start) DO UPDATE SET count = t.count + 1",
+            &[&host, &at],
+        )
+        .await?;
+        tx.execute(
+            "INSERT INTO series AS t VALUES ($1, $2, $2) ON CONFLICT (host) DO UPDATE
+             SET first_at = least(t.first_at, $2), last_at = greatest(t.last_at, $2)",
+            &[&host, &at],
+        )
+        .await?;
+    }
+    Ok(())
+}
