@@ -10,6 +10,7 @@ mod compare;
 mod feed;
 pub mod metering;
 mod replay;
+pub mod rollup;
 mod runner;
 pub mod sales;
 #[cfg(test)]
@@ -95,7 +96,8 @@ pub struct Decoded {
 }
 
 /// Every projection.
-pub const ALL: &[&Projection] = &[&timing::PROJECTION, &metering::PROJECTION, &sales::PROJECTION];
+pub const ALL: &[&Projection] =
+    &[&timing::PROJECTION, &metering::PROJECTION, &rollup::PROJECTION, &sales::PROJECTION];
 
 /// The projection of that name.
 pub fn by_name(name: &str) -> Option<&'static Projection> {
