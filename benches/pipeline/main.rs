@@ -4,11 +4,13 @@
 //! `ingest [--messages N] [--rounds R]` from a RabbitMQ queue to the durable log;
 //! `replay [--events N] [--rounds R]` from the log to the read model of timing;
 //! `samples [--samples N] [--rounds R]` of Ceilometer, to the log and to their read model;
+//! `rollups [--values N] [--rounds R]` of hosts, to the log and to their rollups;
 //! `memory [--messages N]` of the consumer, with large messages.
 
 mod ingest;
 mod memory;
 mod replay;
+mod rollups;
 mod samples;
 mod table;
 
@@ -31,14 +33,14 @@ fn arguments() -> Result<Arguments> {
             given.next().context("a number is missing")?.parse().context("a number is expected")
         };
         match argument.as_str() {
-            "--messages" | "--events" | "--samples" => found.count = Some(number()?),
+            "--messages" | "--events" | "--samples" | "--values" => found.count = Some(number()?),
             "--rounds" => found.rounds = number()? as usize,
             // cargo bench adds it.
             "--bench" => {}
-            "ingest" | "replay" | "samples" | "memory" => found.what = argument,
+            "ingest" | "replay" | "samples" | "rollups" | "memory" => found.what = argument,
             other => bail!(
-                "{other:?} is not known: ingest, replay, samples or memory, --messages N, --events N, \
-                 --samples N, --rounds R"
+                "{other:?} is not known: ingest, replay, samples, rollups or memory, --messages N, \
+                 --events N, --samples N, --values N, --rounds R"
             ),
         }
     }
@@ -58,10 +60,11 @@ async fn main() -> Result<()> {
         }
         "replay" => replay::run(&database_url, count.unwrap_or(500_000), rounds).await,
         "samples" => samples::run(&database_url, count.unwrap_or(500_000), rounds).await,
+        "rollups" => rollups::run(&database_url, count.unwrap_or(2_000_000), rounds).await,
         "memory" => memory::run(&database_url, &amqp_url()?, count.unwrap_or(20_000)).await,
         // `cargo test --benches` and a bare `cargo bench` only show that it runs.
         _ => {
-            println!("ingest, replay, samples or memory?");
+            println!("ingest, replay, samples, rollups or memory?");
             Ok(())
         }
     }
