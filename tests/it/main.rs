@@ -18,6 +18,7 @@ mod outages;
 mod poison;
 mod projection;
 mod replay;
+mod rollup;
 mod sales;
 mod signatures;
 mod support;
