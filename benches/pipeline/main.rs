@@ -5,12 +5,15 @@
 //! `replay [--events N] [--rounds R]` from the log to the read model of timing;
 //! `samples [--samples N] [--rounds R]` of Ceilometer, to the log and to their read model;
 //! `orders [--resources N] [--rounds R]`: a sales order of a large tenant;
+//! `rollups [--values N] [--rounds R]` of hosts, to the log and to their rollups;
+//! `reports [--deployments N] [--rounds R]` lists of deployments and their reports, over HTTP;
 //! `memory [--messages N]` of the consumer, with large messages.
 
 mod ingest;
 mod memory;
 mod orders;
 mod replay;
+mod rollups;
 mod samples;
 mod table;
 
@@ -18,6 +21,11 @@ use anyhow::{Context, Result, bail};
 use stackledger::config::Secret;
 use stackledger::db::Database;
 use stackledger::simulate::{Message, Metering, Options, Plan, plan};
+
+/// What can be measured.
+const CASES: [&str; 6] = ["ingest", "replay", "samples", "orders", "rollups", "memory"];
+/// How much of it, by the name of what is counted.
+const COUNTS: [&str; 5] = ["--messages", "--events", "--samples", "--resources", "--values"];
 
 struct Arguments {
     what: String,
@@ -33,16 +41,15 @@ fn arguments() -> Result<Arguments> {
             given.next().context("a number is missing")?.parse().context("a number is expected")
         };
         match argument.as_str() {
-            "--messages" | "--events" | "--samples" | "--resources" => {
-                found.count = Some(number()?)
-            }
+            option if COUNTS.contains(&option) => found.count = Some(number()?),
             "--rounds" => found.rounds = number()? as usize,
             // cargo bench adds it.
             "--bench" => {}
-            "ingest" | "replay" | "samples" | "orders" | "memory" => found.what = argument,
+            case if CASES.contains(&case) => found.what = argument,
             other => bail!(
-                "{other:?} is not known: ingest, replay, samples, orders or memory, --messages N, \
-                 --events N, --samples N, --resources N, --rounds R"
+                "{other:?} is not known: one of {}, and one of {} N, --rounds R",
+                CASES.join(", "),
+                COUNTS.join(", ")
             ),
         }
     }
@@ -63,10 +70,11 @@ async fn main() -> Result<()> {
         "replay" => replay::run(&database_url, count.unwrap_or(500_000), rounds).await,
         "samples" => samples::run(&database_url, count.unwrap_or(500_000), rounds).await,
         "orders" => orders::run(&database_url, count.unwrap_or(10_000), rounds).await,
+        "rollups" => rollups::run(&database_url, count.unwrap_or(2_000_000), rounds).await,
         "memory" => memory::run(&database_url, &amqp_url()?, count.unwrap_or(20_000)).await,
         // `cargo test --benches` and a bare `cargo bench` only show that it runs.
         _ => {
-            println!("ingest, replay, samples, orders or memory?");
+            println!("{}?", CASES.join(", "));
             Ok(())
         }
     }

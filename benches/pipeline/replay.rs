@@ -23,7 +23,7 @@ pub async fn run(database_url: &str, count: u32, rounds: usize) -> Result<()> {
 
     let mut cases = ["reader", "replay of timing", "its reading and decoding alone"].map(Case::new);
     for _ in 0..rounds {
-        cases[0].push(read(&client, count).await?);
+        cases[0].push(read(&client, count as usize).await?);
         let file = File::default();
         cases[1].push(replay(&database, &timing::PROJECTION, file, count as usize).await?);
         cases[2].push(decode(&database, &timing::PROJECTION, count as usize).await?);
@@ -47,7 +47,7 @@ async fn append(database: &Database, count: u32) -> Result<()> {
 }
 
 /// The ceiling of any reader in order.
-async fn read(client: &tokio_postgres::Client, count: u32) -> Result<Run> {
+pub async fn read(client: &tokio_postgres::Client, count: usize) -> Result<Run> {
     let running = Running::begin();
     let stream = client
         .copy_out("COPY (SELECT * FROM log.event ORDER BY position) TO STDOUT (FORMAT binary)")
@@ -55,7 +55,7 @@ async fn read(client: &tokio_postgres::Client, count: u32) -> Result<Run> {
     let bytes: usize =
         stream.try_fold(0, |sum, bytes| async move { Ok(sum + bytes.len()) }).await?;
     assert!(bytes > 0);
-    Ok(running.end(count as usize))
+    Ok(running.end(count))
 }
 
 /// Replays a projection of a log that holds `count` things.

@@ -5,6 +5,7 @@ mod docs;
 mod events;
 mod guard;
 mod intake;
+mod lizmon;
 mod operate;
 mod projections;
 mod sales;
@@ -71,11 +72,13 @@ fn router(state: State, address: std::net::SocketAddr) -> anyhow::Result<Router>
         .merge(events::routes())
         .merge(dead_letters::routes())
         .merge(ttm::routes())
+        .merge(lizmon::routes())
         .merge(sales::routes())
         .merge(usage::routes())
         .with_state(state.clone())
         .merge(projection::timing::routes::routes().with_state(state.pool.clone()))
         .merge(projection::metering::routes::routes().with_state(state.pool.clone()))
+        .merge(projection::rollup::routes::routes().with_state(state.pool.clone()))
         .merge(projection::sales::routes::routes().with_state(state.pool.clone()))
         .split_for_parts();
     let routes = routes.merge(docs::routes(description)?);

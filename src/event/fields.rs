@@ -163,6 +163,16 @@ impl<T> Default for Nested<T> {
 
 impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Nested<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let Tolerant(object) = Tolerant::deserialize(from)?;
+        Ok(Nested(Some(Box::new(object))))
+    }
+}
+
+/// The object that stands in a list, read in the same pass; one without keys if it is anything else.
+pub(super) struct Tolerant<T>(pub T);
+
+impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Tolerant<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(AnyValue(PhantomData))
     }
 }
@@ -172,21 +182,20 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Nested<T> {
 struct AnyValue<T>(PhantomData<T>);
 
 impl<T: Default> AnyValue<T> {
-    fn nothing<E>() -> Result<Nested<T>, E> {
-        Ok(Nested(Some(Box::default())))
+    fn nothing<E>() -> Result<Tolerant<T>, E> {
+        Ok(Tolerant(T::default()))
     }
 }
 
 impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for AnyValue<T> {
-    type Value = Nested<T>;
+    type Value = Tolerant<T>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("any JSON value")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        let object = T::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Nested(Some(Box::new(object))))
+        T::deserialize(MapAccessDeserializer::new(map)).map(Tolerant)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {

@@ -2,7 +2,7 @@
 //!
 //! [`decode`] reads only the header, and reads it tolerantly: a message whose header can be read is
 //! an event whatever its payload holds. What the payload means is a projection's business, through
-//! the payload structs of one family a file ([`nova`], [`recipe`], [`meter`]).
+//! the payload structs of one family a file ([`nova`], [`recipe`], [`meter`], [`perf`]).
 
 mod cloudevents;
 mod compression;
@@ -11,8 +11,10 @@ mod header;
 pub mod json;
 pub mod meter;
 pub mod nova;
+mod number;
 mod oslo;
 mod payload;
+pub mod perf;
 pub mod recipe;
 mod redact;
 #[cfg(test)]
@@ -104,7 +106,8 @@ pub struct Event {
     /// The sender's clock, µs; `None` where the sender gave no time between 2000 and 2100.
     pub occurred_at: Option<Timestamp>,
     /// The time that is part of the event's identity: `occurred_at` for oslo notifications and
-    /// `perf.*`; `None` where the identity has no time (other CloudEvents) or none was given.
+    /// `perf.*`, the latest sample's for `perf.sampled`; `None` where the identity has no time (other
+    /// CloudEvents) or none was given.
     pub key_at: Option<Timestamp>,
     /// `publisher_id` of a notification, `source` of a CloudEvent. At most [`TEXT_MAX`] bytes.
     pub source: String,

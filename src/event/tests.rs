@@ -186,6 +186,27 @@ fn samples_of_all_meter_fixtures() {
 }
 
 #[test]
+fn values_of_all_perf_fixtures() {
+    let mut all = String::new();
+    for (name, body) in fixtures("perf") {
+        let event = decode(body, None).unwrap();
+        assert_eq!((event.family, event.kind.as_str()), (Family::Perf, perf::SAMPLED), "{name}");
+        let said = perf::read(&event.body, |sampled| {
+            sampled.values().fold(format!("  {}\n", sampled.host), |said, value| match value {
+                Ok(perf::Sample { metric, time, value }) => {
+                    format!("{said}  {metric} {value} at {time}\n")
+                }
+                Err(perf::Invalid { reason, metric, time }) => {
+                    format!("{said}  {metric:?} at {time:?}: {reason}\n")
+                }
+            })
+        });
+        write!(all, "{name}\n{}", said.unwrap_or_else(|error| format!("  {error}\n"))).unwrap();
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
 fn fixtures_decode_again_to_the_same_event() {
     for (name, body) in fixtures("") {
         if let Ok(event) = decode(body, compression(&name)) {

@@ -14,10 +14,13 @@ pub fn parse(text: &str) -> Option<Timestamp> {
     let days = days(date_time)?;
     let (fraction, zone) = micros(rest)?;
     let seconds = days * 86_400 + seconds(date_time)? - offset(zone)?;
-    if !RANGE.contains(&seconds) {
-        return None;
-    }
-    Timestamp::from_microsecond(seconds * 1_000_000 + fraction).ok()
+    of_micros(seconds * 1_000_000 + fraction)
+}
+
+/// The instant so many µs after 1970-01-01, if it is taken for a time.
+pub fn of_micros(micros: i64) -> Option<Timestamp> {
+    let is_time = RANGE.contains(&micros.div_euclid(1_000_000));
+    is_time.then(|| Timestamp::from_microsecond(micros).ok()).flatten()
 }
 
 /// Days from 1970-01-01 to the date that begins the text.

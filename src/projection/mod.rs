@@ -12,6 +12,7 @@ mod feed;
 mod frozen;
 pub mod metering;
 mod replay;
+pub mod rollup;
 mod runner;
 pub mod sales;
 #[cfg(test)]
@@ -101,7 +102,8 @@ pub struct Decoded {
 }
 
 /// Every projection.
-pub const ALL: &[&Projection] = &[&timing::PROJECTION, &metering::PROJECTION, &sales::PROJECTION];
+pub const ALL: &[&Projection] =
+    &[&timing::PROJECTION, &metering::PROJECTION, &rollup::PROJECTION, &sales::PROJECTION];
 
 /// The projection of that name.
 pub fn by_name(name: &str) -> Option<&'static Projection> {

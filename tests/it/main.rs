@@ -19,6 +19,7 @@ mod poison;
 mod projection;
 mod replay;
 mod retention;
+mod rollup;
 mod sales;
 mod signatures;
 mod support;

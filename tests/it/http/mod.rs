@@ -3,6 +3,8 @@
 mod events;
 mod guards;
 mod hostile;
+mod hosts;
+mod lizmon;
 mod metering;
 mod operate;
 pub mod server;

@@ -22,7 +22,8 @@ async fn a_replay_brings_the_orders_back_byte_by_byte() {
         .await
         .batch_execute(
             "DELETE FROM projection.checkpoint;
-             DROP SCHEMA sales CASCADE; DROP SCHEMA metering CASCADE; DROP SCHEMA timing CASCADE",
+             DROP SCHEMA sales CASCADE; DROP SCHEMA metering CASCADE; DROP SCHEMA timing CASCADE;
+             DROP SCHEMA rollup CASCADE",
         )
         .await
         .unwrap();

@@ -7,6 +7,7 @@ pub mod database;
 pub mod events;
 pub mod mariadb;
 pub mod metered;
+pub mod perf;
 pub mod process;
 pub mod projecting;
 pub mod samples;

@@ -1,11 +1,13 @@
 //! A sketch of durations: how many fell into each bin, bins so narrow that a quantile read from
-//! them is within 1 % of the true one.
+//! them is within 1 % of the true one. [`numbers`] has the same for numbers of either sign.
 //!
 //! The bins are 64 per power of two, found with integers alone. Crates with sketches (DDSketch,
 //! t-digest) do not do here: they cannot take a value out again, as is needed when a later message
 //! turns out to belong to an operation that was already counted, and what they keep (float sums,
 //! centroids, bounds by `ln`) depends on the order of arrival or on the machine. These counts do
 //! not: they can be added, subtracted and compared as they are.
+
+pub mod numbers;
 
 /// Bins per power of two, as a power of two itself: bin widths are at most 1/64 of their values, so
 /// that the middle of a bin is at most 1/128 off.

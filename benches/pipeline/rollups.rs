@@ -1,0 +1,114 @@
+//! Samples of hosts, from agents' events of ten values to the log and to their rollups, next to a
+//! reader that counts and throws away.
+
+use anyhow::Result;
+use stackledger::config::File;
+use stackledger::db::Database;
+use stackledger::event::{self, Event};
+use stackledger::lifecycle::now;
+use stackledger::log::{Appender, Limit, Reader};
+use stackledger::projection::rollup;
+
+use super::table::{Case, Run, Running, print};
+use super::{fresh_database, replay};
+
+/// Hosts that tell ten values each second.
+const HOSTS: u32 = 1000;
+const METRICS: u32 = 10;
+
+/// Events in one append.
+const BATCH: usize = 500;
+
+/// When the first second begins, in seconds since 1970: 2026-11-01.
+const BEGIN: u32 = 1_793_491_200;
+
+pub async fn run(database_url: &str, values: u32, rounds: usize) -> Result<()> {
+    let events = values.div_ceil(METRICS);
+    let values = (events * METRICS) as usize;
+    println!(
+        "{values} values in {events} messages of {} bytes, {HOSTS} hosts, {rounds} rounds",
+        body(events / 2).len()
+    );
+    let mut cases = [
+        "reader",
+        "replay of rollup",
+        "as they come, 500 messages at a time",
+        "as they come, 5000 messages at a time",
+        "reading and decoding alone",
+        "decode and append to the log",
+    ]
+    .map(Case::new);
+    for _ in 0..rounds {
+        let database = fresh_database(database_url, "bench_rollups").await?;
+        cases[5].push(append(&database, events).await?);
+        let client = database.connect_as_given().await?;
+        client.batch_execute("VACUUM (ANALYZE) log.event").await?;
+        cases[0].push(replay::read(&client, values).await?);
+        let projection = &rollup::PROJECTION;
+        cases[1].push(replay::replay(&database, projection, File::default(), values).await?);
+        cases[2].push(follow(&database, 1, values).await?);
+        cases[3].push(follow(&database, 10, values).await?);
+        cases[4].push(replay::decode(&database, projection, values).await?);
+    }
+    print("rollups: log to minutes, hours and days", "values", &cases)
+}
+
+/// The nth message of the fleet.
+fn body(nth: u32) -> Vec<u8> {
+    let (second, host) = (BEGIN + nth / HOSTS, nth % HOSTS);
+    let metric = |metric: u32| {
+        let value = (host * 31 + metric * 17 + nth * 7) % 10_000;
+        format!("\"metric.{metric}\": {}.{:02}", value / 100, value % 100)
+    };
+    let metrics: Vec<String> = (0..METRICS).map(metric).collect();
+    format!(
+        r#"{{"specversion": "1.0", "id": "{nth}", "source": "//agent/compute-{host:04}", "type": "perf.sampled", "data": {{"host": "compute-{host:04}", "time": {second}, "metrics": {{{}}}}}}}"#,
+        metrics.join(", ")
+    )
+    .into_bytes()
+}
+
+async fn append(database: &Database, events: u32) -> Result<Run> {
+    let mut appender = Appender::new(database.connect(None).await?).await?;
+    let running = Running::begin();
+    for first in (0..events).step_by(BATCH) {
+        let batch = first..events.min(first + BATCH as u32);
+        let batch: Result<Vec<Event>, _> =
+            batch.map(|nth| event::decode(body(nth), None)).collect();
+        appender.append(&batch?, &[], now()).await?;
+    }
+    Ok(running.end((events * METRICS) as usize))
+}
+
+/// Events applied in stretches of so many appends, as they are when little or nothing lags, each its
+/// own transaction.
+async fn follow(database: &Database, appends: i64, values: usize) -> Result<Run> {
+    let projection = &rollup::PROJECTION;
+    let mut client = database.connect(Some("bench_follow")).await?;
+    client
+        .batch_execute(&format!(
+            "DROP SCHEMA IF EXISTS bench_follow CASCADE; CREATE SCHEMA bench_follow; {}; {}",
+            projection.ddl, projection.indexes
+        ))
+        .await?;
+    let reader = Reader::new(projection.families);
+    let log = database.connect(None).await?;
+    let limit = Limit { batches: appends, ..Limit::default() };
+    let file = File::default();
+    let mut position = 0;
+    let running = Running::begin();
+    loop {
+        let stretch = reader.next(&log, position, i64::MAX, limit).await?;
+        if stretch.position == position {
+            break;
+        }
+        position = stretch.position;
+        let decoded = (projection.decode)(&file, stretch.events);
+        let tx = client.transaction().await?;
+        (projection.apply)(&tx, &file, decoded.facts).await?;
+        tx.commit().await?;
+    }
+    let run = running.end(values);
+    client.batch_execute("DROP SCHEMA bench_follow CASCADE").await?;
+    Ok(run)
+}

@@ -1,0 +1,2 @@
+-- What only readers of rollup need: nothing. Every route asks for a host's metrics in time order, which
+-- is what the primary keys are in.

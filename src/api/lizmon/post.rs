@@ -1,0 +1,137 @@
+//! Samples as Lizmon's agent posts them: one event, however often a post is retried.
+
+use axum::extract;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use serde_json::json;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::not_allowed;
+use crate::api::{State, intake};
+use crate::event::{self, Event, perf};
+use crate::http::{Body, Nothing, Problem, Query, Segments};
+
+/// The source of events that this route appends.
+const SOURCE: &str = "stackledger/lizmon";
+
+/// The namespace of these events' ids. It must never change: ids are kept for ever.
+const NAMESPACE: Uuid = Uuid::from_u128(0x0b7e_41d2_6c58_4f3a_b1d6_28e9_93af_5c70);
+
+/// Values by metric: numbers, booleans as 0 and 1, strings that spell numbers. Others are set aside
+/// and counted.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what is sent")]
+#[schema(as = LizmonValues)]
+struct Values(std::collections::BTreeMap<String, f64>);
+
+/// Report what was measured; answered when it is durable
+///
+/// 201 when it is new, 200 when it was there already or holds nothing. The body is JSON whatever its
+/// content type says.
+#[utoipa::path(post, path = "/api/perf/{host}/{*label}", tag = "Lizmon",
+    operation_id = "lizmon_post",
+    params(("host" = String, Path, description = "The host's name"),
+        ("label" = String, Path, description = "When it was measured: whole seconds since 1970, digits only")),
+    request_body(content = Values, content_type = "application/json"),
+    responses((status = 201, description = "It is new"),
+        (status = 200, description = "It was there already, or there is nothing in it")))]
+pub(super) async fn post(
+    extract::State(state): extract::State<State>,
+    segments: Segments<2>,
+    _: Query<Nothing>,
+    Body(body): Body,
+) -> Result<StatusCode, Problem> {
+    let Segments([host, epoch]) = segments;
+    if !is_epoch(&epoch) {
+        return Err(not_allowed("samples are posted to a path that ends in whole seconds"));
+    }
+    if host.len() > event::TEXT_MAX {
+        return Err(Problem::bad_request("host", format!("at most {} bytes", event::TEXT_MAX)));
+    }
+    let at = epoch.parse::<i64>().ok().and_then(|seconds| seconds.checked_mul(1_000_000));
+    let at = at.and_then(event::time::of_micros).ok_or_else(|| {
+        Problem::bad_request("epoch", "seconds of a time from 2000 to 2099 are expected")
+    })?;
+    let values = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body).trim_ascii();
+    match perf::keys(values) {
+        None => Err(Problem::malformed("a JSON object is expected")),
+        Some(0) => Ok(StatusCode::OK),
+        Some(_) => {
+            let appended = intake::take(&state.intake, vec![sampled(&host, at, values)?]).await?;
+            let is_new = appended.is_new.contains(&true);
+            Ok(if is_new { StatusCode::CREATED } else { StatusCode::OK })
+        }
+    }
+}
+
+/// Whether a segment is an epoch to Lizmon.
+pub(super) fn is_epoch(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The event of a post. `values`, which is a JSON object, stands in it as it came, so that numbers
+/// keep their digits.
+fn sampled(host: &str, at: Timestamp, values: &[u8]) -> Result<Event, Problem> {
+    let mut name = format!("{host}\0{}\0", at.as_second()).into_bytes();
+    name.extend_from_slice(values);
+    let head = json!({
+        "specversion": "1.0",
+        "id": Uuid::new_v5(&NAMESPACE, &name),
+        "source": SOURCE,
+        "type": perf::SAMPLED,
+        "time": at,
+    });
+    let (host, at) = (json!(host), json!(at));
+    let mut body = head.to_string().into_bytes();
+    body.pop();
+    body.extend_from_slice(format!(r#","data":{{"host":{host},"time":{at},"metrics":"#).as_bytes());
+    body.extend_from_slice(values);
+    body.extend_from_slice(b"}}");
+    event::decode(body, None).map_err(|error| {
+        tracing::error!(error = %error, "an event of our own cannot be decoded");
+        Problem::internal()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(host: &str, at: i64, values: &str) -> Event {
+        sampled(host, Timestamp::from_second(at).unwrap(), values.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn an_event_holds_what_was_posted() {
+        let event = event("Node \"1\"", 1_465_001_814, r#"{"cpu": 4.980, "b": true}"#);
+        assert_eq!((event.kind.as_str(), event.source.as_str()), (perf::SAMPLED, SOURCE));
+        assert_eq!(event.stream.as_deref(), Some("Node \"1\""));
+        assert_eq!(event.key_at.unwrap().as_second(), 1_465_001_814);
+        assert!(
+            String::from_utf8(event.body)
+                .unwrap()
+                .ends_with(r#""metrics":{"cpu": 4.980, "b": true}}}"#)
+        );
+    }
+
+    #[test]
+    fn host_epoch_and_body_make_it_one() {
+        let id = |host, at, values| event(host, at, values).id;
+        let one = id("h", 1_465_001_814, r#"{"cpu": 1}"#);
+        assert_eq!(id("h", 1_465_001_814, r#"{"cpu": 1}"#), one);
+        assert_ne!(id("H", 1_465_001_814, r#"{"cpu": 1}"#), one);
+        assert_ne!(id("h", 1_465_001_815, r#"{"cpu": 1}"#), one);
+        assert_ne!(id("h", 1_465_001_814, r#"{"cpu": 2}"#), one);
+    }
+
+    #[test]
+    fn epochs_are_digits() {
+        for text in ["0", "1465001814", "007"] {
+            assert!(is_epoch(text), "{text}");
+        }
+        for text in ["", "abc", "-5", "1.5", "1465001814/x", "٣"] {
+            assert!(!is_epoch(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The three widths of buckets, the tables they stand in, and these tables' partitions.
+
+use anyhow::{Context, Result};
+use jiff::civil::Date;
+use jiff::tz::Offset;
+use jiff::{Timestamp, ToSpan};
+use tokio_postgres::Transaction;
+
+/// How long a bucket is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Resolution {
+    Minute,
+    Hour,
+    Day,
+}
+
+impl Resolution {
+    /// The short ones first: each is rolled up from the one before.
+    pub const ALL: [Resolution; 3] = [Resolution::Minute, Resolution::Hour, Resolution::Day];
+
+    /// In µs.
+    pub fn width(self) -> i64 {
+        match self {
+            Resolution::Minute => 60_000_000,
+            Resolution::Hour => 3_600_000_000,
+            Resolution::Day => 86_400_000_000,
+        }
+    }
+
+    /// The table of its buckets.
+    pub fn table(self) -> &'static str {
+        match self {
+            Resolution::Minute => "minute",
+            Resolution::Hour => "hour",
+            Resolution::Day => "day",
+        }
+    }
+
+    /// The bucket that holds the time begins then.
+    pub fn start(self, at: Timestamp) -> Timestamp {
+        let us = at.as_microsecond();
+        Timestamp::from_microsecond(us - us.rem_euclid(self.width())).unwrap_or(at)
+    }
+
+    /// Where a bucket's row stands.
+    pub fn partition(self, start: Timestamp) -> Partition {
+        let date = Offset::UTC.to_datetime(start).date();
+        Partition { resolution: self, first: self.first(date) }
+    }
+
+    /// The first day of the partition that holds this one.
+    fn first(self, date: Date) -> Option<Date> {
+        match self {
+            Resolution::Minute => Some(date),
+            Resolution::Hour => Some(date.first_of_month()),
+            Resolution::Day => None,
+        }
+    }
+}
+
+/// A table that holds rows: a partition, or the whole where there are none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Partition {
+    pub resolution: Resolution,
+    /// Its first day.
+    first: Option<Date>,
+}
+
+impl Partition {
+    /// Its name.
+    pub fn table(&self) -> String {
+        let parent = self.resolution.table();
+        match (self.resolution, self.first) {
+            (Resolution::Hour, Some(first)) => format!("{parent}_{}", first.strftime("%Y%m")),
+            (_, Some(first)) => format!("{parent}_{}", first.strftime("%Y%m%d")),
+            (_, None) => parent.to_owned(),
+        }
+    }
+
+    /// The first day of the next one.
+    fn next(&self, first: Date) -> Date {
+        match self.resolution {
+            Resolution::Hour => first.saturating_add(1.month()),
+            Resolution::Minute | Resolution::Day => first.saturating_add(1.day()),
+        }
+    }
+}
+
+/// Makes the partition where it is missing. Readers go on meanwhile.
+pub(super) async fn ensure(tx: &Transaction<'_>, partition: &Partition) -> Result<()> {
+    let Some(first) = partition.first else { return Ok(()) };
+    let name = partition.table();
+    let statement = "-- rollup::missing_partition\nSELECT to_regclass($1) IS NULL";
+    let row = tx.query_one(statement, &[&name]).await.context("looking for partitions")?;
+    if !row.get::<_, bool>(0) {
+        return Ok(());
+    }
+    let (parent, next) = (partition.resolution.table(), partition.next(first));
+    // Made aside and attached: PARTITION OF would wait for readers and lock them out. A bucket is
+    // written several times; the room is for the next version of its row, on the same page.
+    tx.batch_execute(&format!(
+        "CREATE TABLE {name} (LIKE {parent} INCLUDING ALL) WITH (fillfactor = 70);
+         ALTER TABLE {parent} ATTACH PARTITION {name}
+             FOR VALUES FROM ('{first} 00:00:00+00') TO ('{next} 00:00:00+00')"
+    ))
+    .await
+    .with_context(|| format!("making {name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_are_of_utc_and_half_open() {
+        let of = |resolution: Resolution, at: &str| resolution.partition(at.parse().unwrap());
+        let minute = of(Resolution::Minute, "2026-12-31T23:59:00Z");
+        assert_eq!(minute.table(), "minute_20261231");
+        let next = minute.next(minute.first.unwrap());
+        assert_eq!(next.to_string(), "2027-01-01");
+        let hour = of(Resolution::Hour, "2026-12-31T23:00:00Z");
+        assert_eq!(hour.table(), "hour_202612");
+        assert_eq!(hour.next(hour.first.unwrap()).to_string(), "2027-01-01");
+        assert_eq!(of(Resolution::Hour, "2026-02-28T00:00:00+02:00").table(), "hour_202602");
+        assert_eq!(of(Resolution::Day, "2026-02-28T00:00:00Z").table(), "day");
+    }
+
+    #[test]
+    fn buckets_begin_at_whole_minutes_hours_and_days() {
+        let time = |text: &str| text.parse::<Timestamp>().unwrap();
+        let at = time("2026-11-20T03:05:59.999999Z");
+        for (resolution, start) in Resolution::ALL.into_iter().zip([
+            "2026-11-20T03:05:00Z",
+            "2026-11-20T03:00:00Z",
+            "2026-11-20T00:00:00Z",
+        ]) {
+            assert_eq!(resolution.start(at), time(start));
+            assert_eq!(resolution.start(time(start)), time(start));
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Events to fold, and the tables they come to in memory.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use proptest::sample::select;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::config::File;
+use crate::event::{self, Event, Recorded};
+use crate::projection::rollup::bucket::Bucket;
+use crate::projection::rollup::fact::{self, Facts, Key, Span};
+use crate::projection::rollup::resolution::Resolution;
+
+/// A second before midnight, that many seconds later.
+pub fn second(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_763_683_199 + seconds).unwrap()
+}
+
+/// An event of that id with such data.
+pub fn event(id: u128, data: &Value) -> Event {
+    let message = json!({
+        "specversion": "1.0", "id": id.to_string(), "source": "test", "type": "perf.sampled",
+        "time": second(0), "data": data,
+    });
+    Event {
+        id: Uuid::from_u128(id),
+        ..event::decode(message.to_string().into_bytes(), None).unwrap()
+    }
+}
+
+/// One value, or what is none, of one of a few series and of edges of minutes, hours and days more
+/// often than of what lies between.
+fn sample() -> impl Strategy<Value = Value> {
+    let value = prop_oneof![
+        8 => (-999_i64..99_999, 0..4_u32).prop_map(|(units, scale)| {
+            json!(rust_decimal::Decimal::new(units, scale))
+        }),
+        2 => select(vec![json!(1), json!("1.0"), json!(true), json!(0), json!("-7.50")]),
+        2 => select(vec![
+            json!("79228162514264337593543950335"), json!("-79228162514264337593543950335"),
+            json!("0.0000000000000000000000000001"),
+        ]),
+        1 => select(vec![Value::Null, json!("many"), json!([1])]),
+    ];
+    let time = prop_oneof![
+        3 => select(vec![-59_i64, 1, 61, 3541, 3601]),
+        3 => -4000..9000_i64,
+    ];
+    let micros = prop_oneof![2 => Just(0), 1 => select(vec![1_i64, 500_000, 999_999])];
+    (select(vec!["cpu", "mem"]), time, micros, value).prop_map(|(metric, time, micros, value)| {
+        let at = Timestamp::from_microsecond(second(time).as_microsecond() + micros).unwrap();
+        json!({"metric": metric, "time": at, "value": value})
+    })
+}
+
+/// Events of two hosts, of which some have the same id, as they may at different times.
+pub fn events() -> impl Strategy<Value = Vec<Event>> {
+    let told = (
+        prop::option::weighted(0.2, 0..3_u128),
+        select(vec!["a", "A"]),
+        prop::collection::vec(sample(), 0..8),
+    );
+    prop::collection::vec(told, 0..14).prop_map(|events| {
+        let numbered = |(number, (id, host, samples)): (u128, (Option<u128>, &str, Vec<Value>))| {
+            event(id.unwrap_or(100 + number), &json!({"host": host, "samples": samples}))
+        };
+        (0..).zip(events).map(numbered).collect()
+    })
+}
+
+/// The facts of a stretch that holds these.
+pub fn facts(events: &[Event]) -> Facts {
+    let recorded = |(position, event): (i64, &Event)| Recorded {
+        position,
+        recorded_at: second(0),
+        event: event.clone(),
+    };
+    let decoded = fact::decode(&File::default(), (1..).zip(events).map(recorded).collect());
+    *decoded.facts.downcast().unwrap()
+}
+
+/// The tables, without a database.
+#[derive(Default)]
+pub struct Tables {
+    buckets: BTreeMap<(Resolution, Key, Timestamp), Bucket>,
+    series: BTreeMap<Key, Span>,
+}
+
+impl Tables {
+    pub fn apply(&mut self, facts: &Facts) {
+        for resolution in Resolution::ALL {
+            for told in facts.by_partition(resolution).into_values().flatten() {
+                let key = (resolution, facts.keys[told.key].clone(), told.start);
+                self.buckets
+                    .entry(key)
+                    .and_modify(|bucket| bucket.add(&told.bucket))
+                    .or_insert_with(|| told.bucket.clone());
+            }
+        }
+        for (key, span) in facts.keys.iter().zip(facts.spans()) {
+            let span = span.unwrap();
+            let known = self.series.entry(key.clone()).or_insert(span);
+            *known = known.and(span);
+        }
+    }
+
+    /// Everything that is in them, as text.
+    pub fn shown(&self) -> Vec<String> {
+        let buckets = self.buckets.iter().map(|(key, bucket)| format!("{key:?} {}", row(bucket)));
+        buckets.chain(self.series.iter().map(|series| format!("{series:?}"))).collect()
+    }
+
+    pub fn of(&self, resolution: Resolution) -> impl Iterator<Item = (&Key, Timestamp, &Bucket)> {
+        let buckets = self.buckets.iter().filter(move |((known, ..), _)| *known == resolution);
+        buckets.map(|((_, key, start), bucket)| (key, *start, bucket))
+    }
+}
+
+/// A bucket as its row is.
+pub fn row(bucket: &Bucket) -> String {
+    let Bucket { count, sum, min, max, last, edge_count, edge_sum, sketch } = bucket;
+    format!(
+        "{count} {sum} {} {} {} {} {} {} {edge_count} {edge_sum} {:?}",
+        min.normalize(),
+        max.normalize(),
+        last.value.normalize(),
+        last.at,
+        last.id,
+        last.index,
+        sketch.to_bytes()
+    )
+}
