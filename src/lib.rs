@@ -16,6 +16,7 @@ pub mod cli;
 pub mod export;
 pub mod simulate;
 
+pub mod broker;
 pub mod config;
 pub mod db;
 pub mod health;
