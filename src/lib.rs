@@ -11,6 +11,7 @@ pub mod projection;
 pub mod billing;
 pub mod sales;
 
+pub mod agent;
 pub mod api;
 pub mod cli;
 pub mod export;

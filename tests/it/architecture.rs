@@ -18,6 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("http", &["db", "lifecycle"]),
     ("log", &["event", "db"]),
     ("simulate", &[]),
+    ("agent", &["broker", "config", "lifecycle"]),
     ("ingest", &["event", "log", "db", "broker", "config", "health", "lifecycle"]),
     ("export", &["event", "projection", "db", "config", "lifecycle"]),
     (
@@ -55,6 +56,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "projection",
             "export",
             "simulate",
+            "agent",
             "db",
             "broker",
             "config",

@@ -8,6 +8,7 @@ pub mod events;
 pub mod mariadb;
 pub mod metered;
 pub mod process;
+pub mod procfs;
 pub mod projecting;
 pub mod samples;
 pub mod services;
