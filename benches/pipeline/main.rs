@@ -15,7 +15,7 @@ mod table;
 use anyhow::{Context, Result, bail};
 use stackledger::config::Secret;
 use stackledger::db::Database;
-use stackledger::simulate::{Message, Metering, Options, Plan, plan};
+use stackledger::simulate::{Message, Options, Plan, plan};
 
 struct Arguments {
     what: String,
@@ -71,14 +71,10 @@ async fn main() -> Result<()> {
 fn nova(count: u32) -> Plan {
     plan(&Options {
         instances: count / 15 + 1,
-        metering: Metering::default(),
-        projects: None,
         duration: std::time::Duration::from_secs(24 * 3600),
-        rate: 0,
         seed: 7,
-        duplicates_percent: 0,
         shuffle_percent: 5,
-        end: "2026-11-01T00:00:00Z".parse().expect("it is a time"),
+        ..Options::until("2026-11-01T00:00:00Z".parse().expect("it is a time"))
     })
 }
 

@@ -7,14 +7,16 @@
 //!
 //! - `scenario`: what happens to each instance, as facts in time order;
 //! - `meters`: what is measured of other resources, as samples in cycles;
-//! - `wire`: facts and samples as messages, byte for byte in the senders' shapes;
-//! - `truth`: both as the answers to be expected;
+//! - `hosts`: what hosts say about themselves;
+//! - `wire`: all of them as messages, byte for byte in the senders' shapes;
+//! - `truth`: all of them as the answers to be expected;
 //! - `plan`: all together, and the order of publishing;
 //! - `publish`: the only part that does anything; `broker`: where it does not.
 
 mod agree;
 mod broker;
 mod cloud;
+mod hosts;
 mod meters;
 mod plan;
 mod publish;
@@ -26,9 +28,11 @@ pub mod truth;
 mod wire;
 
 pub use agree::{
-    differences, incomplete_differences, meter_differences, meters, timing_differences, timings,
+    differences, hours, incomplete_differences, meter_differences, meters, perf_differences,
+    timing_differences, timings,
 };
+pub use hosts::Monitoring;
 pub use meters::{Metering, Route};
-pub use plan::{Options, Plan, SHUFFLE_MAX, plan};
-pub use publish::{Published, publish};
+pub use plan::{Options, Plan, SHUFFLE_MAX, plan, plan_from};
+pub use publish::{Published, publish, publish_as_it_happens};
 pub use wire::Message;

@@ -12,6 +12,7 @@
 //! - `deleted_at` is Nova's own word for it (whole seconds), not the time of the message.
 
 mod fold;
+mod hosts;
 mod meters;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use super::Options;
 
 pub(crate) use fold::fold;
 pub(super) use fold::percentile;
+pub(crate) use hosts::hosts;
 pub(crate) use meters::meters;
 
 /// Everything a plan's messages say.
@@ -41,6 +43,10 @@ pub struct Truth {
     pub meters: Vec<MeterTruth>,
     /// The ids of the projects that own something metered, sorted.
     pub metered_projects: Vec<String>,
+    /// Every host that was sampled; empty where hosts and metrics make more than 5000 series.
+    pub hosts: Vec<HostTruth>,
+    /// One entry per metric, over all hosts.
+    pub metrics: Vec<MetricTruth>,
 }
 
 /// How many messages a plan holds.
@@ -177,6 +183,34 @@ pub struct MeterTruth {
     pub samples: u64,
     /// Their volumes added up, exact; as JSON a string.
     pub sum: Decimal,
+    /// When the first of them was taken.
+    pub first_at: Timestamp,
+    /// When the last of them was taken.
+    pub last_at: Timestamp,
+}
+
+/// All that one host said about itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostTruth {
+    /// Its name.
+    pub host: String,
+    /// One entry per metric.
+    pub metrics: Vec<MetricTruth>,
+}
+
+/// All values of one metric, of one host or of all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricTruth {
+    /// Its name, which holds its unit.
+    pub metric: String,
+    /// How many distinct samples there are.
+    pub samples: u64,
+    /// Their values added up, exact; as JSON a string, like the next two.
+    pub sum: Decimal,
+    /// The smallest.
+    pub min: Decimal,
+    /// The largest.
+    pub max: Decimal,
     /// When the first of them was taken.
     pub first_at: Timestamp,
     /// When the last of them was taken.
