@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 
 use super::Env;
-use crate::simulate::{self, Metering, Monitoring, Route, plan, plan_from};
+use crate::simulate::{self, Deploying, Metering, Monitoring, Route, plan, plan_from};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
@@ -44,6 +44,15 @@ pub(super) struct Options {
     /// From one event of a host to its next
     #[arg(long, value_name = "SECONDS", default_value_t = Monitoring::default().interval_s, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     perf_interval: u32,
+    /// How many deployments of several instances are configured
+    #[arg(long, default_value_t = 0)]
+    deployments: u32,
+    /// How many instances a deployment has
+    #[arg(long, value_name = "INSTANCES", default_value_t = Deploying::default().instances, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    deployment_instances: u32,
+    /// How many services such an instance has
+    #[arg(long, value_name = "SERVICES", default_value_t = Deploying::default().services, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    services: u32,
     /// How many projects own all that [default: half as many as things, 2 to 50]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     projects: Option<u32>,
@@ -88,6 +97,11 @@ pub(super) async fn run(env: &Env, options: Options, now: Timestamp) -> Result<(
             secret: options.metering_secret,
         },
         monitoring: Monitoring { hosts: options.hosts, interval_s: options.perf_interval },
+        deploying: Deploying {
+            deployments: options.deployments,
+            instances: options.deployment_instances,
+            services: options.services,
+        },
         projects: options.projects,
         duration: Duration::from_secs(options.duration.into()),
         rate: options.rate,

@@ -8,6 +8,7 @@
 //! - `scenario`: what happens to each instance, as facts in time order;
 //! - `meters`: what is measured of other resources, as samples in cycles;
 //! - `hosts`: what hosts say about themselves;
+//! - `deployments`: what the configuration of deployments reports;
 //! - `wire`: all of them as messages, byte for byte in the senders' shapes;
 //! - `truth`: all of them as the answers to be expected;
 //! - `plan`: all together, and the order of publishing;
@@ -16,6 +17,7 @@
 mod agree;
 mod broker;
 mod cloud;
+mod deployments;
 mod hosts;
 mod meters;
 mod plan;
@@ -28,9 +30,10 @@ pub mod truth;
 mod wire;
 
 pub use agree::{
-    differences, hours, incomplete_differences, meter_differences, meters, perf_differences,
-    timing_differences, timings,
+    deployment_differences, differences, hours, incomplete_differences, meter_differences, meters,
+    perf_differences, timing_differences, timings,
 };
+pub use deployments::Deploying;
 pub use hosts::Monitoring;
 pub use meters::{Metering, Route};
 pub use plan::{Options, Plan, SHUFFLE_MAX, plan, plan_from};

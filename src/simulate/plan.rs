@@ -11,12 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     cloud::Cloud,
+    deployments::{self, Deploying, Deployment},
     hosts::{Look, Monitored, Monitoring},
     meters::{self, Measured, Metering, Route},
     rng::Rng,
     scenario::{self, Formats, Instance, Micros, What},
     truth::{self, MessageCounts, Truth},
-    wire::{Message, Reading, Sampling, Shape, Telling, instant},
+    wire::{Message, Reading, Reporting, Sampling, Shape, Telling, instant},
 };
 
 /// What a simulated cloud is made from; the same options give the same bytes.
@@ -28,6 +29,8 @@ pub struct Options {
     pub metering: Metering,
     /// Which hosts say how they are.
     pub monitoring: Monitoring,
+    /// What is deployed.
+    pub deploying: Deploying,
     /// How many projects there are. Where not given, as suits the number of things.
     pub projects: Option<u32>,
     /// The simulated time over which the builds begin, what follows them may take longer; and over
@@ -52,6 +55,7 @@ impl Options {
             instances: 0,
             metering: Metering::default(),
             monitoring: Monitoring::default(),
+            deploying: Deploying::default(),
             projects: None,
             duration: Duration::from_secs(3_600),
             rate: 0,
@@ -78,6 +82,7 @@ pub struct Plan {
     instances: Vec<Instance>,
     measured: Measured,
     monitored: Monitored,
+    deployments: Vec<Deployment>,
     base: Timestamp,
     order: Vec<Slot>,
 }
@@ -89,12 +94,16 @@ struct Slot {
     sent_again: bool,
 }
 
+// The documentation says so.
+const _: () = assert!(size_of::<Slot>() <= 16);
+
 /// What is published there, in which shape.
 #[derive(Clone, Copy, Debug)]
 enum Told {
     Fact { instance: u32, fact: u32, shape: Shape },
     Batch { batch: u32, route: Route },
     Sampled(Look),
+    Deployed { deployment: u32, fact: u32 },
 }
 
 /// Plans a cloud.
@@ -116,14 +125,17 @@ struct Draft {
     instances: Vec<Instance>,
     measured: Measured,
     monitored: Monitored,
+    deployments: Vec<Deployment>,
 }
 
 impl Draft {
     fn new(options: &Options) -> Draft {
         let things = options.instances.max(meters::resources(options));
         let cloud = Cloud::new(options.seed, things, options.projects);
+        let instances = instances(options, &cloud);
         Draft {
-            instances: instances(options, &cloud),
+            deployments: deployments::deployments(options, &instances),
+            instances,
             measured: Measured::new(options, &cloud),
             monitored: Monitored::new(options),
             cloud,
@@ -134,7 +146,8 @@ impl Draft {
     /// on a whole second in the simulation is so on the wire.
     fn length(&self) -> SignedDuration {
         let facts = self.instances.iter().filter_map(|it| it.facts.last()).map(|fact| fact.at);
-        let last = facts.max().max(self.measured.end()).max(self.monitored.end());
+        let deployed = self.deployments.iter().filter_map(|it| it.facts.last()).map(|(at, _)| *at);
+        let last = facts.chain(deployed).max().max(self.measured.end()).max(self.monitored.end());
         SignedDuration::from_secs(last.unwrap_or(0) / 1_000_000 + 2)
     }
 
@@ -149,7 +162,7 @@ impl Draft {
             *by_family.entry(slot.told.family().to_owned()).or_default() += 1;
         }
         let order = order(&options, originals);
-        let Draft { cloud, instances, measured, monitored } = self;
+        let Draft { cloud, instances, measured, monitored, deployments } = self;
         let (instance_truths, timings) = truth::fold(&cloud, base, &instances);
         let (meters, metered_projects) = truth::meters(&cloud, base, &measured);
         let (hosts, metrics) = truth::hosts(base, &monitored);
@@ -163,8 +176,9 @@ impl Draft {
             metered_projects,
             hosts,
             metrics,
+            deployments: truth::deployments(&deployments),
         };
-        Plan { truth, cloud, instances, measured, monitored, base, order }
+        Plan { truth, cloud, instances, measured, monitored, deployments, base, order }
     }
 
     /// Every message once, in the order of time.
@@ -184,6 +198,10 @@ impl Draft {
         }
         let monitored = &self.monitored;
         slots.extend(monitored.looks().map(|look| once(monitored.at(look), Told::Sampled(look))));
+        for (deployment, it) in (0..).zip(&self.deployments) {
+            let told = |fact| Told::Deployed { deployment, fact };
+            slots.extend((0..).zip(&it.facts).map(|(fact, (at, _))| once(*at, told(fact))));
+        }
         // Stable: the two formats of one fact keep their order, as do the routes of a batch.
         slots.sort_by_key(|(at, _)| *at);
         slots.into_iter().map(|(_, slot)| slot).collect()
@@ -191,7 +209,7 @@ impl Draft {
 }
 
 /// The families of the log that a cloud has messages of.
-const FAMILIES: [&str; 4] = ["instance", "meter", "perf", "recipe"];
+const FAMILIES: [&str; 5] = ["deployment", "instance", "meter", "perf", "recipe"];
 
 /// In which shapes a fact is told.
 fn shapes(it: &Instance, what: &What) -> &'static [Shape] {
@@ -271,6 +289,13 @@ impl Plan {
             Told::Sampled(look) => {
                 Sampling { monitored: &self.monitored, seed, base, look }.message()
             }
+            Told::Deployed { deployment, fact } => Reporting {
+                deployment: &self.deployments[deployment as usize],
+                seed,
+                base,
+                place: (deployment, fact),
+            }
+            .message(),
         }
     }
 
@@ -281,6 +306,9 @@ impl Plan {
             }
             Told::Batch { batch, .. } => self.measured.at(&self.measured.batches[batch as usize]),
             Told::Sampled(look) => self.monitored.at(look),
+            Told::Deployed { deployment, fact } => {
+                self.deployments[deployment as usize].facts[fact as usize].0
+            }
         }
     }
 }
@@ -293,6 +321,7 @@ impl Told {
             Told::Fact { .. } => "instance",
             Told::Batch { .. } => "meter",
             Told::Sampled(_) => "perf",
+            Told::Deployed { .. } => "deployment",
         }
     }
 

@@ -67,7 +67,9 @@ proptest! {
     #[test]
     fn the_same_options_give_the_same_bytes(instances in 0u32..12, seed: u64) {
         let monitoring = Monitoring { hosts: 2, interval_s: 600 };
-        let options = Options { metering: metering(100), monitoring, ..options(instances, seed) };
+        let deploying = Deploying { deployments: 3, ..Deploying::default() };
+        let metering = metering(100);
+        let options = Options { metering, monitoring, deploying, ..options(instances, seed) };
         let (one, two) = (plan(&options), plan(&options));
         prop_assert_eq!(one.truth(), two.truth());
         prop_assert!(one.messages().eq(two.messages()));
@@ -101,6 +103,7 @@ proptest! {
         instances in 0u32..25,
         samples in 0u32..300,
         hosts in 0u32..4,
+        deployments in 0u32..4,
         seed: u64,
         duplicates_percent in 0u8..=100,
         shuffle_percent in 0u8..=100,
@@ -108,6 +111,7 @@ proptest! {
         let options = Options {
             metering: metering(samples),
             monitoring: Monitoring { hosts, interval_s: 600 },
+            deploying: Deploying { deployments, ..Deploying::default() },
             duplicates_percent,
             shuffle_percent,
             ..options(instances, seed)
@@ -120,7 +124,9 @@ proptest! {
                 ("nova", _) => "instance",
                 ("ceilometer", _) => "meter",
                 (_, "perf.sampled") => "perf",
-                _ => "recipe",
+                (_, key) if key.starts_with("build.") || key.starts_with("bootstrap.") => "recipe",
+                (_, key) if key.starts_with("recipe.") => "recipe",
+                _ => "deployment",
             };
             families.get_mut(family).unwrap().insert(message.message_id);
         }

@@ -2,6 +2,7 @@
 //! the wire.
 
 mod cloudevent;
+mod deployment;
 mod legacy;
 mod meter;
 mod notification;
@@ -17,6 +18,7 @@ use super::{
     scenario::{Fact, Formats, Instance, Micros, Report, What},
 };
 
+pub(crate) use deployment::Reporting;
 pub(crate) use meter::Reading;
 pub(crate) use perf::Sampling;
 
