@@ -21,6 +21,7 @@ mod projection;
 mod replay;
 mod sales;
 mod signatures;
+mod simulate;
 mod support;
 mod topology;
 mod usage;

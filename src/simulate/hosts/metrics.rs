@@ -20,13 +20,13 @@ pub(crate) struct Metric {
 const GIB: i64 = 1 << 30;
 
 pub(crate) const METRICS: [Metric; 10] = [
-    metric("cpu", 2, 100_00, 250, 300),
-    metric("mem", 2, 100_00, 100, 20),
+    metric("cpu", 2, 10_000, 250, 300),
+    metric("mem", 2, 10_000, 100, 20),
     metric("mem.used_bytes", 0, 256 * GIB, 100, 20),
-    metric("load1", 2, 64_00, 250, 200),
-    metric("load5", 2, 64_00, 250, 60),
-    metric("load15", 2, 64_00, 250, 20),
-    metric("disk.used_percent:/", 2, 100_00, 5, 1),
+    metric("load1", 2, 6_400, 250, 200),
+    metric("load5", 2, 6_400, 250, 60),
+    metric("load15", 2, 6_400, 250, 20),
+    metric("disk.used_percent:/", 2, 10_000, 5, 1),
     metric("disk.written_bytes_per_s:/", 0, 500_000_000, 150, 400),
     metric("net.received_bytes_per_s:eth0", 0, 1_250_000_000, 200, 400),
     metric("net.sent_bytes_per_s:eth0", 0, 1_250_000_000, 200, 400),
