@@ -1,7 +1,7 @@
 //! What the node says about itself. A metric's name says what, then the unit, then which:
 //! `disk.used_percent:/home`. `cpu` and `mem` are percentages, and called as Lizmon called them.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Map, Number, Value};
 use sysinfo::{
@@ -9,6 +9,9 @@ use sysinfo::{
 };
 
 use super::rates::Rates;
+
+/// How long to wait between two looks at least: sooner, processors have no new percentage.
+pub(super) const PAUSE_MIN: Duration = sysinfo::MINIMUM_CPU_UPDATE_INTERVAL;
 
 /// What was seen at one look, by the metrics' names.
 pub(super) type Metrics = Map<String, Value>;

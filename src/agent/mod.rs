@@ -95,32 +95,37 @@ async fn sample(
     stop: CancellationToken,
 ) -> Result<()> {
     let ticks = Ticks::new(interval);
-    // The first look is what the second one's rates are counted from.
-    let mut machine: Option<Machine> = None;
     let mut before: Option<Timestamp> = None;
+    // The first look is what the first sample's rates are counted from.
+    let Some(mut machine) = look(|| Machine::new(selection), &stop).await? else { return Ok(()) };
+    tokio::time::sleep(machine::PAUSE_MIN).await;
     while let Some(tick) = ticks.next(&stop).await {
         let missed = before.map_or(0, |before| ticks.between(before, tick));
         if missed > 0 {
             tracing::warn!("{missed} samples were missed before {tick}: the machine was too slow");
         }
         before = Some(tick);
-        let (read, selection) = (machine.take(), selection.clone());
-        // A mount whose other side is away can hold it up for long; that is then a gap.
-        let reading = tokio::task::spawn_blocking(move || match read {
-            Some(mut machine) => {
-                let metrics = machine.read();
-                (machine, Some((lifecycle::now(), metrics)))
-            }
-            None => (Machine::new(selection), None),
-        });
-        let (read, seen) = tokio::select! {
-            read = reading => read.context("reading the machine failed")?,
-            () = stop.cancelled() => return Ok(()),
+        let read = move || {
+            let metrics = machine.read();
+            (machine, lifecycle::now(), metrics)
         };
-        machine = Some(read);
-        if let Some((at, metrics)) = seen {
-            buffer.push(Sample::new(host, at, metrics, buffer.dropped()));
-        }
+        let Some((read, at, metrics)) = look(read, &stop).await? else { return Ok(()) };
+        machine = read;
+        buffer.push(Sample::new(host, at, metrics, buffer.dropped()));
     }
     Ok(())
+}
+
+/// Looks at the machine aside: a mount whose other side is away can hold that up for long, which is
+/// then a gap. `None` when asked to stop meanwhile.
+async fn look<T: Send + 'static>(
+    look: impl FnOnce() -> T + Send + 'static,
+    stop: &CancellationToken,
+) -> Result<Option<T>> {
+    tokio::select! {
+        seen = tokio::task::spawn_blocking(look) => {
+            seen.map(Some).context("reading the machine failed")
+        }
+        () = stop.cancelled() => Ok(None),
+    }
 }

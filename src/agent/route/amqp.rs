@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(in crate::agent) struct Publisher {
     url: Secret,
-    session: Option<Session>,
+    session: Option<Box<Session>>,
 }
 
 struct Session {
@@ -45,7 +45,7 @@ impl Publisher {
     pub async fn carry(&mut self, samples: &[Sample]) -> Result<Carried> {
         let session = match self.session.take() {
             Some(session) => session,
-            None => Session::open(&self.url).await?,
+            None => Box::new(Session::open(&self.url).await?),
         };
         let published = tokio::time::timeout(PATIENCE, session.publish(samples)).await;
         let carried = published.context("it does not confirm what it is sent")??;
