@@ -1,7 +1,7 @@
 //! `stackledger simulate`: a realistic cloud, told through RabbitMQ, and the truth about it.
 //!
-//! [`plan`] decides everything from its [`Options`]; it is pure and the same for the same seed.
-//! [`publish`] plays the plan to a broker as OpenStack's own services would.
+//! [`plan()`] decides everything from its [`Options`]; it is pure and the same for the same seed.
+//! [`publish()`] plays the plan to a broker as OpenStack's own services would.
 //!
 //! # Layout
 //!
@@ -11,6 +11,7 @@
 //! - `deployments`: what the configuration of deployments reports;
 //! - `wire`: all of them as messages, byte for byte in the senders' shapes;
 //! - `truth`: all of them as the answers to be expected;
+//! - `options`: what is asked for;
 //! - `plan`: all together, and the order of publishing;
 //! - `publish`: the only part that does anything; `broker`: where it does not.
 
@@ -20,6 +21,7 @@ mod cloud;
 mod deployments;
 mod hosts;
 mod meters;
+mod options;
 mod plan;
 mod publish;
 mod rng;
@@ -36,6 +38,7 @@ pub use agree::{
 pub use deployments::Deploying;
 pub use hosts::Monitoring;
 pub use meters::{Metering, Route};
-pub use plan::{Options, Plan, SHUFFLE_MAX, plan, plan_from};
+pub use options::Options;
+pub use plan::{Plan, SHUFFLE_MAX, plan, plan_from};
 pub use publish::{Published, publish, publish_as_it_happens};
 pub use wire::Message;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    plan::Options,
+    options::Options,
     rng::Rng,
     scenario::{self, Micros},
 };

@@ -8,7 +8,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-use super::{plan::Options, rng::Rng, scenario::Micros};
+use super::{options::Options, rng::Rng, scenario::Micros};
 
 pub(crate) use metrics::{METRICS, Metric};
 
