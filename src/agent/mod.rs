@@ -1,7 +1,7 @@
 //! `stackledger agent`: runs on a node, samples it on whole intervals of the clock, and publishes
 //! each sample as a `perf.sampled` event, by AMQP or by HTTP.
 //!
-//! Two tasks that share a [`Buffer`]: one samples and never waits for the other side, the other
+//! Two tasks that share a `buffer`: one samples and never waits for the other side, the other
 //! delivers and waits for it as long as it takes. What is away for longer than the buffer lasts
 //! costs the oldest samples, which are counted.
 //!
