@@ -48,10 +48,10 @@ pub(super) struct Options {
     #[arg(long, default_value_t = 0)]
     deployments: u32,
     /// How many instances a deployment has
-    #[arg(long, value_name = "INSTANCES", default_value_t = Deploying::default().instances, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = Deploying::default().instances, value_parser = clap::value_parser!(u32).range(1..=1000))]
     deployment_instances: u32,
     /// How many services such an instance has
-    #[arg(long, value_name = "SERVICES", default_value_t = Deploying::default().services, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = Deploying::default().services, value_parser = clap::value_parser!(u32).range(1..=1000))]
     services: u32,
     /// How many projects own all that [default: half as many as things, 2 to 50]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
