@@ -54,17 +54,20 @@ CREATE TABLE series (
 COMMENT ON TABLE  series          IS 'What was ever measured of which host';
 COMMENT ON COLUMN series.first_at IS 'Earliest time of a sample; last_at likewise';
 
--- Values that do not count. There is no row a value, since what is broken says so every second.
+-- Values that do not count. There is no row a value, since what is broken says so every second; there
+-- is one a day of the log, since a day of it may be dropped.
 CREATE TABLE rejected (
     host    text COLLATE "C" NOT NULL,
     metric  text COLLATE "C",
     reason  text        NOT NULL,
+    start   timestamptz,
     count   bigint      NOT NULL,
     last_at timestamptz,
     last_id uuid        NOT NULL
 );
-CREATE UNIQUE INDEX rejected_identity ON rejected (host, metric, reason) NULLS NOT DISTINCT;
+CREATE UNIQUE INDEX rejected_identity ON rejected (host, metric, reason, start) NULLS NOT DISTINCT;
 COMMENT ON TABLE  rejected         IS 'Values that do not count, by the reason why';
 COMMENT ON COLUMN rejected.metric  IS 'Null where none is named';
+COMMENT ON COLUMN rejected.start   IS 'The UTC day of their events'' key_at; null where they have none';
 COMMENT ON COLUMN rejected.last_at IS 'Latest time of one of them, by the sender''s clock';
 COMMENT ON COLUMN rejected.last_id IS 'The log''s event that told it';

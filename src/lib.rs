@@ -12,11 +12,13 @@ pub mod retention;
 pub mod billing;
 pub mod sales;
 
+pub mod agent;
 pub mod api;
 pub mod cli;
 pub mod export;
 pub mod simulate;
 
+pub mod broker;
 pub mod config;
 pub mod db;
 pub mod health;

@@ -20,7 +20,7 @@ mod table;
 use anyhow::{Context, Result, bail};
 use stackledger::config::Secret;
 use stackledger::db::Database;
-use stackledger::simulate::{Message, Metering, Options, Plan, plan};
+use stackledger::simulate::{Message, Options, Plan, plan};
 
 /// What can be measured.
 const CASES: [&str; 6] = ["ingest", "replay", "samples", "orders", "rollups", "memory"];
@@ -84,14 +84,10 @@ async fn main() -> Result<()> {
 fn nova(count: u32) -> Plan {
     plan(&Options {
         instances: count / 15 + 1,
-        metering: Metering::default(),
-        projects: None,
         duration: std::time::Duration::from_secs(24 * 3600),
-        rate: 0,
         seed: 7,
-        duplicates_percent: 0,
         shuffle_percent: 5,
-        end: "2026-11-01T00:00:00Z".parse().expect("it is a time"),
+        ..Options::until("2026-11-01T00:00:00Z".parse().expect("it is a time"))
     })
 }
 

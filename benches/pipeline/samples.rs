@@ -115,15 +115,11 @@ async fn usage(client: &tokio_postgres::Client) -> Result<()> {
 /// A cloud of as many samples, in the batches of a polling agent.
 fn metered(samples: u32) -> Plan {
     plan(&Options {
-        instances: 0,
         metering: Metering { samples, ..Metering::default() },
-        projects: None,
         duration: std::time::Duration::from_secs(24 * 3600),
-        rate: 0,
         seed: 7,
-        duplicates_percent: 0,
         shuffle_percent: 5,
-        end: "2026-11-01T00:00:00Z".parse().expect("it is a time"),
+        ..Options::until("2026-11-01T00:00:00Z".parse().expect("it is a time"))
     })
 }
 

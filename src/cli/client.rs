@@ -66,7 +66,7 @@ impl Client {
         // Our own tokens are for our own server, not for whomever --url names.
         let own = env.config.tokens.first().filter(|_| given.is_none());
         let url = match given {
-            Some(url) => checked(url)?,
+            Some(url) => checked("STACKLEDGER_URL (--url)", url)?,
             None => format!("http://{}", env.config.listen),
         };
         let http = reqwest::Client::builder()
@@ -187,8 +187,8 @@ fn refused(status: StatusCode, body: &str) -> Failure {
     Failure { text, status: Some(status) }
 }
 
-/// The URL without a slash at its end.
-fn checked(given: &str) -> Result<String, ConfigError> {
+/// The URL of a server without a slash at its end; `name` is the option's.
+pub(super) fn checked(name: &'static str, given: &str) -> Result<String, ConfigError> {
     let is_accepted = |url: &Url| {
         url.scheme() == "http"
             && url.has_host()
@@ -198,7 +198,7 @@ fn checked(given: &str) -> Result<String, ConfigError> {
     match Url::parse(given) {
         Ok(url) if is_accepted(&url) => Ok(url.as_str().trim_end_matches('/').to_owned()),
         _ => Err(ConfigError::new(
-            "STACKLEDGER_URL (--url)",
+            name,
             crate::config::Secret::new(given),
             "http://host:port is expected (there is no TLS yet; a token goes into \
              STACKLEDGER_TOKEN)",
@@ -218,11 +218,11 @@ mod tests {
             ("HTTP://h:80/behind/a/proxy/", "http://h/behind/a/proxy"),
             ("http://[::1]:8080", "http://[::1]:8080"),
         ] {
-            assert_eq!(checked(given).unwrap(), used);
+            assert_eq!(checked("--url", given).unwrap(), used);
         }
         for given in ["h:8080", "https://h", "http://", "http://u:geheim@h", "http://h?a=b", "x"] {
-            let error = checked(given).unwrap_err().to_string();
-            assert!(error.starts_with("STACKLEDGER_URL (--url)="), "{error}");
+            let error = checked("--url", given).unwrap_err().to_string();
+            assert!(error.starts_with("--url="), "{error}");
             assert!(error.contains("http://host:port") && !error.contains("geheim"), "{error}");
         }
     }

@@ -1,5 +1,6 @@
 //! The command line: one file per command, each with its options and what it does with them.
 
+mod agent;
 mod client;
 mod dead_letters;
 mod demo;
@@ -54,6 +55,8 @@ enum Command {
     Verify(verify::Options),
     /// Play a realistic cloud to a broker, and print what it should come to
     Simulate(simulate::Options),
+    /// Sample this node and publish what it says, by AMQP or by HTTP
+    Agent(agent::Options),
     /// Load messages from files, one JSON body a line; twice changes nothing
     Import(import::Options),
     /// Keep a table of samples in another SQL database up to date, or write them as CSV
@@ -181,6 +184,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Replay(options) => replay::run(&env, options).await,
         Command::Verify(options) => verify::run(&env, options).await,
         Command::Simulate(options) => simulate::run(&env, options, lifecycle::now()).await,
+        Command::Agent(options) => agent::run(&env, options).await,
         Command::Import(options) => import::run(&env, options).await,
         Command::Export(options) => export::run(&env, options).await,
         Command::DeadLetters(options) => dead_letters::run(&env, options).await,

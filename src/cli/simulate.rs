@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 
 use super::Env;
-use crate::simulate::{self, Metering, Route, plan};
+use crate::simulate::{self, Deploying, Metering, Monitoring, Route, plan, plan_from};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
@@ -38,16 +38,34 @@ pub(super) struct Options {
         hide_default_value = true
     )]
     metering_secret: String,
+    /// How many hosts say how they are: ten metrics in one event, as `agent` sends them
+    #[arg(long, default_value_t = 0)]
+    hosts: u32,
+    /// From one event of a host to its next
+    #[arg(long, value_name = "SECONDS", default_value_t = Monitoring::default().interval_s, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    perf_interval: u32,
+    /// How many deployments of several instances are configured
+    #[arg(long, default_value_t = 0)]
+    deployments: u32,
+    /// How many instances a deployment has
+    #[arg(long, value_name = "N", default_value_t = Deploying::default().instances, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    deployment_instances: u32,
+    /// How many services such an instance has
+    #[arg(long, value_name = "N", default_value_t = Deploying::default().services, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    services: u32,
     /// How many projects own all that [default: half as many as things, 2 to 50]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     projects: Option<u32>,
     /// Simulated time over which builds begin and samples are taken, in seconds; all of it lies in
-    /// the past
+    /// the past, unless it is played in real time
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     duration: u32,
     /// Messages per second; 0 is as fast as possible
     #[arg(long, default_value_t = 0)]
     rate: u32,
+    /// Let everything happen from now on, and publish each message when its time comes
+    #[arg(long, conflicts_with_all = ["rate", "end", "output"])]
+    real_time: bool,
     /// The same seed and end give the same messages
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -69,7 +87,7 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(env: &Env, options: Options, now: Timestamp) -> Result<()> {
-    let plan = plan(&simulate::Options {
+    let wanted = simulate::Options {
         instances: options.instances,
         metering: Metering {
             samples: options.samples,
@@ -78,6 +96,12 @@ pub(super) async fn run(env: &Env, options: Options, now: Timestamp) -> Result<(
             resources: options.resources,
             secret: options.metering_secret,
         },
+        monitoring: Monitoring { hosts: options.hosts, interval_s: options.perf_interval },
+        deploying: Deploying {
+            deployments: options.deployments,
+            instances: options.deployment_instances,
+            services: options.services,
+        },
         projects: options.projects,
         duration: Duration::from_secs(options.duration.into()),
         rate: options.rate,
@@ -85,7 +109,11 @@ pub(super) async fn run(env: &Env, options: Options, now: Timestamp) -> Result<(
         duplicates_percent: options.duplicates,
         shuffle_percent: options.shuffle,
         end: options.end.unwrap_or(now),
-    });
+    };
+    let plan = match options.real_time {
+        true => plan_from(&wanted, now),
+        false => plan(&wanted),
+    };
     match &options.output {
         Some(path) => {
             let file = std::fs::File::create(path)
@@ -97,7 +125,11 @@ pub(super) async fn run(env: &Env, options: Options, now: Timestamp) -> Result<(
         None => {
             // Of several brokers the first: one simulated cloud is one cell.
             let url = &env.config.amqp_urls[0];
-            let published = simulate::publish(url.expose(), &plan, options.force).await?;
+            let (to, force) = (url.expose(), options.force);
+            let published = match options.real_time {
+                true => simulate::publish_as_it_happens(to, &plan, force, now).await?,
+                false => simulate::publish(to, &plan, force).await?,
+            };
             tracing::info!(
                 "published {} messages ({} bytes) to {url} in {:.1} s",
                 published.messages,

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::Env;
 use super::output::{say, table};
+use crate::broker;
 use crate::config::Secret;
-use crate::ingest::amqp;
 use crate::{export, lifecycle, log, projection};
 
 #[derive(Debug, clap::Args)]
@@ -139,7 +139,7 @@ async fn depths(url: &Secret, names: Vec<&str>) -> Vec<Depth> {
         consumers,
         error,
     };
-    let connection = match amqp::connect(url, "stackledger status").await {
+    let connection = match broker::connect(url, "stackledger status").await {
         Ok(connection) => connection,
         Err(error) => return vec![depth("-", None, None, Some(error.to_string()))],
     };

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use lapin::{Connection, ConnectionProperties};
+use lapin::Connection;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::Consumer;
 use super::topology::{self, Binding};
+use crate::broker;
 use crate::config::{Config, Queue, Secret, Source};
 use crate::db::Database;
 use crate::health::Health;
@@ -45,26 +46,6 @@ pub async fn run(
     while brokers.join_next().await.is_some() {}
 }
 
-/// Connects to a broker.
-///
-/// # Errors
-///
-/// When it is away or refuses.
-pub async fn connect(url: &Secret, name: &str) -> Result<Connection, lapin::Error> {
-    let mut url = url.expose().to_owned();
-    // Without a limit of ours an odd peer could make us allocate what it likes for one frame.
-    for (option, value) in [("frame_max", "131072"), ("heartbeat", "20")] {
-        if !url.contains(&format!("{option}=")) {
-            url.push(if url.contains('?') { '&' } else { '?' });
-            url.push_str(&format!("{option}={value}"));
-        }
-    }
-    let properties = ConnectionProperties::default().with_connection_name(name.into());
-    tokio::time::timeout(Duration::from_secs(10), Connection::connect(&url, properties))
-        .await
-        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
-}
-
 struct Broker {
     url: Secret,
     /// What it is called among the parts that [`Health`] knows.
@@ -95,7 +76,7 @@ impl Broker {
 
     /// One connection's life. Ends well only when asked to stop.
     async fn session(&self, backoff: &mut Backoff) -> Result<()> {
-        let connection = connect(&self.url, "stackledger consume")
+        let connection = broker::connect(&self.url, "stackledger consume")
             .await
             .context("it cannot be reached: run scripts/up, or set AMQP_URL")?;
         let sources = &self.config.file.sources;
@@ -149,8 +130,8 @@ impl Broker {
     /// Declares an exchange of ours. One that the broker refuses (it stands there with other flags)
     /// is that one's fault alone: it may still be bound to as it is.
     async fn declare(&self, connection: &Connection, exchange: &str) -> Result<()> {
-        match topology::declare_exchange(connection, exchange).await {
-            Err(error) if topology::is_refused(&error) => {
+        match broker::declare_exchange(connection, exchange).await {
+            Err(error) if broker::is_refused(&error) => {
                 let part = format!("exchange {exchange} at {}, which is ours", self.url);
                 if self.health.fault(&part, error.to_string()) {
                     tracing::error!("{part}: {error}");

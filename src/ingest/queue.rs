@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::ahead::Ahead;
 use super::{Batch, Decoder, Sink, topology};
+use crate::broker;
 use crate::config::{Config, Queue};
 use crate::db::Database;
 use crate::health::Health;
@@ -45,7 +46,7 @@ impl Consumer {
             let refused = match self.consume().await {
                 Ok(()) => return Ok(()),
                 Err(error) => match error.downcast_ref::<lapin::Error>() {
-                    Some(cause) if topology::is_refused(cause) => cause.to_string(),
+                    Some(cause) if broker::is_refused(cause) => cause.to_string(),
                     _ => return Err(error),
                 },
             };

@@ -8,24 +8,8 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 
+use crate::broker::is_refused;
 use crate::config::{Queue, QueueType};
-
-/// Declares an exchange of ours.
-///
-/// # Errors
-///
-/// When the broker is away, or something of that name stands there with other flags.
-pub(super) async fn declare_exchange(
-    connection: &Connection,
-    exchange: &str,
-) -> Result<(), lapin::Error> {
-    let channel = connection.create_channel().await?;
-    let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
-    channel
-        .exchange_declare(exchange.into(), ExchangeKind::Topic, options, FieldTable::default())
-        .await?;
-    channel.close(200, "done".into()).await
-}
 
 /// Declares a queue of ours, on the channel that is to consume from it.
 ///
@@ -101,11 +85,6 @@ async fn bind_keys(channel: &Channel, exchange: &str, queue: &Queue) -> Result<(
             .await?;
     }
     Ok(())
-}
-
-/// Whether a channel was closed because of what was asked of it, not because the broker is away.
-pub(super) fn is_refused(error: &lapin::Error) -> bool {
-    matches!(error.kind(), ErrorKind::ProtocolError(error) if matches!(error.get_id(), 403..=406))
 }
 
 fn is_not_found(error: &lapin::Error) -> bool {

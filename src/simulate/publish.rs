@@ -5,6 +5,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind, PublisherConfirm,
     message::Delivery,
@@ -51,6 +52,38 @@ pub struct Published {
 /// When the broker cannot be reached or refuses; when it looks like a real cloud's and `force` is
 /// not given; when nobody is bound to receive the messages.
 pub async fn publish(amqp_url: &str, plan: &Plan, force: bool) -> Result<Published> {
+    let rate = plan.truth().options.rate;
+    let due = |number: usize| match rate {
+        0 => Duration::ZERO,
+        rate => Duration::from_secs_f64(number as f64 / f64::from(rate)),
+    };
+    let messages = plan.messages().enumerate();
+    play(amqp_url, force, messages.map(|(number, message)| (due(number), message))).await
+}
+
+/// As [`publish`], each message when its time comes, by a clock that shows `now`; what lies before
+/// that at once.
+///
+/// # Errors
+///
+/// As those of [`publish`].
+pub async fn publish_as_it_happens(
+    amqp_url: &str,
+    plan: &Plan,
+    force: bool,
+    now: Timestamp,
+) -> Result<Published> {
+    let due = |at: Timestamp| Duration::try_from(at.duration_since(now)).unwrap_or_default();
+    play(amqp_url, force, plan.timed_messages().map(|(at, message)| (due(at), message))).await
+}
+
+/// Publishes messages, each when so much time has passed.
+async fn play(
+    amqp_url: &str,
+    force: bool,
+    messages: impl Iterator<Item = (Duration, Message)>,
+) -> Result<Published> {
+    let began = Instant::now();
     // No URL in the error: it holds a password.
     let connection = Connection::connect(amqp_url, ConnectionProperties::default())
         .await
@@ -59,11 +92,11 @@ pub async fn publish(amqp_url: &str, plan: &Plan, force: bool) -> Result<Publish
         broker::refuse_cloud(&connection).await?;
     }
     let mut publisher = Publisher::new(&connection, PATIENCE).await?;
-    let began = Instant::now();
-    let rate = plan.truth().options.rate;
-    for (number, message) in plan.messages().enumerate() {
-        if rate > 0 {
-            sleep_until(began + Duration::from_secs_f64(number as f64 / f64::from(rate))).await;
+    for (due, message) in messages {
+        if began.elapsed() < due {
+            // There is time to hear of what was sent.
+            publisher.settle().await?;
+            sleep_until(began + due).await;
         }
         publisher.send(message).await?;
     }

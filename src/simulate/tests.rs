@@ -1,9 +1,6 @@
 //! What any plan must be, whatever its options.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use proptest::prelude::*;
@@ -18,14 +15,10 @@ use super::{
 pub(super) fn options(instances: u32, seed: u64) -> Options {
     Options {
         instances,
-        metering: Metering::default(),
-        projects: None,
-        duration: Duration::from_secs(3_600),
-        rate: 0,
         seed,
         duplicates_percent: 5,
         shuffle_percent: 5,
-        end: "2026-11-20T03:05:54.580807Z".parse().unwrap(),
+        ..Options::until("2026-11-20T03:05:54.580807Z".parse().unwrap())
     }
 }
 
@@ -73,7 +66,10 @@ proptest! {
 
     #[test]
     fn the_same_options_give_the_same_bytes(instances in 0u32..12, seed: u64) {
-        let options = Options { metering: metering(100), ..options(instances, seed) };
+        let monitoring = Monitoring { hosts: 2, interval_s: 600 };
+        let deploying = Deploying { deployments: 3, ..Deploying::default() };
+        let metering = metering(100);
+        let options = Options { metering, monitoring, deploying, ..options(instances, seed) };
         let (one, two) = (plan(&options), plan(&options));
         prop_assert_eq!(one.truth(), two.truth());
         prop_assert!(one.messages().eq(two.messages()));
@@ -106,24 +102,31 @@ proptest! {
     fn the_counts_are_those_of_the_messages(
         instances in 0u32..25,
         samples in 0u32..300,
+        hosts in 0u32..4,
+        deployments in 0u32..4,
         seed: u64,
         duplicates_percent in 0u8..=100,
         shuffle_percent in 0u8..=100,
     ) {
         let options = Options {
             metering: metering(samples),
+            monitoring: Monitoring { hosts, interval_s: 600 },
+            deploying: Deploying { deployments, ..Deploying::default() },
             duplicates_percent,
             shuffle_percent,
             ..options(instances, seed)
         };
         let plan = plan(&options);
         let mut families: BTreeMap<String, BTreeSet<String>> =
-            ["instance", "meter", "recipe"].map(|name| (name.to_owned(), BTreeSet::new())).into();
+            plan.truth().messages.by_family.keys().map(|name| (name.clone(), BTreeSet::new())).collect();
         for message in plan.messages() {
-            let family = match message.exchange {
-                "nova" => "instance",
-                "ceilometer" => "meter",
-                _ => "recipe",
+            let family = match (message.exchange, message.routing_key.as_str()) {
+                ("nova", _) => "instance",
+                ("ceilometer", _) => "meter",
+                (_, "perf.sampled") => "perf",
+                (_, key) if key.starts_with("build.") || key.starts_with("bootstrap.") => "recipe",
+                (_, key) if key.starts_with("recipe.") => "recipe",
+                _ => "deployment",
             };
             families.get_mut(family).unwrap().insert(message.message_id);
         }

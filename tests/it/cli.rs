@@ -43,7 +43,7 @@ async fn help() {
 
 #[tokio::test]
 async fn wrong_usage_exits_with_2() {
-    let wrong: [&[&str]; 11] = [
+    let wrong: [&[&str]; 15] = [
         &[],
         &["nonsense"],
         &["up", "--nonsense"],
@@ -55,6 +55,10 @@ async fn wrong_usage_exits_with_2() {
         &["simulate", "--duplicates", "101"],
         &["simulate", "--routes", "polling,pigeon"],
         &["simulate", "--samples-per-message", "0"],
+        &["agent"],
+        &["agent", "--host", " "],
+        &["agent", "--host", "h", "--interval", "0"],
+        &["agent", "--host", "h", "--buffer", "1"],
     ];
     for arguments in wrong {
         let (code, out, err) = said(&run(bare(arguments)).await);

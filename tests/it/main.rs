@@ -1,6 +1,7 @@
 //! The tests that need a PostgreSQL and a RabbitMQ, each with a database and a vhost of its own, in
 //! parallel. `scripts/test` brings the services; a test that finds none fails and says so.
 
+mod agent;
 mod architecture;
 mod cli;
 mod client;
@@ -22,6 +23,7 @@ mod retention;
 mod rollup;
 mod sales;
 mod signatures;
+mod simulate;
 mod support;
 mod topology;
 mod usage;

@@ -66,6 +66,8 @@ pub(super) struct Rejected {
     pub host: Arc<str>,
     pub metric: Option<Arc<str>>,
     pub reason: &'static str,
+    /// The day of the log that holds their events; `None`: no time is known of these.
+    pub start: Option<Timestamp>,
     pub count: i64,
     /// Time and event of the latest one.
     pub last: (Option<Timestamp>, Uuid),
@@ -105,7 +107,7 @@ impl Facts {
     }
 
     /// Leaves out the samples before a horizon, which is the beginning of a day: their buckets are
-    /// frozen. Answers how many there were.
+    /// frozen. Answers how many there were. Of events before it, nothing counts.
     pub fn leave_out_before(&mut self, horizon: Timestamp) -> u64 {
         let mut count = 0;
         for told in &self.buckets[Resolution::Minute as usize] {
@@ -114,6 +116,7 @@ impl Facts {
         for buckets in &mut self.buckets {
             buckets.retain(|told| told.start >= horizon);
         }
+        self.rejected.retain(|rejected| rejected.start.is_none_or(|start| start >= horizon));
         count
     }
 }
@@ -131,7 +134,7 @@ struct Stretch {
     /// The place of each key's minute among the buckets.
     minutes: HashMap<(usize, Timestamp), usize>,
     buckets: Vec<Filling>,
-    rejected: HashMap<(usize, Option<usize>, &'static str), Rejected>,
+    rejected: HashMap<(usize, Option<usize>, &'static str, Option<Timestamp>), Rejected>,
 }
 
 /// A minute that is being told of.
@@ -144,13 +147,14 @@ impl Stretch {
     /// Adds what one event says; whether every value of it counts.
     fn add(&mut self, event: &Event, sampled: &Sampled<'_>) -> bool {
         let host = self.name(&sampled.host);
+        let day = event.key_at.map(|at| Resolution::Day.start(at));
         let mut is_whole = true;
         for (index, value) in (0..).zip(sampled.values()) {
             match value {
                 Ok(sample) => self.count(host, event.id, index, &sample),
                 Err(perf::Invalid { reason, metric, time }) => {
                     let metric = metric.map(|metric| self.name(&metric));
-                    self.reject(host, metric, reason, (time, event.id));
+                    self.reject((host, metric, reason, day), (time, event.id));
                     is_whole = false;
                 }
             }
@@ -203,15 +207,15 @@ impl Stretch {
 
     fn reject(
         &mut self,
-        host: usize,
-        metric: Option<usize>,
-        reason: &'static str,
+        what: (usize, Option<usize>, &'static str, Option<Timestamp>),
         last: (Option<Timestamp>, Uuid),
     ) {
-        let known = self.rejected.entry((host, metric, reason)).or_insert_with(|| Rejected {
+        let (host, metric, reason, start) = what;
+        let known = self.rejected.entry(what).or_insert_with(|| Rejected {
             host: Arc::clone(&self.texts[host]),
             metric: metric.map(|metric| Arc::clone(&self.texts[metric])),
             reason,
+            start,
             count: 0,
             last,
         });

@@ -18,13 +18,13 @@ mod write;
 use std::any::Any;
 
 use anyhow::{Result, anyhow};
-use jiff::Timestamp;
 use tokio_postgres::Transaction;
 
 use self::fact::Facts;
 use self::resolution::Resolution;
 use crate::event::Family;
-use crate::projection::Projection;
+use crate::log;
+use crate::projection::{Frozen, Projection};
 
 /// The read model.
 pub const PROJECTION: Projection = Projection {
@@ -35,17 +35,34 @@ pub const PROJECTION: Projection = Projection {
     ddl: include_str!("../../../schema/rollup.sql"),
     indexes: include_str!("../../../schema/rollup_indexes.sql"),
     tables: &["minute", "hour", "day", "series", "rejected"],
+    frozen: &[
+        before_horizon("minute", "start"),
+        before_horizon("hour", "start"),
+        before_horizon("day", "start"),
+        before_horizon("rejected", "start"),
+        Frozen {
+            merge: Some(
+                "(host, metric) DO UPDATE SET first_at = least(t.first_at, excluded.first_at),
+                 last_at = greatest(t.last_at, excluded.last_at)",
+            ),
+            ..before_horizon("series", "first_at")
+        },
+    ],
     decode: fact::decode,
     apply: |tx, _, facts| Box::pin(apply(tx, facts)),
 };
+
+/// Rows that stay as they were when the horizon of perf passed them.
+const fn before_horizon(table: &'static str, column: &'static str) -> Frozen {
+    Frozen { table, family: Family::Perf, column, merge: None }
+}
 
 /// Folds facts into the rows of the search path's schema.
 async fn apply(tx: &Transaction<'_>, facts: Box<dyn Any + Send>) -> Result<()> {
     let mut facts: Box<Facts> =
         facts.downcast().map_err(|_| anyhow!("these are not facts of rollup"))?;
-    // The log's horizon of family perf, where it has one.
-    let frozen_before: Option<Timestamp> = None;
-    let frozen = frozen_before.map_or(0, |horizon| facts.leave_out_before(horizon));
+    let horizon = log::horizon(tx, Family::Perf).await?;
+    let frozen = horizon.map_or(0, |horizon| facts.leave_out_before(horizon));
     if frozen > 0 {
         metrics::counter!("stackledger_rollup_frozen_samples_total").increment(frozen);
     }

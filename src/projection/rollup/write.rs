@@ -169,21 +169,22 @@ pub(super) async fn rejected(tx: &Transaction<'_>, rejected: &[Rejected]) -> Res
     let metrics: Vec<Option<&str>> =
         rejected.iter().map(|rejected| rejected.metric.as_deref()).collect();
     let reasons: Vec<&str> = rejected.iter().map(|rejected| rejected.reason).collect();
+    let starts: Vec<Option<Timestamp>> = rejected.iter().map(|rejected| rejected.start).collect();
     let counts: Vec<i64> = rejected.iter().map(|rejected| rejected.count).collect();
     let (last_at, last_ids): (Vec<Option<Timestamp>>, Vec<Uuid>) =
         rejected.iter().map(|rejected| rejected.last).unzip();
     tx.execute(
         "-- rollup::rejected
-         INSERT INTO rejected AS r (host, metric, reason, count, last_at, last_id)
-         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::timestamptz[],
-                              $6::uuid[])
-         ON CONFLICT (host, metric, reason) DO UPDATE
+         INSERT INTO rejected AS r (host, metric, reason, start, count, last_at, last_id)
+         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[],
+                              $6::timestamptz[], $7::uuid[])
+         ON CONFLICT (host, metric, reason, start) DO UPDATE
          SET count = r.count + excluded.count,
              (last_at, last_id) = (
                  SELECT l.at, l.id FROM (VALUES (r.last_at, r.last_id),
                                                 (excluded.last_at, excluded.last_id)) AS l (at, id)
                  ORDER BY l.at DESC NULLS LAST, l.id DESC LIMIT 1)",
-        &[&hosts, &metrics, &reasons, &counts, &last_at, &last_ids],
+        &[&hosts, &metrics, &reasons, &starts, &counts, &last_at, &last_ids],
     )
     .await
     .context("writing rejected")?;

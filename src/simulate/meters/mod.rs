@@ -15,7 +15,7 @@ use std::{collections::BTreeSet, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use super::{cloud::Cloud, plan::Options, rng::Rng, scenario::Micros};
+use super::{cloud::Cloud, options::Options, rng::Rng, scenario::Micros};
 use moment::Moment;
 
 pub(crate) use catalogue::{METERS, Meter, Part};

@@ -11,7 +11,9 @@
 //!   resource and time. Units are those of today's Ceilometer, whatever an old sender called them.
 //! - `deleted_at` is Nova's own word for it (whole seconds), not the time of the message.
 
+mod deployments;
 mod fold;
+mod hosts;
 mod meters;
 
 use std::collections::BTreeMap;
@@ -22,8 +24,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Options;
 
+pub(crate) use deployments::deployments;
 pub(crate) use fold::fold;
 pub(super) use fold::percentile;
+pub(crate) use hosts::hosts;
 pub(crate) use meters::meters;
 
 /// Everything a plan's messages say.
@@ -41,6 +45,12 @@ pub struct Truth {
     pub meters: Vec<MeterTruth>,
     /// The ids of the projects that own something metered, sorted.
     pub metered_projects: Vec<String>,
+    /// Every host that was sampled; empty where hosts and metrics make more than 5000 series.
+    pub hosts: Vec<HostTruth>,
+    /// One entry per metric, over all hosts.
+    pub metrics: Vec<MetricTruth>,
+    /// Every deployment.
+    pub deployments: Vec<DeploymentTruth>,
 }
 
 /// How many messages a plan holds.
@@ -181,4 +191,70 @@ pub struct MeterTruth {
     pub first_at: Timestamp,
     /// When the last of them was taken.
     pub last_at: Timestamp,
+}
+
+/// All that one host said about itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HostTruth {
+    /// Its name.
+    pub host: String,
+    /// One entry per metric.
+    pub metrics: Vec<MetricTruth>,
+}
+
+/// All values of one metric, of one host or of all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricTruth {
+    /// Its name, which holds its unit.
+    pub metric: String,
+    /// How many distinct samples there are.
+    pub samples: u64,
+    /// Their values added up, exact; as JSON a string, like the next two.
+    pub sum: Decimal,
+    /// The smallest.
+    pub min: Decimal,
+    /// The largest.
+    pub max: Decimal,
+    /// When the first of them was taken.
+    pub first_at: Timestamp,
+    /// When the last of them was taken.
+    pub last_at: Timestamp,
+}
+
+/// One deployment as its messages leave it. A status is `error`, `incomplete` or `success`: that of
+/// the worst part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploymentTruth {
+    /// Its id.
+    pub deployment_id: String,
+    /// Its name.
+    pub name: String,
+    /// That of the worst of its instances.
+    pub status: String,
+    /// Those that are registered.
+    pub instances: Vec<MemberTruth>,
+    /// Parameters of services whose values are not known, over all of its instances.
+    pub unresolved_parameters: usize,
+}
+
+/// One instance of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberTruth {
+    /// Its id; also that of an instance of Nova's, where there are any.
+    pub instance_id: String,
+    /// What it is an instance of.
+    pub assembly: String,
+    /// That of the worst of its services.
+    pub status: String,
+    /// All of them, in the order of the registration.
+    pub services: Vec<ServiceTruth>,
+}
+
+/// One service of an instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceTruth {
+    /// Its name.
+    pub name: String,
+    /// How its configuration stands.
+    pub status: String,
 }

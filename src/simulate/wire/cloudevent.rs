@@ -1,30 +1,57 @@
-//! What a bootstrap reports about itself: CloudEvents 1.0 in structured JSON.
+//! Our own events: CloudEvents 1.0 in structured JSON; and what a bootstrap reports by them.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Fact, Report, Telling};
+use super::{Fact, Message, Report, Telling};
 use crate::simulate::scenario::Outcome;
 
 #[derive(Serialize)]
-struct CloudEvent<'a> {
+struct CloudEvent<'a, T> {
     specversion: &'a str,
     id: &'a str,
-    source: String,
+    source: &'a str,
     #[serde(rename = "type")]
     kind: &'a str,
-    time: String,
+    time: &'a str,
     datacontenttype: &'a str,
-    data: Value,
+    data: T,
 }
 
-/// Type and body of the event.
-pub(super) fn body(
-    telling: &Telling,
-    fact: &Fact,
-    what: &Report,
-    id: &str,
-) -> (&'static str, Vec<u8>) {
+/// An event as the broker gets it.
+pub(super) fn message(
+    kind: &str,
+    id: String,
+    source: &str,
+    time: &str,
+    data: impl Serialize,
+) -> Message {
+    let event = CloudEvent {
+        specversion: "1.0",
+        id: &id,
+        source,
+        kind,
+        time,
+        datacontenttype: "application/json",
+        data,
+    };
+    Message {
+        exchange: "stackledger",
+        routing_key: kind.to_owned(),
+        content_type: "application/cloudevents+json",
+        body: serde_json::to_vec(&event).expect("strings and string keys always serialize"),
+        message_id: id,
+    }
+}
+
+/// A time as our senders write it.
+pub(super) fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}
+
+/// What a bootstrap reports.
+pub(super) fn reported(telling: &Telling, fact: &Fact, what: &Report) -> Message {
     let it = telling.instance;
     let (kind, mut data) = match what {
         Report::BuildStarted => ("build.started", json!({"instance_name": it.name})),
@@ -46,16 +73,8 @@ pub(super) fn body(
         // Optional fields are left out, as most senders do.
         fields.retain(|_, value| !value.is_null());
     }
-    let event = CloudEvent {
-        specversion: "1.0",
-        id,
-        source: format!("bootstrap/{}", it.hostname),
-        kind,
-        time: telling.at(fact.at).strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string(),
-        datacontenttype: "application/json",
-        data,
-    };
-    (kind, serde_json::to_vec(&event).expect("strings and string keys always serialize"))
+    let source = format!("bootstrap/{}", it.hostname);
+    message(kind, telling.message_id(), &source, &time(telling.at(fact.at)), &data)
 }
 
 impl Outcome {

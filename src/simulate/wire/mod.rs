@@ -2,9 +2,11 @@
 //! the wire.
 
 mod cloudevent;
+mod deployment;
 mod legacy;
 mod meter;
 mod notification;
+mod perf;
 mod python;
 mod versioned;
 
@@ -16,7 +18,9 @@ use super::{
     scenario::{Fact, Formats, Instance, Micros, Report, What},
 };
 
+pub(crate) use deployment::Reporting;
 pub(crate) use meter::Reading;
+pub(crate) use perf::Sampling;
 
 /// One message as the broker gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +64,7 @@ impl Telling<'_> {
     pub(crate) fn message(&self) -> Message {
         let fact = &self.instance.facts[self.place.1 as usize];
         match (self.shape, &fact.what) {
-            (Shape::CloudEvent, What::Reported(what)) => self.cloud_event(fact, what),
+            (Shape::CloudEvent, What::Reported(what)) => cloudevent::reported(self, fact, what),
             (Shape::Versioned, _) => self.notification(fact, &versioned::event(self, fact)),
             _ => self.notification(fact, &legacy::event(self, fact)),
         }
@@ -77,18 +81,6 @@ impl Telling<'_> {
             routing_key: format!("{topic}.{}", event.priority.to_lowercase()),
             content_type: "application/json",
             body: notification::body(self, fact, event, &message_id).into_bytes(),
-            message_id,
-        }
-    }
-
-    fn cloud_event(&self, fact: &Fact, what: &Report) -> Message {
-        let message_id = self.message_id();
-        let (kind, body) = cloudevent::body(self, fact, what, &message_id);
-        Message {
-            exchange: "stackledger",
-            routing_key: kind.to_owned(),
-            content_type: "application/cloudevents+json",
-            body,
             message_id,
         }
     }

@@ -165,11 +165,10 @@ async fn orders_of_a_cloud_come_to_what_an_independent_computation_comes_to() {
         metering: Metering { samples: samples_, resources: Some(resources), ..Metering::default() },
         projects: Some(projects),
         duration: Duration::from_secs(days * 86_400),
-        rate: 0,
         seed: 4,
         duplicates_percent: 5,
         shuffle_percent: 20,
-        end,
+        ..Options::until(end)
     });
     let text = "[billing]\nallow_unrated = true";
     let server = Server::with_projector_of(file(text)).await;

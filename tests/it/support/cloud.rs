@@ -44,13 +44,11 @@ fn cloud_of(instances: u32, metering: Metering, seed: u64, rate: u32) -> Plan {
     plan(&Options {
         instances,
         metering,
-        projects: None,
-        duration: std::time::Duration::from_secs(3600),
         rate,
         seed,
         duplicates_percent: 20,
         shuffle_percent: 20,
-        end: "2026-11-01T12:00:00Z".parse().unwrap(),
+        ..Options::until("2026-11-01T12:00:00Z".parse().unwrap())
     })
 }
 

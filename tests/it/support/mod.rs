@@ -9,6 +9,7 @@ pub mod mariadb;
 pub mod metered;
 pub mod perf;
 pub mod process;
+pub mod procfs;
 pub mod projecting;
 pub mod samples;
 pub mod services;

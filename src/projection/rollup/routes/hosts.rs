@@ -120,8 +120,11 @@ pub(super) async fn list(
     let refused = client
         .query(
             "-- rollup::rejected_of
-             SELECT host, metric, reason, count, last_at, last_id FROM rollup.rejected
-             WHERE host = ANY($1) ORDER BY host, metric NULLS FIRST, reason",
+             SELECT host, metric, reason, sum(count)::bigint AS count,
+                    (array_agg(last_at ORDER BY last_at DESC NULLS LAST, last_id DESC))[1] AS last_at,
+                    (array_agg(last_id ORDER BY last_at DESC NULLS LAST, last_id DESC))[1] AS last_id
+             FROM rollup.rejected WHERE host = ANY($1)
+             GROUP BY host, metric, reason ORDER BY host, metric NULLS FIRST, reason",
             &[&hosts],
         )
         .await?;

@@ -1,0 +1,110 @@
+//! By AMQP: each event to our exchange, persistent, mandatory and confirmed.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, Channel, Confirmation, Connection};
+
+use super::Carried;
+use crate::agent::buffer::Fate;
+use crate::agent::sample::Sample;
+use crate::broker;
+use crate::config::Secret;
+
+/// Our exchange, and the key that leads to the queue of perf.
+const EXCHANGE: &str = "stackledger";
+const ROUTING_KEY: &str = "perf.sampled";
+
+/// How long a broker may take to confirm: one that blocks publishers does not say so here.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(in crate::agent) struct Publisher {
+    url: Secret,
+    session: Option<Box<Session>>,
+}
+
+struct Session {
+    channel: Channel,
+    /// Ends with it.
+    _connection: Connection,
+}
+
+impl Publisher {
+    pub fn new(url: Secret) -> Publisher {
+        Publisher { url, session: None }
+    }
+
+    pub fn name(&self) -> String {
+        format!("broker {}", self.url)
+    }
+
+    /// Publishes all, and waits for what the broker says of each. After a failure the next call
+    /// connects anew.
+    pub async fn carry(&mut self, samples: &[Sample]) -> Result<Carried> {
+        let session = match self.session.take() {
+            Some(session) => session,
+            None => Box::new(Session::open(&self.url).await?),
+        };
+        let published = tokio::time::timeout(PATIENCE, session.publish(samples)).await;
+        let carried = published.context("it does not confirm what it is sent")??;
+        self.session = Some(session);
+        Ok(carried)
+    }
+}
+
+impl Session {
+    async fn open(url: &Secret) -> Result<Session> {
+        let connection = broker::connect(url, "stackledger agent")
+            .await
+            .context("it cannot be reached: set AMQP_URL, or use --url")?;
+        match broker::declare_exchange(&connection, EXCHANGE).await {
+            // It stands there with other flags: then it can be published to as it is.
+            Err(error) if broker::is_refused(&error) => {}
+            declared => declared.with_context(|| format!("declaring exchange {EXCHANGE}"))?,
+        }
+        let channel = connection.create_channel().await.context("it gives no channel")?;
+        let confirm = ConfirmSelectOptions::default();
+        channel.confirm_select(confirm).await.context("it does not confirm")?;
+        Ok(Session { channel, _connection: connection })
+    }
+
+    async fn publish(&self, samples: &[Sample]) -> Result<Carried> {
+        let lost = "the connection was lost";
+        let mut confirms = Vec::with_capacity(samples.len());
+        for sample in samples {
+            let properties = BasicProperties::default()
+                .with_content_type("application/cloudevents+json".into())
+                .with_delivery_mode(2)
+                .with_message_id(sample.id.as_str().into());
+            let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+            let (exchange, key) = (EXCHANGE.into(), ROUTING_KEY.into());
+            let published =
+                self.channel.basic_publish(exchange, key, options, &sample.body, properties).await;
+            confirms.push(published.context(lost)?);
+        }
+        let (mut nacked, mut returned) = (Vec::with_capacity(samples.len()), HashSet::new());
+        for confirm in confirms {
+            let confirmation: Confirmation = confirm.await.context(lost)?;
+            nacked.push(confirmation.is_nack());
+            // The client hands what came back to any of the confirmations: its id says which it is.
+            if let Some(message) = confirmation.take_message() {
+                let id = message.delivery.properties.message_id().clone();
+                returned.extend(id.map(|id| id.to_string()));
+            }
+        }
+        let fate = |(sample, is_nacked): (&Sample, &bool)| match *is_nacked
+            || returned.contains(&sample.id)
+        {
+            true => Fate::Kept,
+            false => Fate::Delivered,
+        };
+        let reason = match (returned.is_empty(), nacked.contains(&true)) {
+            (false, _) => Some("no queue is bound to it yet: start `stackledger up`".to_owned()),
+            (true, true) => Some("it does not take what it is sent".to_owned()),
+            (true, false) => None,
+        };
+        Ok(Carried { fates: samples.iter().zip(&nacked).map(fate).collect(), reason })
+    }
+}

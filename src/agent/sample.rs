@@ -1,0 +1,68 @@
+//! What was seen, as an event.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::machine::Metrics;
+
+/// One `perf.sampled` event that waits to be delivered.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Sample {
+    /// With the host, its identity: however often it is delivered, it is one event.
+    pub id: String,
+    /// When the values were taken.
+    pub at: Timestamp,
+    /// A CloudEvent in structured JSON, in one line.
+    pub body: Bytes,
+}
+
+impl Sample {
+    /// What `host` said at `at`. `dropped` is how many events the agent has dropped since it began,
+    /// so that a gap explains itself.
+    pub fn new(host: &str, at: Timestamp, mut metrics: Metrics, dropped: u64) -> Sample {
+        metrics.insert("agent.dropped".to_owned(), dropped.into());
+        let time = at.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
+        let event = json!({
+            "specversion": "1.0",
+            "id": time,
+            "source": format!("agent/{host}"),
+            "type": "perf.sampled",
+            "time": time,
+            "datacontenttype": "application/json",
+            "data": {"host": host, "time": time, "metrics": metrics},
+        });
+        Sample { id: time, at, body: event.to_string().into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Family, decode};
+
+    #[test]
+    fn a_sample_is_the_same_event_however_often_it_is_made() {
+        let at = "2026-11-20T03:05:54.000125+01:00".parse().unwrap();
+        let metrics: Metrics = [("cpu".to_owned(), json!(12.5))].into_iter().collect();
+        let sample = Sample::new("näme/1", at, metrics.clone(), 3);
+        assert_eq!(sample, Sample::new("näme/1", at, metrics, 3));
+        let event = decode(sample.body.to_vec(), None).unwrap();
+        assert_eq!((event.family, event.kind.as_str()), (Family::Perf, "perf.sampled"));
+        assert_eq!(
+            (event.source.as_str(), event.stream.as_deref()),
+            ("agent/näme/1", Some("näme/1"))
+        );
+        assert_eq!(event.occurred_at.unwrap(), at);
+        let body: serde_json::Value = serde_json::from_slice(&sample.body).unwrap();
+        assert_eq!(
+            body["data"],
+            json!({"host": "näme/1", "time": "2026-11-20T02:05:54.000125Z",
+                   "metrics": {"cpu": 12.5, "agent.dropped": 3}})
+        );
+        let later =
+            Sample::new("näme/1", "2026-11-20T02:05:55Z".parse().unwrap(), Metrics::new(), 3);
+        assert_ne!(later.id, sample.id);
+        assert_eq!(later.id, "2026-11-20T02:05:55.000000Z");
+    }
+}

@@ -1,0 +1,75 @@
+//! `stackledger agent`
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::Env;
+use super::client::checked;
+use crate::agent::{self, CAPACITY_MIN, Route, Selection};
+use crate::config::Secret;
+use crate::lifecycle;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// What this node is called in its events; no other may be called so
+    #[arg(long, value_name = "NAME", value_parser = host)]
+    host: String,
+    /// From one sample to the next, on whole intervals of the clock
+    #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    interval: u32,
+    /// Post to the server here instead of publishing to AMQP_URL's first broker
+    #[arg(long)]
+    url: Option<String>,
+    /// The bearer token that the server at --url wants
+    #[arg(long, env = "STACKLEDGER_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// How many events wait while the other side is away; then the oldest are dropped
+    #[arg(long, value_name = "EVENTS", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(CAPACITY_MIN as i64..=1_000_000))]
+    buffer: u32,
+    /// Sample only the disks mounted here, separated by commas [default: all local ones]
+    #[arg(long, value_name = "MOUNTS", value_delimiter = ',')]
+    disk: Vec<String>,
+    /// Sample only these network interfaces, separated by commas [default: all but lo and veth*]
+    #[arg(long, value_name = "INTERFACES", value_delimiter = ',')]
+    net: Vec<String>,
+}
+
+/// The log keeps names of this length whole.
+const HOST_BYTES_MAX: usize = 255;
+
+fn host(given: &str) -> Result<String, String> {
+    let is_name = !given.trim().is_empty() && !given.contains(char::is_control);
+    if is_name && given.len() <= HOST_BYTES_MAX {
+        Ok(given.to_owned())
+    } else {
+        Err(format!("a name of 1 to {HOST_BYTES_MAX} bytes is expected"))
+    }
+}
+
+pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
+    let route = match options.url.as_deref().filter(|url| !url.is_empty()) {
+        Some(url) => Route::Http {
+            url: checked("--url", url)?,
+            token: options.token.filter(|token| !token.is_empty()).map(Secret::new),
+        },
+        None => Route::Amqp { url: env.config.amqp_urls[0].clone() },
+    };
+    let stop = lifecycle::stop_on_signal()?;
+    let options = agent::Options {
+        host: options.host,
+        interval: Duration::from_secs(options.interval.into()),
+        selection: Selection { disks: options.disk, interfaces: options.net },
+        capacity: options.buffer as usize,
+        route,
+    };
+    let done = agent::run(options, &stop).await?;
+    tracing::info!("{} events delivered, {} dropped", done.delivered, done.dropped);
+    if let Some((first, last)) = done.left_span {
+        tracing::warn!(
+            "{} events could not be delivered and are lost, from {first} to {last}",
+            done.left
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! What hosts said, added up.
+
+use jiff::{SignedDuration, Timestamp};
+use rust_decimal::Decimal;
+use serde_json::Value;
+
+use crate::simulate::truth::MetricTruth;
+
+const HOUR_S: i64 = 3_600;
+
+/// The whole hours, from and to, that hold all samples of a metric: what to ask for.
+pub fn hours(truth: &MetricTruth) -> (Timestamp, Timestamp) {
+    let hour = |at: Timestamp| {
+        let second = at.as_second() - at.as_second().rem_euclid(HOUR_S);
+        Timestamp::from_second(second).unwrap_or(at)
+    };
+    (hour(truth.first_at), hour(truth.last_at) + SignedDuration::from_secs(HOUR_S))
+}
+
+/// Where the buckets in `/v1/perf/{host}`'s answer about one metric of a host come to something else
+/// than the truth, one line each.
+pub fn perf_differences(host: &str, truth: &MetricTruth, answer: &Value) -> Vec<String> {
+    let buckets = answer["buckets"].as_array().map_or(&[][..], Vec::as_slice);
+    let numbers = |field: &'static str| buckets.iter().filter_map(move |it| decimal(&it[field]));
+    let expected = [
+        ("count", Some(truth.samples.into())),
+        ("sum", Some(truth.sum)),
+        ("min", Some(truth.min)),
+        ("max", Some(truth.max)),
+    ];
+    let answered = [
+        Some(numbers("count").sum()),
+        Some(numbers("sum").sum::<Decimal>()),
+        numbers("min").min(),
+        numbers("max").max(),
+    ];
+    let differ = expected.into_iter().zip(answered).filter(|((_, told), found)| told != found);
+    let shown = |of: Option<Decimal>| of.map_or("none".to_owned(), |of| of.to_string());
+    differ
+        .map(|((field, told), found)| {
+            let (metric, told, found) = (&truth.metric, shown(told), shown(found));
+            format!("{host} {metric} {field}: {found}, expected {told}")
+        })
+        .collect()
+}
+
+/// A number by its digits, whichever way it is written.
+fn decimal(value: &Value) -> Option<Decimal> {
+    let text = match value {
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        _ => return None,
+    };
+    text.parse().or_else(|_| Decimal::from_scientific(&text)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn buckets_are_added_up() {
+        let truth = MetricTruth {
+            metric: "cpu".to_owned(),
+            samples: 5,
+            sum: Decimal::new(125, 1),
+            min: Decimal::new(5, 1),
+            max: Decimal::from(9),
+            first_at: "2026-11-20T03:05:54Z".parse().unwrap(),
+            last_at: "2026-11-20T05:00:00Z".parse().unwrap(),
+        };
+        let (from, to) = hours(&truth);
+        assert_eq!(from.to_string(), "2026-11-20T03:00:00Z");
+        assert_eq!(to.to_string(), "2026-11-20T06:00:00Z");
+        let mut answer = json!({"buckets": [
+            {"start": "2026-11-20T03:00:00Z", "count": 2, "sum": 3.50, "min": 0.5, "max": 3.0},
+            {"start": "2026-11-20T05:00:00Z", "count": 3, "sum": 9e0, "min": 1, "max": 9},
+        ]});
+        assert_eq!(perf_differences("h", &truth, &answer), [""; 0]);
+        answer["buckets"][0]["sum"] = json!(3.51);
+        assert_eq!(perf_differences("h", &truth, &answer), ["h cpu sum: 12.51, expected 12.5"]);
+        assert_eq!(perf_differences("h", &truth, &Value::Null).len(), 4);
+    }
+}
