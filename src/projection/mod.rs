@@ -7,6 +7,7 @@
 
 mod checkpoint;
 mod compare;
+pub mod deployment;
 mod feed;
 pub mod metering;
 mod replay;
@@ -95,7 +96,8 @@ pub struct Decoded {
 }
 
 /// Every projection.
-pub const ALL: &[&Projection] = &[&timing::PROJECTION, &metering::PROJECTION, &sales::PROJECTION];
+pub const ALL: &[&Projection] =
+    &[&timing::PROJECTION, &metering::PROJECTION, &sales::PROJECTION, &deployment::PROJECTION];
 
 /// The projection of that name.
 pub fn by_name(name: &str) -> Option<&'static Projection> {

@@ -175,12 +175,13 @@ async fn a_projection_that_fails_stops_alone() {
     let states = projections["items"].as_array().unwrap().iter();
     let states: Vec<_> = states.map(|item| (item["name"].as_str(), &item["state"])).collect();
     let expected = [
+        (Some("deployment"), &"running".into()),
         (Some("metering"), &"running".into()),
         (Some("sales"), &"running".into()),
         (Some("timing"), &"failed".into()),
     ];
     assert_eq!((status, &*states), (200, &expected[..]));
-    assert_eq!(projections["items"][2]["error_at"], standing);
+    assert_eq!(projections["items"][3]["error_at"], standing);
     let mut status = command(&db, Some(&broker));
     status.arg("status");
     let said = succeed(status).await;
