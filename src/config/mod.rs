@@ -3,6 +3,7 @@
 
 mod export;
 mod metering;
+mod reports;
 mod sources;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 
 pub use export::{Export, Scalar, Select};
 pub use metering::{BadPattern, Metering, Pattern};
+pub use reports::Reports;
 pub use sources::{File, Queue, QueueType, Source};
 
 /// How log lines are written.

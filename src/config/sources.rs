@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{ConfigError, Export, Metering};
+use super::{ConfigError, Export, Metering, Reports};
 use crate::billing::settings::{RatesFile, Sections, Settings, unreadable};
 use crate::billing::{mapping, rate, terms};
 
@@ -21,6 +21,8 @@ pub struct File {
     pub export: Export,
     /// What is billed, and for how much.
     pub billing: Settings,
+    /// How deployments are reported.
+    pub reports: Reports,
 }
 
 /// The file's sections, each to be checked by whoever it is for.
@@ -33,6 +35,8 @@ struct Written {
     metering: Metering,
     #[serde(default)]
     export: Export,
+    #[serde(default)]
+    reports: Reports,
     #[serde(default)]
     billing: terms::Written,
     usage: Option<Vec<Spanned<mapping::Written>>>,
@@ -89,6 +93,7 @@ impl Default for File {
             metering: Metering::default(),
             export: Export::default(),
             billing: Settings::default(),
+            reports: Reports::default(),
         }
     }
 }
@@ -111,10 +116,10 @@ impl File {
         text: &str,
         rates_file: impl FnOnce(&str) -> std::io::Result<String>,
     ) -> Result<File, String> {
-        let Written { sources, metering, export, billing, usage, rate } =
+        let Written { sources, metering, export, reports, billing, usage, rate } =
             toml::from_str(text).map_err(|error| unreadable(text, &error).to_string())?;
         check_queues(&sources)?;
-        if let Some(fault) = export.fault() {
+        if let Some(fault) = export.fault().or_else(|| reports.fault()) {
             return Err(fault);
         }
         let rates = match billing.rates_file.clone().filter(|name| !name.is_empty()) {
@@ -127,7 +132,7 @@ impl File {
         let rates = rates.as_ref().map(|(name, text)| RatesFile { name, text });
         let billing = Settings::read(Sections { billing, usage, rate }, text, rates);
         let billing = billing.map_err(|error| error.to_string())?;
-        Ok(File { sources, metering, export, billing })
+        Ok(File { sources, metering, export, billing, reports })
     }
 }
 
@@ -218,7 +223,7 @@ mod tests {
         assert_eq!(
             read("\nexchanges = []").unwrap_err(),
             "line 2: exchanges: unknown field `exchanges`, expected one of `source`, `metering`, \
-             `export`, `billing`, `usage`, `rate`"
+             `export`, `reports`, `billing`, `usage`, `rate`"
         );
     }
 
