@@ -7,6 +7,7 @@ mod guard;
 mod intake;
 mod operate;
 mod projections;
+mod reports;
 mod sales;
 mod server;
 mod ttm;
@@ -71,6 +72,7 @@ fn router(state: State, address: std::net::SocketAddr) -> anyhow::Result<Router>
         .merge(events::routes())
         .merge(dead_letters::routes())
         .merge(ttm::routes())
+        .merge(reports::routes())
         .merge(sales::routes())
         .merge(usage::routes())
         .with_state(state.clone())
