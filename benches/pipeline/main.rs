@@ -4,11 +4,13 @@
 //! `ingest [--messages N] [--rounds R]` from a RabbitMQ queue to the durable log;
 //! `replay [--events N] [--rounds R]` from the log to the read model of timing;
 //! `samples [--samples N] [--rounds R]` of Ceilometer, to the log and to their read model;
+//! `reports [--deployments N] [--rounds R]` lists of deployments and their reports, over HTTP;
 //! `memory [--messages N]` of the consumer, with large messages.
 
 mod ingest;
 mod memory;
 mod replay;
+mod reports;
 mod samples;
 mod table;
 
@@ -31,14 +33,16 @@ fn arguments() -> Result<Arguments> {
             given.next().context("a number is missing")?.parse().context("a number is expected")
         };
         match argument.as_str() {
-            "--messages" | "--events" | "--samples" => found.count = Some(number()?),
+            "--messages" | "--events" | "--samples" | "--deployments" => {
+                found.count = Some(number()?)
+            }
             "--rounds" => found.rounds = number()? as usize,
             // cargo bench adds it.
             "--bench" => {}
-            "ingest" | "replay" | "samples" | "memory" => found.what = argument,
+            "ingest" | "replay" | "samples" | "reports" | "memory" => found.what = argument,
             other => bail!(
-                "{other:?} is not known: ingest, replay, samples or memory, --messages N, --events N, \
-                 --samples N, --rounds R"
+                "{other:?} is not known: ingest, replay, samples, reports or memory, --messages N, \
+                 --events N, --samples N, --deployments N, --rounds R"
             ),
         }
     }
@@ -58,10 +62,11 @@ async fn main() -> Result<()> {
         }
         "replay" => replay::run(&database_url, count.unwrap_or(500_000), rounds).await,
         "samples" => samples::run(&database_url, count.unwrap_or(500_000), rounds).await,
+        "reports" => reports::run(&database_url, count.unwrap_or(1000), rounds).await,
         "memory" => memory::run(&database_url, &amqp_url()?, count.unwrap_or(20_000)).await,
         // `cargo test --benches` and a bare `cargo bench` only show that it runs.
         _ => {
-            println!("ingest, replay, samples or memory?");
+            println!("ingest, replay, samples, reports or memory?");
             Ok(())
         }
     }
