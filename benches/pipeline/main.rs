@@ -13,6 +13,7 @@ mod ingest;
 mod memory;
 mod orders;
 mod replay;
+mod reports;
 mod rollups;
 mod samples;
 mod table;
@@ -23,9 +24,10 @@ use stackledger::db::Database;
 use stackledger::simulate::{Message, Options, Plan, plan};
 
 /// What can be measured.
-const CASES: [&str; 6] = ["ingest", "replay", "samples", "orders", "rollups", "memory"];
+const CASES: [&str; 7] = ["ingest", "replay", "samples", "orders", "rollups", "reports", "memory"];
 /// How much of it, by the name of what is counted.
-const COUNTS: [&str; 5] = ["--messages", "--events", "--samples", "--resources", "--values"];
+const COUNTS: [&str; 6] =
+    ["--messages", "--events", "--samples", "--resources", "--values", "--deployments"];
 
 struct Arguments {
     what: String,
@@ -71,6 +73,7 @@ async fn main() -> Result<()> {
         "samples" => samples::run(&database_url, count.unwrap_or(500_000), rounds).await,
         "orders" => orders::run(&database_url, count.unwrap_or(10_000), rounds).await,
         "rollups" => rollups::run(&database_url, count.unwrap_or(2_000_000), rounds).await,
+        "reports" => reports::run(&database_url, count.unwrap_or(1000), rounds).await,
         "memory" => memory::run(&database_url, &amqp_url()?, count.unwrap_or(20_000)).await,
         // `cargo test --benches` and a bare `cargo bench` only show that it runs.
         _ => {

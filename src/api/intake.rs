@@ -168,13 +168,18 @@ fn read_one(raw: &RawValue, index: Option<usize>) -> Result<Event, Problem> {
     if let Some(reason) = ours_alone(&event) {
         return Err(wrong("type", reason));
     }
+    // What would be kept for ever and be of use to nobody: better that the sender hears of it.
+    let mut is_known = false;
     if event.family == Family::Recipe {
-        // Kept for ever and of use to nobody: better that the sender hears of it.
         let said = event::recipe::decode(&event.kind, &event.body);
-        let said = said.map_err(|error| wrong(field_in(&error), &error))?;
-        if said.is_some() && !has_time {
-            return Err(wrong("time", "events of this type need a time"));
-        }
+        is_known = said.map_err(|error| wrong(field_in(&error), &error))?.is_some();
+    }
+    if event.family == Family::Deployment {
+        let said = event::deployment::decode(&event.kind, &event.body);
+        is_known = said.map_err(|error| wrong(field_in(&error), &error))?.is_some();
+    }
+    if is_known && !has_time {
+        return Err(wrong("time", "events of this type need a time"));
     }
     Ok(event)
 }

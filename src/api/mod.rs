@@ -8,6 +8,7 @@ mod intake;
 mod lizmon;
 mod operate;
 mod projections;
+mod reports;
 mod sales;
 mod server;
 mod ttm;
@@ -73,6 +74,7 @@ fn router(state: State, address: std::net::SocketAddr) -> anyhow::Result<Router>
         .merge(dead_letters::routes())
         .merge(ttm::routes())
         .merge(lizmon::routes())
+        .merge(reports::routes())
         .merge(sales::routes())
         .merge(usage::routes())
         .with_state(state.clone())

@@ -3,6 +3,7 @@
 
 mod export;
 mod metering;
+mod reports;
 mod retention;
 mod sources;
 
@@ -14,6 +15,7 @@ use serde::Deserialize;
 
 pub use export::{Export, Scalar, Select};
 pub use metering::{BadPattern, Metering, Pattern};
+pub use reports::Reports;
 pub use retention::{Keep, PerfRetention, Retention};
 pub use sources::{File, Queue, QueueType, Source};
 

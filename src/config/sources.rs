@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{ConfigError, Export, Metering, Retention};
+use super::{ConfigError, Export, Metering, Reports, Retention};
 use crate::billing::settings::{RatesFile, Sections, Settings, unreadable};
 use crate::billing::{mapping, rate, terms};
 
@@ -23,6 +23,8 @@ pub struct File {
     pub billing: Settings,
     /// How long what is kept.
     pub retention: Retention,
+    /// How deployments are reported.
+    pub reports: Reports,
 }
 
 /// The file's sections, each to be checked by whoever it is for.
@@ -37,6 +39,8 @@ struct Written {
     export: Export,
     #[serde(default)]
     retention: Retention,
+    #[serde(default)]
+    reports: Reports,
     #[serde(default)]
     billing: terms::Written,
     usage: Option<Vec<Spanned<mapping::Written>>>,
@@ -94,6 +98,7 @@ impl Default for File {
             export: Export::default(),
             billing: Settings::default(),
             retention: Retention::default(),
+            reports: Reports::default(),
         }
     }
 }
@@ -116,10 +121,10 @@ impl File {
         text: &str,
         rates_file: impl FnOnce(&str) -> std::io::Result<String>,
     ) -> Result<File, String> {
-        let Written { sources, metering, export, retention, billing, usage, rate } =
+        let Written { sources, metering, export, retention, reports, billing, usage, rate } =
             toml::from_str(text).map_err(|error| unreadable(text, &error).to_string())?;
         check_queues(&sources)?;
-        if let Some(fault) = export.fault() {
+        if let Some(fault) = export.fault().or_else(|| reports.fault()) {
             return Err(fault);
         }
         let rates = match billing.rates_file.clone().filter(|name| !name.is_empty()) {
@@ -132,7 +137,7 @@ impl File {
         let rates = rates.as_ref().map(|(name, text)| RatesFile { name, text });
         let billing = Settings::read(Sections { billing, usage, rate }, text, rates);
         let billing = billing.map_err(|error| error.to_string())?;
-        Ok(File { sources, metering, export, billing, retention })
+        Ok(File { sources, metering, export, billing, retention, reports })
     }
 }
 
@@ -223,7 +228,7 @@ mod tests {
         assert_eq!(
             read("\nexchanges = []").unwrap_err(),
             "line 2: exchanges: unknown field `exchanges`, expected one of `source`, `metering`, \
-             `export`, `retention`, `billing`, `usage`, `rate`"
+             `export`, `retention`, `reports`, `billing`, `usage`, `rate`"
         );
     }
 

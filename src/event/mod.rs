@@ -2,10 +2,11 @@
 //!
 //! [`decode`] reads only the header, and reads it tolerantly: a message whose header can be read is
 //! an event whatever its payload holds. What the payload means is a projection's business, through
-//! the payload structs of one family a file ([`nova`], [`recipe`], [`meter`], [`perf`]).
+//! the payload structs of one family a file ([`nova`], [`recipe`], [`deployment`], [`meter`], [`perf`]).
 
 mod cloudevents;
 mod compression;
+pub mod deployment;
 mod fields;
 mod header;
 pub mod json;
@@ -38,7 +39,7 @@ pub enum Family {
     Perf,
     /// Ceilometer's samples, in every shape.
     Meter,
-    /// `deployment.*`, `instance.*`, `service.*` CloudEvents.
+    /// `deployment.*`, `instance.*`, `service.*` CloudEvents, and Heat's notifications about stacks.
     Deployment,
     /// `billing.*`: what we ourselves decided about money. Nobody else may say it.
     Billing,

@@ -179,6 +179,7 @@ fn family(kind: &str, payload: &Payload<'_>) -> Family {
         "metering" | "telemetry.polling" | "telemetry.api" => Family::Meter,
         "compute.exception" => Family::Instance,
         _ if is("compute.instance.") || is("instance.") || is("compute_task.") => Family::Instance,
+        _ if is("orchestration.stack.") => Family::Deployment,
         _ if is_or_within("scheduler.run_instance") => Family::Instance,
         _ if is_or_within("scheduler.select_destinations") => Family::Instance,
         _ if payload.is_exception() => Family::Instance,

@@ -173,6 +173,17 @@ fn events_of_all_recipe_fixtures() {
 }
 
 #[test]
+fn events_of_all_deployment_fixtures() {
+    let mut all = String::new();
+    for (name, body) in fixtures("deployment") {
+        let event = decode(body, None).unwrap();
+        assert_eq!(event.family, Family::Deployment, "{name}");
+        writeln!(all, "{name}\n  {:?}", deployment::decode(&event.kind, &event.body)).unwrap();
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
 fn samples_of_all_meter_fixtures() {
     let mut all = String::new();
     for (name, body) in fixtures("meter") {
@@ -337,6 +348,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         Just("meter/dump-6-rpc-single-sample.json"),
         Just("meter/volumes-that-are-none.json"),
         Just("recipe/ttm-metrics.json"),
+        Just("deployment/instance-registered.json"),
         Just("envelope/compressed.zlib"),
     ];
     let near = (name, any::<prop::sample::Index>(), any::<u8>(), any::<bool>()).prop_map(
@@ -368,6 +380,7 @@ proptest! {
             prop_assert!(!again.redacted);
             let _ = nova::decode(&event.kind, &event.body);
             let _ = recipe::decode(&event.kind, &event.body);
+            let _ = deployment::decode(&event.kind, &event.body);
             let _ = meter::samples(&event.body);
         }
     }

@@ -8,6 +8,7 @@
 
 mod checkpoint;
 mod compare;
+pub mod deployment;
 mod feed;
 mod frozen;
 pub mod metering;
@@ -102,8 +103,13 @@ pub struct Decoded {
 }
 
 /// Every projection.
-pub const ALL: &[&Projection] =
-    &[&timing::PROJECTION, &metering::PROJECTION, &rollup::PROJECTION, &sales::PROJECTION];
+pub const ALL: &[&Projection] = &[
+    &timing::PROJECTION,
+    &metering::PROJECTION,
+    &rollup::PROJECTION,
+    &deployment::PROJECTION,
+    &sales::PROJECTION,
+];
 
 /// The projection of that name.
 pub fn by_name(name: &str) -> Option<&'static Projection> {

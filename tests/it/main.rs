@@ -6,6 +6,7 @@ mod architecture;
 mod cli;
 mod client;
 mod dead_letters;
+mod deployments;
 mod export;
 mod faults;
 mod files;

@@ -175,6 +175,7 @@ async fn a_projection_that_fails_stops_alone() {
     let states = projections["items"].as_array().unwrap().iter();
     let states: Vec<_> = states.map(|item| (item["name"].as_str(), &item["state"])).collect();
     let expected = [
+        (Some("deployment"), &"running".into()),
         (Some("metering"), &"running".into()),
         (Some("rollup"), &"running".into()),
         (Some("sales"), &"running".into()),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use stackledger::config::File;
-use stackledger::projection::{self, metering, rollup, sales, timing};
+use stackledger::projection::{self, deployment, metering, rollup, sales, timing};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::broker::broker;
@@ -197,7 +197,9 @@ async fn a_replay_of_another_version_is_not_gone_on_with() {
         )]
     );
     // Its comparison is of all of them.
-    for projection in [&metering::PROJECTION, &rollup::PROJECTION, &sales::PROJECTION] {
+    for projection in
+        [&metering::PROJECTION, &rollup::PROJECTION, &sales::PROJECTION, &deployment::PROJECTION]
+    {
         projection::replay(&db.database, projection, &file, "two", &stop, |_| {}).await.unwrap();
     }
     verified(&db).await;

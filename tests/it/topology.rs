@@ -197,15 +197,9 @@ async fn further_exchanges_and_quorum_queues_come_from_the_configuration() {
     eventually("bound", || async { bound(&broker, "heat").await.len() == 1 }).await;
     let queues = broker.ask("queues").await;
     assert_eq!(queues[0]["type"], "quorum");
-    publish(
-        &cloud,
-        "heat",
-        "notifications.info",
-        &fixture("other/dump-7-heat-stack-create.json"),
-        &[],
-    )
-    .await;
+    let stack = fixture("deployment/dump-7-heat-stack-create.json");
+    publish(&cloud, "heat", "notifications.info", &stack, &[]).await;
     holds(&db, 1).await;
-    assert_eq!(db.rows("SELECT family FROM log.event").await, [r#"{"family": "other"}"#]);
+    assert_eq!(db.rows("SELECT family FROM log.event").await, [r#"{"family": "deployment"}"#]);
     consuming.stop().await;
 }

@@ -7,7 +7,8 @@ const LIVE: &str =
     VALUES ('timing', 'live', 1, '', 0, 'here', now() + interval '1 min'),
            ('metering', 'live', 1, '', 0, 'here', now() + interval '1 min'),
            ('rollup', 'live', 1, '', 0, 'here', now() + interval '1 min'),
-           ('sales', 'live', 1, '', 0, 'here', now() + interval '1 min')";
+           ('sales', 'live', 1, '', 0, 'here', now() + interval '1 min'),
+           ('deployment', 'live', 1, '', 0, 'here', now() + interval '1 min')";
 
 async fn reasons(server: &Server) -> String {
     let problem = server.refused("/readyz").await;
@@ -59,14 +60,14 @@ async fn projections_tell_where_they_stand() {
     let recorded = server.ok("/v1/events/1").await["recorded_at"].as_str().unwrap().to_owned();
     let at = recorded.parse::<jiff::Timestamp>().unwrap() + jiff::SignedDuration::from_secs(90);
     let items = of(&format!("?at={at}")).await;
-    assert_eq!((items.len(), &items[0]["name"]), (5, &json!("metering")));
+    assert_eq!((items.len(), &items[0]["name"]), (6, &json!("deployment")));
     assert_eq!(
-        items[3],
+        items[4],
         json!({"name": "timing", "checkpoint": 0, "head": 1, "lag_events": 1, "lag_s": 90.0,
                "state": "running", "version": 1, "error": null, "error_at": null, "skipped": 0})
     );
-    assert_eq!(items[4]["state"], "replaying");
-    assert_eq!((&items[4]["lag_events"], &items[4]["lag_s"]), (&json!(0), &json!(0.0)));
+    assert_eq!(items[5]["state"], "replaying");
+    assert_eq!((&items[5]["lag_events"], &items[5]["lag_s"]), (&json!(0), &json!(0.0)));
 
     server.execute("UPDATE projection.checkpoint SET error = 'no', error_at = 0").await;
     assert_eq!(of("").await[0]["state"], "failed");
@@ -126,6 +127,11 @@ async fn the_description_holds_every_route() {
         "/v1/builds/incomplete",
         "/v1/timings",
         "/v1/requests/{request_id}",
+        "/v1/deployments",
+        "/v1/deployments/{deployment_id}",
+        "/reports/deployment/{deployment_id}",
+        "/reports/instance/{instance_id}",
+        "/reports/instance/{instance_id}/service/{name}",
         "/v1/tenants",
         "/get_usage",
         "/last_collected",

@@ -50,7 +50,7 @@ impl From<&Row> for Operation {
 
 /// A step of an instance's configuration.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-struct Recipe {
+pub(super) struct Recipe {
     /// Its name.
     recipe: String,
     /// Tells several runs of it apart.

@@ -60,6 +60,21 @@ pub(super) struct Instance {
     skewed: bool,
 }
 
+impl From<&Row> for Build {
+    fn from(row: &Row) -> Self {
+        Build {
+            status: row.get("build_status"),
+            started_at: row.get("build_started_at"),
+            bootstrap_started_at: row.get("bootstrap_started_at"),
+            ended_at: row.get("build_ended_at"),
+            duration_s: optional_seconds(row.get("build_duration_us")),
+            spawn_s: optional_seconds(row.get("spawn_us")),
+            attempts: row.get("attempts"),
+            error: row.get("build_error"),
+        }
+    }
+}
+
 /// The columns of [`Instance`].
 pub(super) const COLUMNS: &str = "instance_id, name, project_id, host, flavor, image, state, \
     deleted_at, first_at, last_at, build_status, build_started_at, bootstrap_started_at, \
@@ -78,16 +93,7 @@ impl From<&Row> for Instance {
             deleted_at: row.get("deleted_at"),
             first_at: row.get("first_at"),
             last_at: row.get("last_at"),
-            build: Build {
-                status: row.get("build_status"),
-                started_at: row.get("build_started_at"),
-                bootstrap_started_at: row.get("bootstrap_started_at"),
-                ended_at: row.get("build_ended_at"),
-                duration_s: optional_seconds(row.get("build_duration_us")),
-                spawn_s: optional_seconds(row.get("spawn_us")),
-                attempts: row.get("attempts"),
-                error: row.get("build_error"),
-            },
+            build: row.into(),
             skewed: row.get("skewed"),
         }
     }

@@ -3,6 +3,7 @@
 mod builds;
 mod instance;
 mod instances;
+mod nova;
 mod requests;
 mod timings;
 
@@ -12,6 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::http::{Problem, seconds};
+
+pub use nova::{Nova, nova};
 
 /// The routes under `/v1` that the timing projection answers.
 pub fn routes() -> OpenApiRouter<Pool> {

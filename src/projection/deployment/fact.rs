@@ -1,0 +1,92 @@
+//! Facts: what is kept of an event, which is what it said.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::event::deployment::{self, DeploymentEvent};
+use crate::event::{Recorded, TEXT_MAX};
+use crate::projection::Decoded;
+
+/// A row of `fact`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// The event's id.
+    pub event_id: Uuid,
+    /// When it happened, by the sender's clock.
+    pub occurred_at: Timestamp,
+    /// [`DeploymentEvent::word`].
+    pub kind: String,
+    /// The deployment it names.
+    pub deployment_id: Option<String>,
+    /// The instance it is about.
+    pub instance_id: Option<String>,
+    /// What it said.
+    pub said: DeploymentEvent,
+}
+
+impl Fact {
+    /// The fact that an event is.
+    pub fn new(event_id: Uuid, occurred_at: Timestamp, said: DeploymentEvent) -> Self {
+        Fact {
+            event_id,
+            occurred_at,
+            kind: said.word().to_owned(),
+            deployment_id: said.deployment_id().map(str::to_owned),
+            instance_id: said.instance_id().map(str::to_owned),
+            said,
+        }
+    }
+
+    /// The place of a fact among others. Many senders' clocks show whole seconds: what happened in
+    /// one of them stands in the order in which it can only have happened.
+    pub(super) fn stamp(&self) -> Stamp {
+        let rank = match self.said {
+            DeploymentEvent::Declared { .. } => 0,
+            DeploymentEvent::Stack(_) => 1,
+            DeploymentEvent::Registered(_) => 2,
+            DeploymentEvent::Contacted { .. } => 3,
+            DeploymentEvent::Provided { .. } => 4,
+            DeploymentEvent::Started { .. } => 5,
+            DeploymentEvent::Ended { .. } => 6,
+            DeploymentEvent::Abandoned { .. } => 7,
+            DeploymentEvent::Deleted { .. } => 8,
+        };
+        (self.occurred_at, rank, self.event_id)
+    }
+}
+
+/// See [`Fact::stamp`].
+pub(super) type Stamp = (Timestamp, u8, Uuid);
+
+/// The facts in their order, each once.
+pub(super) fn ordered<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Vec<&'a Fact> {
+    let mut facts: Vec<&Fact> = facts.into_iter().collect();
+    facts.sort_unstable_by_key(|fact| fact.stamp());
+    facts.dedup_by_key(|fact| fact.stamp());
+    facts
+}
+
+/// The facts of a stretch of the log.
+pub(super) fn decode(events: Vec<Recorded>) -> Decoded {
+    let mut facts = Vec::with_capacity(events.len());
+    let mut skipped = 0;
+    for Recorded { event, .. } in events {
+        match deployment::decode(&event.kind, &event.body) {
+            Ok(None) => {}
+            Ok(Some(read)) => {
+                skipped += read.skipped;
+                // Without a time it has no place among the others, and no index holds longer ids.
+                let is_short = |id: Option<&str>| id.is_none_or(|id| id.len() <= TEXT_MAX);
+                let fits =
+                    is_short(read.event.deployment_id()) && is_short(read.event.instance_id());
+                match event.occurred_at.filter(|_| fits) {
+                    Some(at) => facts.push(Fact::new(event.id, at, read.event)),
+                    None => skipped += 1,
+                }
+            }
+            Err(_) => skipped += 1,
+        }
+    }
+    Decoded { facts: Box::new(facts), skipped }
+}

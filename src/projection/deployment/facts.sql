@@ -1,0 +1,47 @@
+-- deployment::facts
+-- What has to be known of the deployments $1 and, beside their instances, of the instances $2.
+WITH member AS (
+    SELECT instance_id FROM {schema}fact WHERE deployment_id = ANY($1) AND kind = 'registered'
+    UNION
+    SELECT unnest($2::text[])
+),
+-- The deployments that the members were ever registered with: when they were deleted matters.
+home AS (
+    SELECT DISTINCT f.deployment_id
+    FROM member JOIN {schema}fact AS f USING (instance_id)
+    WHERE f.kind = 'registered' AND f.deployment_id <> ALL($1)
+),
+-- From one registration of a member to the next, the first one from ever.
+attempt AS (
+    SELECT instance_id,
+           CASE WHEN row_number() OVER story = 1 THEN '-infinity' ELSE occurred_at END AS since,
+           coalesce(lead(occurred_at) OVER story, 'infinity') AS until
+    FROM member JOIN {schema}fact USING (instance_id)
+    WHERE kind = 'registered'
+    WINDOW story AS (PARTITION BY instance_id ORDER BY occurred_at, event_id)
+)
+SELECT event_id, occurred_at, said
+FROM {schema}fact
+WHERE deployment_id = ANY($1) AND instance_id IS NULL
+UNION ALL
+SELECT event_id, occurred_at, said
+FROM home JOIN {schema}fact USING (deployment_id)
+WHERE instance_id IS NULL AND kind IN ('deleted', 'stack')
+UNION ALL
+SELECT event_id, occurred_at, said
+FROM member JOIN {schema}fact USING (instance_id)
+WHERE kind <> 'contacted'
+UNION ALL
+-- An instance may be in contact every ten seconds for years: the first and the last time will do.
+SELECT contact.event_id, contact.occurred_at, contact.said
+FROM attempt CROSS JOIN LATERAL (
+    (SELECT f.event_id, f.occurred_at, f.said FROM {schema}fact AS f
+     WHERE f.instance_id = attempt.instance_id AND f.kind = 'contacted'
+       AND f.occurred_at >= since AND f.occurred_at < until
+     ORDER BY f.occurred_at, f.event_id LIMIT 1)
+    UNION
+    (SELECT f.event_id, f.occurred_at, f.said FROM {schema}fact AS f
+     WHERE f.instance_id = attempt.instance_id AND f.kind = 'contacted'
+       AND f.occurred_at >= since AND f.occurred_at < until
+     ORDER BY f.occurred_at DESC, f.event_id DESC LIMIT 1)
+) AS contact

@@ -1,0 +1,7 @@
+//! What follows from what was said.
+
+mod database;
+mod order;
+mod references;
+mod rules;
+mod world;
