@@ -113,9 +113,7 @@ impl Appender {
         to: &Target,
         now: Timestamp,
     ) -> Result<Moved, AppendError> {
-        // Our own event is read as what it is, a test says.
-        let Ok(event) = to.event(now) else { return Ok(Moved::Already) };
-        match self.append_with(&[event], &[], Along::Horizon(to), now).await {
+        match self.append_with(&[to.event(now)], &[], Along::Horizon(to), now).await {
             Ok(appended) if appended.events > 0 => Ok(Moved::Now),
             Ok(_) => Ok(Moved::Already),
             Err(AppendError::Unread(position)) => Ok(Moved::NotYet(position)),
@@ -141,11 +139,15 @@ impl Appender {
         for part in batch.values_mut() {
             part.lay_out(now);
         }
-        // Each failure for want of a leaf is of one more that was dropped since it became known.
-        let mut tries = batch.len();
+        // Each failure for want of a leaf is of one more that was dropped since it became known. It
+        // shows when duplicates are looked up, before anything is taken from the batch.
+        let leaves = batch.len();
+        let mut tries = leaves;
         let result = loop {
             match self.attempt(&mut batch, dead_letters, along, now).await {
-                Err(AppendError::Refused(error)) if tries > 0 && is_gone(&error) => {
+                Err(AppendError::Refused(error))
+                    if tries > 0 && is_gone(&error) && batch.len() == leaves =>
+                {
                     tries -= 1;
                     self.leaves.retain(|leaf, _| leaf.day.is_none());
                 }
