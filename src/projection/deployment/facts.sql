@@ -1,23 +1,28 @@
 -- deployment::facts
--- What has to be known of the deployments $1 and, beside their instances, of the instances $2.
+-- What has to be known of the deployments $1 and, beside their instances, of the instances $2. Lists of
+-- ids and no joins, so that they are looked up in the indexes.
 WITH member AS (
-    SELECT instance_id FROM {schema}fact WHERE deployment_id = ANY($1) AND kind = 'registered'
-    UNION
-    SELECT unnest($2::text[])
+    SELECT ARRAY(
+        SELECT instance_id FROM {schema}fact WHERE deployment_id = ANY($1) AND kind = 'registered'
+        UNION
+        SELECT unnest($2::text[])
+    ) AS ids
 ),
 -- The deployments that the members were ever registered with: when they were deleted matters.
 home AS (
-    SELECT DISTINCT f.deployment_id
-    FROM member JOIN {schema}fact AS f USING (instance_id)
-    WHERE f.kind = 'registered' AND f.deployment_id <> ALL($1)
+    SELECT ARRAY(
+        SELECT DISTINCT deployment_id FROM {schema}fact
+        WHERE instance_id = ANY((SELECT ids FROM member)::text[]) AND kind = 'registered'
+          AND deployment_id <> ALL($1)
+    ) AS ids
 ),
 -- From one registration of a member to the next, the first one from ever.
 attempt AS (
     SELECT instance_id,
            CASE WHEN row_number() OVER story = 1 THEN '-infinity' ELSE occurred_at END AS since,
            coalesce(lead(occurred_at) OVER story, 'infinity') AS until
-    FROM member JOIN {schema}fact USING (instance_id)
-    WHERE kind = 'registered'
+    FROM {schema}fact
+    WHERE instance_id = ANY((SELECT ids FROM member)::text[]) AND kind = 'registered'
     WINDOW story AS (PARTITION BY instance_id ORDER BY occurred_at, event_id)
 )
 SELECT event_id, occurred_at, said
@@ -25,12 +30,13 @@ FROM {schema}fact
 WHERE deployment_id = ANY($1) AND instance_id IS NULL
 UNION ALL
 SELECT event_id, occurred_at, said
-FROM home JOIN {schema}fact USING (deployment_id)
-WHERE instance_id IS NULL AND kind IN ('deleted', 'stack')
+FROM {schema}fact
+WHERE deployment_id = ANY((SELECT ids FROM home)::text[]) AND instance_id IS NULL
+  AND kind IN ('deleted', 'stack')
 UNION ALL
 SELECT event_id, occurred_at, said
-FROM member JOIN {schema}fact USING (instance_id)
-WHERE kind <> 'contacted'
+FROM {schema}fact
+WHERE instance_id = ANY((SELECT ids FROM member)::text[]) AND kind <> 'contacted'
 UNION ALL
 -- An instance may be in contact every ten seconds for years: the first and the last time will do.
 SELECT contact.event_id, contact.occurred_at, contact.said

@@ -1,11 +1,17 @@
 //! Brings the facts from which something is concluded.
 
 use anyhow::{Context, Result};
+use tokio_postgres::Transaction;
 use tokio_postgres::types::Json;
-use tokio_postgres::{GenericClient, Transaction};
 
 use super::fact::Fact;
 use super::world::World;
+
+/// Has the tables looked up by their indexes for the rest of the transaction. Those that a replay has
+/// just filled have no statistics yet, and might be read whole for a few of their rows.
+pub(super) async fn by_index(tx: &Transaction<'_>) -> Result<(), tokio_postgres::Error> {
+    tx.batch_execute("SET LOCAL enable_seqscan = off").await
+}
 
 /// The deployments that facts can change: those they name, and those with which the instances they
 /// are about were ever registered. The facts are rows already.
@@ -32,13 +38,13 @@ pub(super) async fn touched(tx: &Transaction<'_>, facts: &[Fact]) -> Result<Vec<
 /// The facts of deployments with all their instances, and of further instances. `schema` stands
 /// before the tables' names, with its dot.
 pub(super) async fn facts(
-    client: &impl GenericClient,
+    tx: &Transaction<'_>,
     schema: &str,
     deployments: &[String],
     instances: &[String],
 ) -> Result<Vec<Fact>, tokio_postgres::Error> {
     let statement = include_str!("facts.sql").replace("{schema}", schema);
-    let rows = client.query(&statement, &[&deployments, &instances]).await?;
+    let rows = tx.query(&statement, &[&deployments, &instances]).await?;
     let fact = |row: &tokio_postgres::Row| {
         let Json(said) = row.get("said");
         Fact::new(row.get("event_id"), row.get("occurred_at"), said)
@@ -53,13 +59,14 @@ pub(super) async fn facts(
 ///
 /// When the database does not answer, or there is no read model yet.
 pub async fn of_deployment(
-    client: &impl GenericClient,
+    tx: &Transaction<'_>,
     deployment_id: &str,
 ) -> Result<Vec<Fact>, tokio_postgres::Error> {
-    let mut all = facts(client, "deployment.", &[deployment_id.to_owned()], &[]).await?;
+    by_index(tx).await?;
+    let mut all = facts(tx, "deployment.", &[deployment_id.to_owned()], &[]).await?;
     let strangers = World::of(&all).strangers();
     if !strangers.is_empty() {
-        all.extend(facts(client, "deployment.", &[], &strangers).await?);
+        all.extend(facts(tx, "deployment.", &[], &strangers).await?);
     }
     Ok(all)
 }
@@ -71,13 +78,13 @@ pub async fn of_deployment(
 ///
 /// When the database does not answer, or there is no read model yet.
 pub async fn of_instance(
-    client: &impl GenericClient,
+    tx: &Transaction<'_>,
     instance_id: &str,
 ) -> Result<Option<(String, Vec<Fact>)>, tokio_postgres::Error> {
     let statement = "-- deployment::home
         SELECT deployment_id FROM deployment.instance WHERE instance_id = $1";
-    let Some(row) = client.query_opt(statement, &[&instance_id]).await? else { return Ok(None) };
+    let Some(row) = tx.query_opt(statement, &[&instance_id]).await? else { return Ok(None) };
     let deployment_id: String = row.get(0);
-    let facts = of_deployment(client, &deployment_id).await?;
+    let facts = of_deployment(tx, &deployment_id).await?;
     Ok(Some((deployment_id, facts)))
 }

@@ -60,6 +60,7 @@ async fn apply(tx: &Transaction<'_>, facts: Box<dyn Any + Send>) -> Result<()> {
     if facts.is_empty() {
         return Ok(());
     }
+    load::by_index(tx).await?;
     store::facts(tx, &facts).await?;
     let touched = load::touched(tx, &facts).await?;
     for ids in touched.chunks(AT_ONCE) {
