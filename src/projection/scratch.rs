@@ -33,6 +33,15 @@ pub(in crate::projection) async fn tables<F: Any + Send>(
         .unwrap();
     tx.batch_execute(projection.ddl).await.unwrap();
     tx.batch_execute(projection.indexes).await.unwrap();
+    if !projection.frozen.is_empty() {
+        tx.batch_execute(
+            "CREATE SCHEMA log;
+             CREATE TABLE log.head (perf_horizon timestamptz, meter_horizon timestamptz);
+             INSERT INTO log.head DEFAULT VALUES",
+        )
+        .await
+        .unwrap();
+    }
     for batch in batches {
         (projection.apply)(&tx, file, Box::new(batch)).await.unwrap();
     }

@@ -182,7 +182,7 @@ async fn a_projection_that_fails_stops_alone() {
         (Some("timing"), &"failed".into()),
     ];
     assert_eq!((status, &*states), (200, &expected[..]));
-    assert_eq!(projections["items"][3]["error_at"], standing);
+    assert_eq!(projections["items"][4]["error_at"], standing);
     let mut status = command(&db, Some(&broker));
     status.arg("status");
     let said = succeed(status).await;
