@@ -100,3 +100,51 @@ pub async fn decode(
     .await??;
     Ok(running.end(count))
 }
+
+/// How much is applied at once.
+#[derive(Clone, Copy)]
+pub struct Stretches {
+    /// So many appends are read at once,
+    pub appends: i64,
+    /// and applied in transactions of so many events at most.
+    pub events: usize,
+}
+
+/// The log applied to a set of tables of its own in stretches as short as they are when little or
+/// nothing lags.
+pub async fn follow(
+    database: &Database,
+    projection: &'static Projection,
+    file: &File,
+    stretches: Stretches,
+    count: usize,
+) -> Result<Run> {
+    let mut client = database.connect(Some("bench_follow")).await?;
+    client
+        .batch_execute(&format!(
+            "DROP SCHEMA IF EXISTS bench_follow CASCADE; CREATE SCHEMA bench_follow; {}; {}",
+            projection.ddl, projection.indexes
+        ))
+        .await?;
+    let reader = Reader::new(projection.families);
+    let log = database.connect(None).await?;
+    let limit = Limit { batches: stretches.appends, ..Limit::default() };
+    let mut position = 0;
+    let running = Running::begin();
+    loop {
+        let stretch = reader.next(&log, position, i64::MAX, limit).await?;
+        if stretch.position == position {
+            break;
+        }
+        position = stretch.position;
+        for events in stretch.events.chunks(stretches.events) {
+            let decoded = (projection.decode)(file, events.to_vec());
+            let tx = client.transaction().await?;
+            (projection.apply)(&tx, file, decoded.facts).await?;
+            tx.commit().await?;
+        }
+    }
+    let run = running.end(count);
+    client.batch_execute("DROP SCHEMA bench_follow CASCADE").await?;
+    Ok(run)
+}

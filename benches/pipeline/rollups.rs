@@ -6,9 +6,10 @@ use stackledger::config::File;
 use stackledger::db::Database;
 use stackledger::event::{self, Event};
 use stackledger::lifecycle::now;
-use stackledger::log::{Appender, Limit, Reader};
+use stackledger::log::Appender;
 use stackledger::projection::rollup;
 
+use super::replay::Stretches;
 use super::table::{Case, Run, Running, print};
 use super::{fresh_database, replay};
 
@@ -46,8 +47,12 @@ pub async fn run(database_url: &str, values: u32, rounds: usize) -> Result<()> {
         cases[0].push(replay::read(&client, values).await?);
         let projection = &rollup::PROJECTION;
         cases[1].push(replay::replay(&database, projection, File::default(), values).await?);
-        cases[2].push(follow(&database, 1, values).await?);
-        cases[3].push(follow(&database, 10, values).await?);
+        for (case, appends) in [(2, 1), (3, 10)] {
+            let stretches = Stretches { appends, events: usize::MAX };
+            let file = File::default();
+            cases[case]
+                .push(replay::follow(&database, projection, &file, stretches, values).await?);
+        }
         cases[4].push(replay::decode(&database, projection, values).await?);
     }
     print("rollups: log to minutes, hours and days", "values", &cases)
@@ -78,37 +83,4 @@ async fn append(database: &Database, events: u32) -> Result<Run> {
         appender.append(&batch?, &[], now()).await?;
     }
     Ok(running.end((events * METRICS) as usize))
-}
-
-/// Events applied in stretches of so many appends, as they are when little or nothing lags, each its
-/// own transaction.
-async fn follow(database: &Database, appends: i64, values: usize) -> Result<Run> {
-    let projection = &rollup::PROJECTION;
-    let mut client = database.connect(Some("bench_follow")).await?;
-    client
-        .batch_execute(&format!(
-            "DROP SCHEMA IF EXISTS bench_follow CASCADE; CREATE SCHEMA bench_follow; {}; {}",
-            projection.ddl, projection.indexes
-        ))
-        .await?;
-    let reader = Reader::new(projection.families);
-    let log = database.connect(None).await?;
-    let limit = Limit { batches: appends, ..Limit::default() };
-    let file = File::default();
-    let mut position = 0;
-    let running = Running::begin();
-    loop {
-        let stretch = reader.next(&log, position, i64::MAX, limit).await?;
-        if stretch.position == position {
-            break;
-        }
-        position = stretch.position;
-        let decoded = (projection.decode)(&file, stretch.events);
-        let tx = client.transaction().await?;
-        (projection.apply)(&tx, &file, decoded.facts).await?;
-        tx.commit().await?;
-    }
-    let run = running.end(values);
-    client.batch_execute("DROP SCHEMA bench_follow CASCADE").await?;
-    Ok(run)
 }

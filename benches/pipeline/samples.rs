@@ -8,10 +8,11 @@ use stackledger::config::File;
 use stackledger::db::Database;
 use stackledger::event::{self, Event};
 use stackledger::lifecycle::now;
-use stackledger::log::{Appender, Limit, Reader};
+use stackledger::log::Appender;
 use stackledger::projection::metering;
 use stackledger::simulate::{Metering, Options, Plan, plan};
 
+use super::replay::Stretches;
 use super::table::{Case, Run, Running, print};
 use super::{fresh_database, replay};
 
@@ -46,7 +47,10 @@ pub async fn run(database_url: &str, count: u32, rounds: usize) -> Result<()> {
         client.batch_execute("VACUUM (ANALYZE) log.event").await?;
         let projection = &metering::PROJECTION;
         for (case, file) in [(1, unmapped()), (2, File::default())] {
-            cases[case + 2].push(follow(&database, &file, count).await?);
+            // Batches of one append, so that a stretch is about as many samples.
+            let stretches = Stretches { appends: 1, events: STRETCH };
+            let followed = replay::follow(&database, projection, &file, stretches, count as usize);
+            cases[case + 2].push(followed.await?);
             cases[case].push(replay::replay(&database, projection, file, count as usize).await?);
         }
         usage(&client).await?;
@@ -60,40 +64,6 @@ pub async fn run(database_url: &str, count: u32, rounds: usize) -> Result<()> {
 fn unmapped() -> File {
     let nothing = Settings { mappings: Vec::new(), ..Settings::default() };
     File { billing: nothing, ..File::default() }
-}
-
-/// Samples applied in stretches as short as they are when nothing lags, each its own transaction.
-async fn follow(database: &Database, file: &File, count: u32) -> Result<Run> {
-    let projection = &metering::PROJECTION;
-    let mut client = database.connect(Some("bench_follow")).await?;
-    client
-        .batch_execute(&format!(
-            "DROP SCHEMA IF EXISTS bench_follow CASCADE; CREATE SCHEMA bench_follow; {}; {}",
-            projection.ddl, projection.indexes
-        ))
-        .await?;
-    let reader = Reader::new(projection.families);
-    let log = database.connect(None).await?;
-    // Batches of one append, so that a stretch is about as many samples.
-    let limit = Limit { batches: 1, ..Limit::default() };
-    let mut position = 0;
-    let running = Running::begin();
-    loop {
-        let stretch = reader.next(&log, position, i64::MAX, limit).await?;
-        if stretch.position == position {
-            break;
-        }
-        position = stretch.position;
-        for events in stretch.events.chunks(STRETCH) {
-            let decoded = (projection.decode)(file, events.to_vec());
-            let tx = client.transaction().await?;
-            (projection.apply)(&tx, file, decoded.facts).await?;
-            tx.commit().await?;
-        }
-    }
-    let run = running.end(count as usize);
-    client.batch_execute("DROP SCHEMA bench_follow CASCADE").await?;
-    Ok(run)
 }
 
 /// How many samples are used, and how many rows they make.
