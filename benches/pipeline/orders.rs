@@ -104,8 +104,8 @@ impl Ask {
     /// The answer, and how many seconds it took.
     async fn order(&self, path: &str) -> Result<(Value, f64)> {
         let started = Instant::now();
-        let fields = [("tenant", TENANT), ("end", "2026-11-01")];
-        let answer = self.client.post(format!("{}/{path}", self.url)).form(&fields).send().await?;
+        let fields = json!({"tenant": TENANT, "end": "2026-11-01"});
+        let answer = self.client.post(format!("{}/{path}", self.url)).json(&fields).send().await?;
         let status = answer.status();
         let text = answer.text().await?;
         let seconds = started.elapsed().as_secs_f64();
