@@ -134,8 +134,11 @@ struct Stretch {
     /// The place of each key's minute among the buckets.
     minutes: HashMap<(usize, Timestamp), usize>,
     buckets: Vec<Filling>,
-    rejected: HashMap<(usize, Option<usize>, &'static str, Option<Timestamp>), Rejected>,
+    rejected: HashMap<Why, Rejected>,
 }
+
+/// Host, metric, reason and day of values that do not count.
+type Why = (usize, Option<usize>, &'static str, Option<Timestamp>);
 
 /// A minute that is being told of.
 struct Filling {
@@ -205,11 +208,7 @@ impl Stretch {
         self.buckets[place].bins.push(numbers::bin(nearest(sample.value)));
     }
 
-    fn reject(
-        &mut self,
-        what: (usize, Option<usize>, &'static str, Option<Timestamp>),
-        last: (Option<Timestamp>, Uuid),
-    ) {
+    fn reject(&mut self, what: Why, last: (Option<Timestamp>, Uuid)) {
         let (host, metric, reason, start) = what;
         let known = self.rejected.entry(what).or_insert_with(|| Rejected {
             host: Arc::clone(&self.texts[host]),

@@ -91,7 +91,15 @@ impl Said {
                 | RecipeEvent::RecipeEnded { recipe, .. }
                 | RecipeEvent::TtmRecipe { recipe: Some(recipe), .. },
             ) => Some(recipe),
-            Said::Nova(_) | Said::Recipe(_) => None,
+            Said::Nova(_)
+            | Said::Recipe(
+                RecipeEvent::BuildStarted { .. }
+                | RecipeEvent::BootstrapStarted { .. }
+                | RecipeEvent::BuildEnded { .. }
+                | RecipeEvent::TtmTimeNow { .. }
+                | RecipeEvent::TtmRecipe { recipe: None, .. }
+                | RecipeEvent::TtmMetrics { .. },
+            ) => None,
         }
     }
 

@@ -45,7 +45,14 @@ impl<'a> Keys<'a> {
                 Said::Recipe(RecipeEvent::TtmRecipe { .. }) => {
                     keys.calls.insert(instance);
                 }
-                Said::Recipe(_) => {}
+                // These change the build alone, whose rows are loaded for every instance.
+                Said::Recipe(
+                    RecipeEvent::BuildStarted { .. }
+                    | RecipeEvent::BootstrapStarted { .. }
+                    | RecipeEvent::BuildEnded { .. }
+                    | RecipeEvent::TtmTimeNow { .. }
+                    | RecipeEvent::TtmMetrics { .. },
+                ) => {}
             }
         }
         keys
