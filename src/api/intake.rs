@@ -165,8 +165,8 @@ fn read_one(raw: &RawValue, index: Option<usize>) -> Result<Event, Problem> {
     }
     let event = event::decode(raw.get().as_bytes().to_vec(), None)
         .map_err(|error| wrong("", &error.to_string()))?;
-    if let Some(reason) = ours_alone(&event) {
-        return Err(wrong("type", reason));
+    if let Some((attribute, reason)) = ours_alone(&event) {
+        return Err(wrong(attribute, reason));
     }
     // What would be kept for ever and be of use to nobody: better that the sender hears of it.
     let mut is_known = false;

@@ -189,4 +189,7 @@ async fn what_is_older_than_the_horizon_is_refused() {
     let request = server.http.post(server.url("/v1/events")).body(moved.to_string());
     let problem = refused(request).await;
     assert_eq!((&problem["status"], &problem["parameter"]), (&json!(400), &json!("type")));
+    let other = json!({"specversion": "1.0", "id": "1", "source": "stackledger", "type": "other"});
+    let problem = refused(server.http.post(server.url("/v1/events")).body(other.to_string())).await;
+    assert_eq!((&problem["status"], &problem["parameter"]), (&json!(400), &json!("source")));
 }
