@@ -13,7 +13,7 @@ use super::{Invalid, Sample, shortened, value};
 
 /// The most values that one event may hold: far beyond what an agent sends after an hour without its
 /// broker. A list of millions of zeros is a few MB of text, and would be a few GB of samples.
-pub(super) const VALUES_MAX: usize = 50_000;
+pub const VALUES_MAX: usize = 50_000;
 
 /// How far the samples of one event may lie before its latest. Each day of them is a partition that
 /// a projection has to hold at once; an agent's buffer spans an hour.
@@ -53,7 +53,7 @@ pub(in crate::event) struct Said<'a> {
 }
 
 impl<'a> Said<'a> {
-    /// What `data` holds; `at` is the event's time. `None` when that is too much.
+    /// What `data` holds; `at` is the event's time. When that is too much: in which member.
     ///
     /// # Errors
     ///
@@ -61,14 +61,17 @@ impl<'a> Said<'a> {
     pub fn of(
         data: &Data<'a>,
         at: Option<Timestamp>,
-    ) -> Result<Option<Said<'a>>, serde_json::Error> {
+    ) -> Result<Result<Said<'a>, &'static str>, serde_json::Error> {
         let samples: Bounded<_> = of_kind('[', data.samples)?;
         let metrics: Bounded<_> = of_kind('{', data.metrics)?;
-        if samples.is_more || metrics.is_more {
-            return Ok(None);
+        if samples.is_more {
+            return Ok(Err("data.samples"));
+        }
+        if metrics.is_more {
+            return Ok(Err("data.metrics"));
         }
         let metrics = last_of_equal(metrics.list);
-        Ok(Some(Said { samples: samples.list, metrics, time: data.time, at }))
+        Ok(Ok(Said { samples: samples.list, metrics, time: data.time, at }))
     }
 
     /// See [`Sampled::values`](super::Sampled::values).

@@ -90,6 +90,7 @@ async fn the_log_is_paged_and_filtered() {
     let server = Server::start().await;
     let mut list: Vec<Value> = (1..=5).map(|n| event(&n.to_string())).collect();
     list[3]["type"] = "perf.sampled".into();
+    list[3]["data"]["host"] = "h".into();
     list[4]["data"]["instance_id"] = "i-2".into();
     assert_eq!(server.post("/v1/events", Value::from(list).to_string()).await.0, 201);
 
