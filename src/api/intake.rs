@@ -165,8 +165,8 @@ fn read_one(raw: &RawValue, index: Option<usize>) -> Result<Event, Problem> {
     }
     let event = event::decode(raw.get().as_bytes().to_vec(), None)
         .map_err(|error| wrong("", &error.to_string()))?;
-    if let Some(reason) = ours_alone(&event) {
-        return Err(wrong("type", reason));
+    if let Some((attribute, reason)) = ours_alone(&event) {
+        return Err(wrong(attribute, reason));
     }
     // What would be kept for ever and be of use to nobody: better that the sender hears of it.
     let mut is_known = false;
@@ -177,6 +177,10 @@ fn read_one(raw: &RawValue, index: Option<usize>) -> Result<Event, Problem> {
     if event.family == Family::Deployment {
         let said = event::deployment::decode(&event.kind, &event.body);
         is_known = said.map_err(|error| wrong(field_in(&error), &error))?.is_some();
+    }
+    if event.kind == event::perf::SAMPLED {
+        let said = event::perf::read(&event.body, |_| ());
+        said.map_err(|error| wrong(field_in(&error), &error))?;
     }
     if is_known && !has_time {
         return Err(wrong("time", "events of this type need a time"));
@@ -246,6 +250,21 @@ mod tests {
             assert_eq!(wrong(&event).as_deref(), Some(field));
             assert_eq!(wrong(&format!("[{GOOD},{event}]")), Some(format!("events[1].{field}")));
         }
+        let many = format!(r#"{{"host":"h","samples":[{}0]}}"#, "0,".repeat(50_000));
+        let metrics: Vec<String> = (0..=50_000).map(|n| format!("\"{n}\":0")).collect();
+        let metrics = format!(r#"{{"host":"h","metrics":{{{}}}}}"#, metrics.join(","));
+        for (data, field) in
+            [("{}", "data.host"), (&many, "data.samples"), (&metrics, "data.metrics")]
+        {
+            let event = GOOD.replace("build.started", "perf.sampled");
+            let event = event.replace(r#"{"instance_id":"i","n":1.10}"#, data);
+            assert_eq!(wrong(&event).as_deref(), Some(field));
+            assert_eq!(wrong(&format!("[{GOOD},{event}]")), Some(format!("events[1].{field}")));
+        }
+        // One value that does not count is a projection's to tell of.
+        let broken = r#"{"host":"h","metrics":{"a":null}}"#;
+        let broken = GOOD.replace(r#"{"instance_id":"i","n":1.10}"#, broken);
+        assert!(read(broken.replace("build.started", "perf.sampled").as_bytes()).is_ok());
         let order = GOOD.replace("build.started", "billing.sales_order.issued");
         assert_eq!(wrong(&order).as_deref(), Some("type"));
         let oslo = r#"{"event_type":"compute.instance.create.end","message_id":"1","payload":{}}"#;

@@ -69,7 +69,7 @@ fn about<'a>(family: Family, fields: &Fields<'a>) -> Result<About<'a>, DecodeErr
 fn samples<'a>(fields: &Fields<'a>, time: Option<Timestamp>) -> Result<About<'a>, DecodeError> {
     let data: perf::Data = fields.data.object()?;
     let stream = data.host.id();
-    let said = perf::Said::of(&data, time)?.filter(|_| stream.is_some());
+    let said = perf::Said::of(&data, time)?.ok().filter(|_| stream.is_some());
     let project_id = data.tenant_id.id().or_else(|| data.project_id.id());
     Ok(About { stream, project_id, latest: said.and_then(|said| said.latest()) })
 }

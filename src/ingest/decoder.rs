@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Hidden};
 use crate::event::{self, Compression, Event, Family, meter};
-use crate::log::HORIZON_MOVED;
+use crate::log::{HORIZON_MOVED, SOURCE};
 
 /// Why an event about money is taken from nobody: orders are issued, not told.
 const BILLING_IS_OURS: &str = "events of the types billing.* are made by stackledger alone";
@@ -11,11 +11,17 @@ const BILLING_IS_OURS: &str = "events of the types billing.* are made by stackle
 const HORIZONS_ARE_OURS: &str =
     "events of the type stackledger.horizon.moved are made by stackledger alone";
 
-/// Why an event is taken from nobody, if it is one of those that we alone make.
-pub fn ours_alone(event: &Event) -> Option<&'static str> {
+/// Why nobody speaks in our name: with our source and the right id, an event of any type would stand
+/// where the one that moves a horizon is to come.
+const SOURCE_IS_OURS: &str = "events of the source stackledger are made by stackledger alone";
+
+/// Why an event is taken from nobody, if it is one of those that we alone make: the attribute that says
+/// so, and a sentence.
+pub fn ours_alone(event: &Event) -> Option<(&'static str, &'static str)> {
     match event.family {
-        Family::Billing => Some(BILLING_IS_OURS),
-        _ if event.kind == HORIZON_MOVED => Some(HORIZONS_ARE_OURS),
+        Family::Billing => Some(("type", BILLING_IS_OURS)),
+        _ if event.kind == HORIZON_MOVED => Some(("type", HORIZONS_ARE_OURS)),
+        _ if event.source == SOURCE => Some(("source", SOURCE_IS_OURS)),
         _ => None,
     }
 }
@@ -46,7 +52,7 @@ impl Decoder {
             })?),
         };
         let mut event = event::decode(body, compression).map_err(|error| error.to_string())?;
-        if let Some(reason) = ours_alone(&event) {
+        if let Some((_, reason)) = ours_alone(&event) {
             return Err(reason.to_owned());
         }
         self.check(&mut event);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
 use super::Batch;
@@ -15,8 +16,8 @@ use crate::log::{AppendError, Appended, Appender, DeadLetter, Refusal};
 pub enum Disposition {
     /// It is in the log: the broker may forget it.
     Ack,
-    /// A value of one of its events will never be taken: halve the batch until that event stands
-    /// alone, and keep it as a dead letter.
+    /// It is to be halved: it is too much at once, or a value of one of its events will never be
+    /// taken. That event is kept as a dead letter when it stands alone.
     Split,
     /// It will be taken later: hold it unacked, take nothing more meanwhile, try again.
     Retry,
@@ -32,12 +33,20 @@ pub fn dispose(result: &Result<Appended, AppendError>, events: usize) -> Disposi
         Err(AppendError::BadData(_)) if events > 0 => Disposition::Split,
         // Dead letters alone hold nothing that a database could refuse.
         Err(AppendError::BadData(_)) => Disposition::RetryLoudly,
+        // Each day is a partition, and a batch over thousands of them more than the server can lock.
+        Err(AppendError::Transient(error)) if events > 1 && is_out_of_memory(error) => {
+            Disposition::Split
+        }
         Err(AppendError::Transient(_)) => Disposition::Retry,
         // Nothing that is delivered claims anything, or moves a horizon.
         Err(AppendError::Refused(_) | AppendError::Claimed | AppendError::Unread(_)) => {
             Disposition::RetryLoudly
         }
     }
+}
+
+fn is_out_of_memory(error: &tokio_postgres::Error) -> bool {
+    error.code() == Some(&SqlState::OUT_OF_MEMORY)
 }
 
 /// The process was asked to stop before the batch could be appended: it stays with the broker.

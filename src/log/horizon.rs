@@ -13,8 +13,8 @@ use crate::event::{self, Event, Family};
 /// The type of the event that moves a horizon. Nobody but the log itself may say it.
 pub const HORIZON_MOVED: &str = "stackledger.horizon.moved";
 
-/// Who says so.
-const SOURCE: &str = "stackledger";
+/// Who says so: the source of no other event.
+pub const SOURCE: &str = "stackledger";
 
 /// The horizons as they stand on the head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -22,7 +22,7 @@ pub use dead_letter::{
     DeadLetter, DeadLetterStatus, StoredDeadLetter, count_open, discard, list as list_dead_letters,
     mark_redriven, show as show_dead_letter,
 };
-pub use horizon::{HORIZON_MOVED, Horizons, Moved, Target, horizon, horizons};
+pub use horizon::{HORIZON_MOVED, Horizons, Moved, SOURCE, Target, horizon, horizons};
 pub use leaf::{days, drop_day, ensure_days_ahead, last_of_day};
 pub use outcome::{AppendError, Appended, Refusal};
 pub use page::{Filter, Page, page};

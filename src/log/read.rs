@@ -47,6 +47,10 @@ impl Default for Limit {
     }
 }
 
+/// How many leaves a stretch is read from at most: each is a lock of the reader's, and with a day of
+/// its own for each leaf also one of whoever applies the stretch.
+const LEAVES: usize = 64;
+
 /// A stretch of the log: what a reader of these families has to apply, and where it is then.
 #[derive(Debug)]
 pub struct Stretch {
@@ -130,7 +134,9 @@ impl<'a> Plan<'a> {
             let (first, last) = (first.max(position + 1), last.min(until));
             if is_ours && !gone.contains(leaf) {
                 (events, bytes) = (events + last - first + 1, bytes + batch.get::<_, i64>(4));
-                if !plan.ranges.is_empty() && (events > limit.events || bytes > limit.bytes) {
+                let is_more = events > limit.events || bytes > limit.bytes;
+                let is_wider = plan.ranges.len() == LEAVES && !plan.ranges.contains_key(leaf);
+                if is_wider || (is_more && !plan.ranges.is_empty()) {
                     break;
                 }
                 plan.ranges.entry(leaf).or_insert((first, last)).1 = last;

@@ -153,7 +153,8 @@ pub(super) async fn remove(
     transaction.commit().await
 }
 
-/// Takes the lease where it is free or already ours; `None` while another process holds it.
+/// Takes the lease where it is free or already ours; `None` while another process holds it, or is in
+/// the middle of a step however long ago its lease ran out.
 pub(super) async fn acquire(
     client: &Client,
     projection: &Projection,
@@ -164,9 +165,14 @@ pub(super) async fn acquire(
     let row = client
         .query_opt(
             "-- checkpoint::acquire
+             WITH unlocked AS (
+                 SELECT FROM projection.checkpoint WHERE name = $1 AND slot = $2
+                 FOR UPDATE SKIP LOCKED
+             )
              UPDATE projection.checkpoint
              SET fence = fence + 1, holder = $3, lease_until = clock_timestamp() + make_interval(secs => $4)
              WHERE name = $1 AND slot = $2 AND (lease_until < clock_timestamp() OR holder = $3)
+               AND EXISTS (SELECT FROM unlocked)
              RETURNING position, fence",
             &[&projection.name, &slot.as_str(), &holder, &LEASE_SECONDS],
         )
@@ -174,9 +180,9 @@ pub(super) async fn acquire(
     Ok(row.map(|row| Held { position: row.get(0), fence: row.get(1) }))
 }
 
-/// Keeps the lease while there is nothing to apply.
+/// Keeps the lease while there is nothing to apply, or after something long in its transaction.
 pub(super) async fn extend(
-    client: &Client,
+    client: &impl GenericClient,
     projection: &Projection,
     slot: Slot,
     held: &Held,
@@ -192,8 +198,7 @@ pub(super) async fn extend(
     if kept == 0 { Err(Lost.into()) } else { Ok(()) }
 }
 
-/// Begins a step: whoever would take the lease over waits until the step has committed, however
-/// long it takes.
+/// Begins a step: nobody takes the lease over until the step has committed, however long it takes.
 pub(super) async fn lock(
     transaction: &impl GenericClient,
     projection: &Projection,

@@ -104,12 +104,14 @@ async fn read(
 ) -> anyhow::Result<()> {
     let client = database.connect(None).await?;
     let reader = Reader::new(projection.families);
+    let bytes = i64::try_from(projection.stretch_bytes)?;
+    let limit = Limit { bytes, ..Limit::default() };
     loop {
         let until = match &end {
             End::Never(_) => i64::MAX,
             End::At(until) => *until,
         };
-        let stretch = reader.next(&client, position, until, Limit::default()).await?;
+        let stretch = reader.next(&client, position, until, limit).await?;
         if stretch.position == position {
             let End::Never(wake) = &mut end else { return Ok(()) };
             // Woken or not, the next look decides: a lost wake-up costs a moment, never an event.

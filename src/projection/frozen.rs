@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio_postgres::{Client, Transaction};
 
 use super::Projection;
-use super::checkpoint::Slot;
+use super::checkpoint::{self, Held, Slot};
 use crate::event::Family;
 use crate::log::{self, Horizons};
 
@@ -82,21 +82,35 @@ pub(super) async fn carry(
 }
 
 /// Carries a replay's frozen rows over while the live tables go on. Only what a horizon passes from
-/// now on is left for [`carry`]. Returns the horizons up to which it is done.
-pub(super) async fn carry_ahead(client: &mut Client, projection: &Projection) -> Result<Horizons> {
+/// now on is left for [`carry`]. Returns the horizons up to which it is done. However long it takes,
+/// the replay keeps its lease.
+///
+/// # Errors
+///
+/// [`Lost`](super::Lost) when it has lost it before.
+pub(super) async fn carry_ahead(
+    client: &mut Client,
+    projection: &Projection,
+    held: &Held,
+) -> Result<Horizons> {
     let schemas = (Slot::Live.schema(projection), Slot::Next.schema(projection));
     let horizons = log::horizons(client).await?;
     if projection.frozen.is_empty() || horizons == Horizons::default() {
         return Ok(Horizons::default());
     }
+    let mut tx = client.transaction().await?;
+    checkpoint::lock(&tx, projection, Slot::Next, held).await?;
     // A step that began before the horizon was there may still add rows before it: it holds this lock.
+    // Rolled back, so that the live tables go on at once.
     let wait = "-- frozen::wait
         SELECT FROM projection.checkpoint WHERE name = $1 AND slot = 'live' FOR UPDATE";
-    client.execute(wait, &[&projection.name]).await?;
-    let tx = client.transaction().await?;
+    let waiting = tx.transaction().await?;
+    waiting.execute(wait, &[&projection.name]).await?;
+    waiting.rollback().await?;
     let schemas = (schemas.0.as_str(), schemas.1.as_str());
     let none = Horizons::default();
     carry_to(&tx, projection.frozen.iter(), schemas, none, horizons).await?;
+    checkpoint::extend(&tx, projection, Slot::Next, held).await?;
     tx.commit().await?;
     Ok(horizons)
 }

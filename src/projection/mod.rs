@@ -60,6 +60,9 @@ pub struct Projection {
     /// Which rows lie before a horizon, and so stay as they are whatever the log still holds; `apply`
     /// has to leave out what lies before it (see [`crate::log::horizon`]).
     pub frozen: &'static [Frozen],
+    /// How many bytes of bodies a stretch holds at most; a batch that alone is larger goes alone. Little
+    /// where facts take much more room than the bodies they are of.
+    pub stretch_bytes: usize,
     /// What the events say, without looking at any row. CPU only; runs beside `apply` of the
     /// stretch before.
     pub decode: fn(&File, Vec<Recorded>) -> Decoded,
@@ -73,6 +76,10 @@ impl Projection {
         Made { version: self.version, config: (self.config)(file) }
     }
 }
+
+/// What [`Projection::stretch_bytes`] is unless there is a reason: enough to make sets worth their
+/// while, little enough that a few stretches in flight stay far below the process's memory bound.
+pub const STRETCH_BYTES: usize = 48 << 20;
 
 /// See [`Projection::apply`].
 pub type Apply =

@@ -79,9 +79,19 @@ pub async fn replay(
         }
     }
     // With these the swap is all that is left; the rows that come meanwhile are few.
-    step.client.batch_execute(projection.indexes).await?;
-    let carried = frozen::carry_ahead(&mut step.client, projection).await?;
+    make_indexes(&mut step).await?;
+    let carried = frozen::carry_ahead(&mut step.client, projection, &step.held).await?;
     swap(database, step, carried).await
+}
+
+/// Makes the indexes, which may take longer than a lease: as in a step, nobody takes over meanwhile.
+async fn make_indexes(step: &mut Step) -> Result<()> {
+    let (projection, slot) = (step.projection, step.slot);
+    let transaction = step.client.transaction().await?;
+    checkpoint::lock(&transaction, projection, slot, &step.held).await?;
+    transaction.batch_execute(projection.indexes).await?;
+    checkpoint::extend(&transaction, projection, slot, &step.held).await?;
+    Ok(transaction.commit().await?)
 }
 
 /// Takes the next slot: fresh, or as a replay of the same version left it.
@@ -115,6 +125,8 @@ async fn swap(database: &Database, mut step: Step, carried: Horizons) -> Result<
     step.client.batch_execute(&format!("DROP SCHEMA IF EXISTS {old} CASCADE")).await?;
 
     let transaction = step.client.transaction().await?;
+    // First, so that nobody takes over however long the waits are.
+    checkpoint::lock(&transaction, projection, slot, &step.held).await?;
     checkpoint::let_swap(&transaction, projection).await?;
     let row = transaction
         .query_opt(
@@ -165,7 +177,6 @@ async fn swap(database: &Database, mut step: Step, carried: Horizons) -> Result<
         )
         .await?;
     if swapped != 1 {
-        // The wait for the lock outlasted the lease, and another replay has taken over.
         return Err(Lost.into());
     }
     transaction.commit().await?;

@@ -164,6 +164,11 @@ impl Retainer {
         let mut last = (String::new(), i64::MAX);
         for projection in &self.readers {
             for slot in slots {
+                // What a replay misses of frozen rows it carries over from the live ones.
+                let carries = projection.frozen.iter().any(|frozen| frozen.family == FAMILY);
+                if *slot == Slot::Next && carries {
+                    continue;
+                }
                 let position = projection::position(client, projection, *slot).await?;
                 // Only a replay that is under way has the other slot.
                 let position = position.or((*slot == Slot::Live).then_some(0));

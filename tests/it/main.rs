@@ -25,6 +25,7 @@ mod rollup;
 mod sales;
 mod signatures;
 mod simulate;
+mod sink;
 mod support;
 mod topology;
 mod usage;

@@ -101,6 +101,12 @@ async fn a_replay_goes_on_where_a_killed_one_stood() {
             == head
     })
     .await;
+    // It waits for the swap, longer than its lease: nobody takes over all the same.
+    eventually("its lease has passed", || async {
+        let passed = "SELECT count(*) FROM projection.checkpoint WHERE slot = 'next' AND lease_until < clock_timestamp()";
+        db.number(passed).await == 1
+    })
+    .await;
     let refused = run(replay(&db)).await;
     assert_eq!(refused.status.code(), Some(1));
     assert_eq!(

@@ -93,6 +93,7 @@ fn answer(status: StatusCode) -> Answer {
         _ if status.is_success() => Answer::Taken,
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Answer::Again,
         StatusCode::BAD_REQUEST
+        | StatusCode::CONFLICT
         | StatusCode::PAYLOAD_TOO_LARGE
         | StatusCode::UNPROCESSABLE_ENTITY => Answer::Divide,
         _ if status.is_client_error() => Answer::Refused,
@@ -142,7 +143,9 @@ mod tests {
             (401, Answer::Refused),
             (404, Answer::Refused),
             (408, Answer::Again),
+            (409, Answer::Divide),
             (413, Answer::Divide),
+            (422, Answer::Divide),
             (429, Answer::Again),
             (500, Answer::Again),
             (503, Answer::Again),

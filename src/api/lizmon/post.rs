@@ -57,6 +57,10 @@ pub(super) async fn post(
     match perf::keys(values) {
         None => Err(Problem::malformed("a JSON object is expected")),
         Some(0) => Ok(StatusCode::OK),
+        Some(count) if count > perf::VALUES_MAX => {
+            let detail = format!("{count} values are more than {}", perf::VALUES_MAX);
+            Err(Problem::malformed(detail))
+        }
         Some(_) => {
             let appended = intake::take(&state.intake, vec![sampled(&host, at, values)?]).await?;
             let is_new = appended.is_new.contains(&true);

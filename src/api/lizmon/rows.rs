@@ -19,24 +19,32 @@ pub(super) async fn summaries(
 ) -> Result<Summaries, Problem> {
     let label = label.to_lowercase();
     let client = pool.get().await?;
+    let metrics = metrics(&client, host).await?;
     let mut summaries = Summaries::new();
     for (by, table) in [(MINUTE, "minute"), (HOUR, "hour")] {
-        for (metric, parts) in parts(&client, host, by, table, at).await? {
-            let name = format!("summary:{}:{metric}", by.word);
-            if name.to_lowercase().contains(&label)
-                && let Some(summary) = by.summary(at.as_second(), &parts)
-            {
-                summaries.insert(name, summary);
+        let name = |metric: &str| format!("summary:{}:{metric}", by.word);
+        let is_wanted = |metric: &&String| name(metric).to_lowercase().contains(&label);
+        let wanted: Vec<&String> = metrics.iter().filter(is_wanted).collect();
+        for (metric, parts) in parts(&client, (host, &wanted), by, table, at).await? {
+            if let Some(summary) = by.summary(at.as_second(), &parts) {
+                summaries.insert(name(&metric), summary);
             }
         }
     }
     Ok(summaries)
 }
 
-/// The buckets of each metric by their starts, in seconds.
+/// What was ever measured of a host.
+async fn metrics(client: &Client, host: &str) -> Result<Vec<String>, Problem> {
+    let sql = "-- lizmon::metrics\nSELECT metric FROM rollup.series WHERE host = $1";
+    let rows = client.query(sql, &[&host]).await?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// The buckets of each of the metrics by their starts, in seconds.
 async fn parts(
     client: &Client,
-    host: &str,
+    (host, metrics): (&str, &[&String]),
     by: By,
     table: &str,
     at: Timestamp,
@@ -50,12 +58,11 @@ async fn parts(
         .query(
             &format!(
                 "-- lizmon::{table}
-                 SELECT s.metric, b.start, b.count, b.sum::text, b.edge_count, b.edge_sum::text
-                 FROM rollup.series AS s, rollup.{table} AS b
-                 WHERE s.host = $1 AND b.host = $1 AND b.metric = s.metric
-                   AND b.start >= $2 AND b.start <= $3"
+                 SELECT metric, start, count, sum::text, edge_count, edge_sum::text
+                 FROM rollup.{table}
+                 WHERE host = $1 AND metric = ANY($2) AND start >= $3 AND start <= $4"
             ),
-            &[&host, &time(first)?, &time(end)?],
+            &[&host, &metrics, &time(first)?, &time(end)?],
         )
         .await?;
     let mut parts = BTreeMap::<String, BTreeMap<i64, Part>>::new();

@@ -14,6 +14,7 @@ use super::fields::{Value, raw_object};
 use super::header::cut;
 use super::json;
 
+pub use shape::VALUES_MAX;
 pub(super) use shape::{Data, Said};
 
 /// The kind of event that holds samples.
@@ -80,8 +81,8 @@ pub fn read<R>(body: &[u8], take: impl FnOnce(&Sampled<'_>) -> R) -> Result<R, S
     taken(said(&text).map_err(|error| format!("the samples cannot be read: {error}"))?, take)
 }
 
-/// The host, and what is said of it; neither where there is none.
-type HostSaid<'a> = (Option<Cow<'a, str>>, Option<Said<'a>>);
+/// The host, where there is one, and what is said of it, or in which member that is too much.
+type HostSaid<'a> = (Option<Cow<'a, str>>, Result<Said<'a>, &'static str>);
 
 fn said(text: &str) -> Result<HostSaid<'_>, serde_json::Error> {
     let event: CloudEvent = serde_json::from_str(text)?;
@@ -91,8 +92,7 @@ fn said(text: &str) -> Result<HostSaid<'_>, serde_json::Error> {
 
 fn taken<R>((host, said): HostSaid<'_>, take: impl FnOnce(&Sampled<'_>) -> R) -> Result<R, String> {
     let host = shortened(host.ok_or("data.host is missing")?);
-    let said =
-        said.ok_or_else(|| format!("more than {} values in one event", shape::VALUES_MAX))?;
+    let said = said.map_err(|member| format!("{member} holds more than {VALUES_MAX} values"))?;
     Ok(take(&Sampled { host, said }))
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -13,7 +13,13 @@ use super::{Invalid, Sample, shortened, value};
 
 /// The most values that one event may hold: far beyond what an agent sends after an hour without its
 /// broker. A list of millions of zeros is a few MB of text, and would be a few GB of samples.
-pub(super) const VALUES_MAX: usize = 50_000;
+pub const VALUES_MAX: usize = 50_000;
+
+/// How far the samples of one event may lie before its latest. Each day of them is a partition that
+/// a projection has to hold at once; an agent's buffer spans an hour.
+const REACH: SignedDuration = SignedDuration::from_hours(31 * 24);
+
+const TOO_EARLY: &str = "it lies more than 31 days before its event's latest";
 
 raw_object! {
     /// The `data` of an event of samples.
@@ -47,7 +53,7 @@ pub(in crate::event) struct Said<'a> {
 }
 
 impl<'a> Said<'a> {
-    /// What `data` holds; `at` is the event's time. `None` when that is too much.
+    /// What `data` holds; `at` is the event's time. When that is too much: in which member.
     ///
     /// # Errors
     ///
@@ -55,21 +61,24 @@ impl<'a> Said<'a> {
     pub fn of(
         data: &Data<'a>,
         at: Option<Timestamp>,
-    ) -> Result<Option<Said<'a>>, serde_json::Error> {
+    ) -> Result<Result<Said<'a>, &'static str>, serde_json::Error> {
         let samples: Bounded<_> = of_kind('[', data.samples)?;
         let metrics: Bounded<_> = of_kind('{', data.metrics)?;
-        if samples.is_more || metrics.is_more {
-            return Ok(None);
+        if samples.is_more {
+            return Ok(Err("data.samples"));
+        }
+        if metrics.is_more {
+            return Ok(Err("data.metrics"));
         }
         let metrics = last_of_equal(metrics.list);
-        Ok(Some(Said { samples: samples.list, metrics, time: data.time, at }))
+        Ok(Ok(Said { samples: samples.list, metrics, time: data.time, at }))
     }
 
     /// See [`Sampled::values`](super::Sampled::values).
     pub fn values(&self) -> impl Iterator<Item = Result<Sample<'a>, Invalid<'a>>> + '_ {
+        let earliest = self.earliest();
         let listed = self.samples.iter().map(|Tolerant(fields)| {
-            let time = value::time(fields.time).unwrap_or_else(|| self.time());
-            self.sample(fields.metric.id(), time, fields.value.raw())
+            self.sample(fields.metric.id(), self.time_of(fields), fields.value.raw())
         });
         // All of these have one time.
         let time = self.time();
@@ -77,7 +86,29 @@ impl<'a> Said<'a> {
             .metrics
             .iter()
             .map(move |(metric, value)| self.sample(value::said(metric), time, Some(value)));
-        listed.chain(named)
+        listed.chain(named).map(move |read| match read {
+            Ok(Sample { metric, time, .. }) if Some(time) < earliest => {
+                Err(Invalid { reason: TOO_EARLY, metric: Some(metric), time: Some(time) })
+            }
+            read => read,
+        })
+    }
+
+    /// What counts lies there or later. `None`: nothing can lie too early.
+    fn earliest(&self) -> Option<Timestamp> {
+        if self.samples.is_empty() {
+            return None;
+        }
+        let listed = self.samples.iter().filter_map(|Tolerant(fields)| self.time_of(fields).ok());
+        let mut times = listed.chain(self.time().ok());
+        let first = times.next()?;
+        let (first, last) =
+            times.fold((first, first), |(first, last), time| (first.min(time), last.max(time)));
+        // Mostly all lie close together, and no value need be read twice.
+        if last.duration_since(first) <= REACH {
+            return None;
+        }
+        self.latest()?.checked_sub(REACH).ok()
     }
 
     /// The latest time of a value that counts. No other value is read for it than must be.
@@ -88,11 +119,16 @@ impl<'a> Said<'a> {
         };
         let named = time.ok().filter(|_| self.metrics.iter().any(counts));
         self.samples.iter().fold(named, |latest, Tolerant(fields)| {
-            let time = value::time(fields.time).unwrap_or_else(|| self.time());
+            let time = self.time_of(fields);
             let may_be = time.is_ok_and(|time| Some(time) > latest);
             let counts = || self.sample(fields.metric.id(), time, fields.value.raw()).is_ok();
             if may_be && counts() { time.ok() } else { latest }
         })
+    }
+
+    /// The time of an element of `samples`.
+    fn time_of(&self, fields: &Fields<'a>) -> value::Time {
+        value::time(fields.time).unwrap_or_else(|| self.time())
     }
 
     /// The time of what has none of its own.

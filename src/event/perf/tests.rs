@@ -134,7 +134,7 @@ fn an_event_that_says_nothing_of_a_host_is_an_event_all_the_same() {
         (body("null", "{}"), "data.host is missing"),
         (body("null", "5"), "data.host is missing"),
         (body("null", r#"{"host": null, "metrics": {"m": 1}}"#), "data.host is missing"),
-        (many, "more than 50000 values in one event"),
+        (many, "data.samples holds more than 50000 values"),
     ] {
         assert_eq!(read(said.as_bytes(), |_| ()).unwrap_err(), reason);
         let event = decode(said.into_bytes(), None).unwrap();
@@ -177,6 +177,39 @@ fn the_latest_sample_that_counts_is_the_time_of_the_key() {
     assert_eq!(key(noon, none), (Some(0), Some(0)));
     assert_eq!(key("null", none), (None, None));
     assert_eq!(key(noon, r#"{"time": 1763599990, "metrics": {"a": 1}}"#), (Some(0), Some(0)));
+}
+
+/// Each day of an event's samples is a partition: an event may not tell of thousands of them.
+#[test]
+fn what_lies_long_before_the_latest_does_not_count() {
+    const DAY: i64 = 86_400;
+    let latest = 1_763_600_000;
+    let sample = |metric: &str, time: i64, value: &str| {
+        format!(r#"{{"metric": "{metric}", "time": {time}, "value": {value}}}"#)
+    };
+    let samples = [
+        sample("early", latest - 31 * DAY - 1, "1"),
+        sample("edge", latest - 31 * DAY, "1"),
+        sample("latest", latest, "1"),
+        // What does not count decides nothing.
+        sample("broken", latest + 9 * DAY, "null"),
+    ]
+    .join(",");
+    let metrics = r#""time": 1700000000, "metrics": {"old": 1}"#;
+    let said = body("null", &format!(r#"{{"host": "h", "samples": [{samples}], {metrics}}}"#));
+    let early = "it lies more than 31 days before its event's latest";
+    assert_eq!(
+        values(&said),
+        [
+            format!("Some(\"early\"): {early}"),
+            format!("edge 1 {}", -31 * DAY),
+            "latest 1 0".to_owned(),
+            "Some(\"broken\"): it has no value".to_owned(),
+            format!("Some(\"old\"): {early}"),
+        ]
+    );
+    let key = decode(said.into_bytes(), None).unwrap().key_at;
+    assert_eq!(key.map(Timestamp::as_second), Some(latest));
 }
 
 #[test]

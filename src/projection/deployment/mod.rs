@@ -34,7 +34,7 @@ pub use self::state::{Asked, State, Status, state_sql};
 pub use self::world::{Resolved, Unresolved, World};
 
 use crate::event::Family;
-use crate::projection::Projection;
+use crate::projection::{Projection, STRETCH_BYTES};
 
 /// The read model.
 pub const PROJECTION: Projection = Projection {
@@ -46,6 +46,7 @@ pub const PROJECTION: Projection = Projection {
     indexes: include_str!("../../../schema/deployment_indexes.sql"),
     tables: &["fact", "deployment", "instance"],
     frozen: &[],
+    stretch_bytes: STRETCH_BYTES,
     decode: |_, events| fact::decode(events),
     apply: |tx, _, facts| Box::pin(async move { apply(tx, facts).await }),
 };

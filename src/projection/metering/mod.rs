@@ -35,7 +35,7 @@ use self::fact::Facts;
 use self::month::Month;
 use crate::config::{File, Pattern};
 use crate::event::Family;
-use crate::projection::Projection;
+use crate::projection::{Projection, STRETCH_BYTES};
 
 /// The read model.
 pub const PROJECTION: Projection = Projection {
@@ -47,6 +47,7 @@ pub const PROJECTION: Projection = Projection {
     indexes: include_str!("../../../schema/metering_indexes.sql"),
     tables: &["sample", "superseded", "usage_window", "metadata", "meter", "resource", "rejected"],
     frozen: &[],
+    stretch_bytes: STRETCH_BYTES,
     decode: fact::decode,
     apply: |tx, file, facts| Box::pin(apply(tx, file, facts)),
 };

@@ -48,6 +48,8 @@ pub const PROJECTION: Projection = Projection {
             ..before_horizon("series", "first_at")
         },
     ],
+    // Facts hold each value and each bucket: several times what a body of short samples takes.
+    stretch_bytes: 8 << 20,
     decode: fact::decode,
     apply: |tx, _, facts| Box::pin(apply(tx, facts)),
 };

@@ -16,7 +16,7 @@ use crate::billing::Amount;
 use crate::billing::order::record;
 use crate::config::File;
 use crate::event::{Family, Recorded};
-use crate::projection::{Decoded, Projection};
+use crate::projection::{Decoded, Projection, STRETCH_BYTES};
 
 /// The read model.
 pub const PROJECTION: Projection = Projection {
@@ -28,6 +28,7 @@ pub const PROJECTION: Projection = Projection {
     indexes: include_str!("../../../schema/sales_indexes.sql"),
     tables: &["sales_order"],
     frozen: &[],
+    stretch_bytes: STRETCH_BYTES,
     decode,
     apply: |tx, _, facts| Box::pin(apply(tx, facts)),
 };

@@ -36,7 +36,7 @@ use tokio_postgres::Transaction;
 use self::fact::Fact;
 use self::keys::Keys;
 use crate::event::Family;
-use crate::projection::Projection;
+use crate::projection::{Projection, STRETCH_BYTES};
 
 /// The read model.
 pub const PROJECTION: Projection = Projection {
@@ -48,6 +48,7 @@ pub const PROJECTION: Projection = Projection {
     indexes: include_str!("../../../schema/timing_indexes.sql"),
     tables: &["instance", "operation", "operation_hour", "recipe", "ttm_recipe_call", "request"],
     frozen: &[],
+    stretch_bytes: STRETCH_BYTES,
     decode: |_, events| fact::decode(events),
     apply: |tx, _, facts| Box::pin(async move { apply(tx, facts).await }),
 };

@@ -90,6 +90,7 @@ async fn the_log_is_paged_and_filtered() {
     let server = Server::start().await;
     let mut list: Vec<Value> = (1..=5).map(|n| event(&n.to_string())).collect();
     list[3]["type"] = "perf.sampled".into();
+    list[3]["data"]["host"] = "h".into();
     list[4]["data"]["instance_id"] = "i-2".into();
     assert_eq!(server.post("/v1/events", Value::from(list).to_string()).await.0, 201);
 
@@ -189,4 +190,7 @@ async fn what_is_older_than_the_horizon_is_refused() {
     let request = server.http.post(server.url("/v1/events")).body(moved.to_string());
     let problem = refused(request).await;
     assert_eq!((&problem["status"], &problem["parameter"]), (&json!(400), &json!("type")));
+    let other = json!({"specversion": "1.0", "id": "1", "source": "stackledger", "type": "other"});
+    let problem = refused(server.http.post(server.url("/v1/events")).body(other.to_string())).await;
+    assert_eq!((&problem["status"], &problem["parameter"]), (&json!(400), &json!("source")));
 }

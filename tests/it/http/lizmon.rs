@@ -173,6 +173,12 @@ async fn a_post_is_one_event_however_often_it_is_sent() {
         let problem = refused(server.http.post(server.url(&path)).body(body)).await;
         assert_eq!(problem["status"], 400, "{body}");
     }
+    let many: serde_json::Map<_, _> = (0..=50_000).map(|n| (n.to_string(), json!(n))).collect();
+    let problem = refused(server.http.post(server.url(&path)).json(&many)).await;
+    assert_eq!(
+        (&problem["status"], &problem["detail"]),
+        (&json!(400), &json!("50001 values are more than 50000"))
+    );
     for (epoch, status) in
         [("abc", 405), ("-5", 405), ("1.5", 405), ("5", 400), ("99999999999999999999", 400)]
     {

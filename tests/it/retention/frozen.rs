@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stackledger::config::File;
-use stackledger::projection::{self, Comparison};
+use stackledger::projection::{self, Comparison, Projection};
 use tokio_util::sync::CancellationToken;
 
 use super::tally::TALLY;
@@ -74,6 +74,28 @@ async fn a_row_that_is_not_frozen_is_compared() {
     assert!(difference.starts_with("tally.hour, only "), "{difference}");
 }
 
+/// A replay that was interrupted keeps nothing from being dropped: what it has not read is carried over.
+#[tokio::test]
+async fn a_replay_that_nobody_goes_on_with_is_not_waited_for() {
+    let db = database().await;
+    three_days(&db).await;
+    replay(&db).await;
+    let before = rows(&db).await;
+    // Stopped at once: its slot is released, and stays.
+    let (file, stop) = (Arc::<File>::default(), CancellationToken::new());
+    stop.cancel();
+    let stopped = projection::replay(&db.database, &TALLY, &file, "test", &stop, |_| {}).await;
+    assert!(stopped.unwrap_err().to_string().starts_with("stopped at position 0"));
+    assert_eq!(
+        db.rows("SELECT position, holder FROM projection.checkpoint WHERE slot = 'next'").await,
+        [r#"{"holder": null, "position": 0}"#]
+    );
+    retained(&db, &[&TALLY]).await;
+    assert_eq!(super::days(&db).await, ["2020-03-03"]);
+    replay(&db).await;
+    assert_eq!(rows(&db).await, before);
+}
+
 /// Without live tables there is nothing to carry over: a replay gives what the log still holds.
 #[tokio::test]
 async fn a_replay_into_nothing_gives_what_is_left() {
@@ -98,18 +120,19 @@ async fn what_is_still_to_be_read_stays() {
     assert_eq!(waits[1], "log.event_perf_20200301: waits: the horizon has not passed it");
     assert_eq!(db.number("SELECT count(perf_horizon) FROM log.head").await, 0);
     replay(&db).await;
-    // A replay that is under way, and at the beginning.
+    // A replay that is under way, or was left at the beginning, of rows that it cannot carry over.
     let client = db.client().await;
     let next = "INSERT INTO projection.checkpoint (name, slot, version, config) VALUES ('tally', 'next', 1, '')";
     client.batch_execute(next).await.unwrap();
-    let waits = retain(&db, &[&TALLY]).await;
+    let unfrozen: &Projection = Box::leak(Box::new(Projection { frozen: &[], ..TALLY }));
+    let waits = retain(&db, &[unfrozen]).await;
     assert_eq!(waits[0], "horizon of perf to 2020-03-03: done");
     assert_eq!(
         waits[1],
         "log.event_perf_20200301: waits: tally has not read the event at position 4"
     );
     client.batch_execute("UPDATE projection.checkpoint SET position = 4").await.unwrap();
-    let waits = retain(&db, &[&TALLY]).await;
+    let waits = retain(&db, &[unfrozen]).await;
     assert_eq!(waits[0], "log.event_perf_20200301: done");
     client.batch_execute("DELETE FROM projection.checkpoint WHERE slot = 'next'").await.unwrap();
     client.batch_execute("UPDATE projection.checkpoint SET position = 12").await.unwrap();

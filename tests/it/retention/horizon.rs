@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use stackledger::config::Retention;
-use stackledger::event::Family;
+use stackledger::event::{Event, Family};
 use stackledger::log::{self, Filter, Limit, Moved, Reader, Refusal, Target};
 use stackledger::projection;
 use stackledger::retention::{self, Outcome};
@@ -13,6 +13,11 @@ use super::{at, days, report, retained, sampled, three_days};
 use crate::support::database::database;
 use crate::support::events::{append, appender, event};
 use crate::support::eventually;
+
+fn day(n: u64) -> jiff::Timestamp {
+    let first: jiff::Timestamp = "2020-03-01T12:00:00Z".parse().unwrap();
+    first + jiff::SignedDuration::from_hours(24 * n as i64)
+}
 
 fn target(family: Family, day: &str) -> Target {
     Target { family, day: day.parse().unwrap(), read_to: i64::MAX }
@@ -78,6 +83,22 @@ async fn readers_pass_over_what_was_dropped() {
     let lost = Reader::new(&[Family::Perf]).next(&client, 0, i64::MAX, Limit::default()).await;
     assert!(lost.is_err());
     assert!(log::at(&client, 9).await.is_err());
+}
+
+/// Each leaf is a lock, and what it tells may be a partition of a read model.
+#[tokio::test]
+async fn a_stretch_ends_before_its_sixty_fifth_leaf() {
+    let db = database().await;
+    let of_day = |n: u64| Event { key_at: Some(day(n)), ..event(Family::Perf, n) };
+    let days: Vec<Event> = (0..70).map(of_day).collect();
+    append(&db.database, &days).await;
+    // One more of a leaf that is read already.
+    append(&db.database, &[Event { key_at: Some(day(69)), ..event(Family::Perf, 99) }]).await;
+    let (client, reader) = (db.client().await, Reader::new(&[Family::Perf]));
+    let first = reader.next(&client, 0, i64::MAX, Limit::default()).await.unwrap();
+    assert_eq!((first.events.len(), first.position), (64, 64));
+    let rest = reader.next(&client, 64, i64::MAX, Limit::default()).await.unwrap();
+    assert_eq!((rest.events.len(), rest.position), (7, 71));
 }
 
 #[tokio::test]

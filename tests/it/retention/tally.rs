@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use stackledger::config::File;
 use stackledger::event::{Family, Recorded};
 use stackledger::log;
-use stackledger::projection::{Decoded, Frozen, Projection};
+use stackledger::projection::{Decoded, Frozen, Projection, STRETCH_BYTES};
 use tokio_postgres::Transaction;
 
 /// Samples by host and hour, in partitions by day; and of each host the first and the last.
@@ -31,6 +31,7 @@ pub static TALLY: Projection = Projection {
             ),
         },
     ],
+    stretch_bytes: STRETCH_BYTES,
     decode,
     apply: |tx, _, facts| {
         Box::pin(async move { apply(tx, *facts.downcast().expect("its own facts")).await })

@@ -95,7 +95,7 @@ pub(super) struct Filter {
     /// How long a bucket is.
     #[param(value_type = Option<String>, pattern = "^(1m|1h|1d)$", default = "1m")]
     resolution: Resolution,
-    /// From then on, rounded down to a bucket; an hour, a day or 30 days before `at` unless given, by
+    /// From then on, rounded down to a bucket; an hour, a day or 30 days before `to` unless given, by
     /// resolution.
     #[param(value_type = Option<String>, format = DateTime)]
     from: Timestamp,
@@ -104,7 +104,7 @@ pub(super) struct Filter {
     to: Timestamp,
     /// Takes the place of the clock.
     #[param(value_type = Option<String>, format = DateTime)]
-    #[expect(dead_code, reason = "it only decides the two above")]
+    #[expect(dead_code, reason = "it only decides the one above")]
     at: Timestamp,
 }
 
@@ -119,10 +119,12 @@ impl FromParameters for Filter {
         let at = parameters.time("at")?.unwrap_or_else(lifecycle::now);
         let beyond =
             |name: &'static str| move |_| Problem::bad_request(name, "it lies beyond the calendar");
-        let to = parameters.time("to")?.unwrap_or(at);
+        let to = parameters.time("to")?;
+        let end = if to.is_some() { "to" } else { "at" };
+        let to = to.unwrap_or(at);
         let from = match parameters.time("from")? {
             Some(from) => from,
-            None => at.checked_sub(SignedDuration::from_hours(hours)).map_err(beyond("at"))?,
+            None => to.checked_sub(SignedDuration::from_hours(hours)).map_err(beyond(end))?,
         };
         if from > to {
             return Err(Problem::bad_request("to", "it lies before from"));
@@ -308,7 +310,13 @@ mod tests {
             ("", "2026-11-20T02:05:00Z", "2026-11-20T03:06:00Z"),
             ("resolution=1h", "2026-11-19T03:00:00Z", "2026-11-20T04:00:00Z"),
             ("resolution=1d", "2026-10-21T00:00:00Z", "2026-11-21T00:00:00Z"),
-            ("to=2026-11-20T02:06:00Z", "2026-11-20T02:05:00Z", "2026-11-20T02:06:00Z"),
+            ("to=2026-11-20T02:06:00Z", "2026-11-20T01:06:00Z", "2026-11-20T02:06:00Z"),
+            (
+                "to=2025-11-20T02:06:00Z&resolution=1h",
+                "2025-11-19T02:00:00Z",
+                "2025-11-20T03:00:00Z",
+            ),
+            ("from=2026-11-20T02:06:00Z", "2026-11-20T02:06:00Z", "2026-11-20T03:06:00Z"),
         ] {
             let filter = parsed(&format!("at=2026-11-20T03:05:54Z&{query}")).unwrap();
             assert_eq!((filter.from.to_string(), filter.to.to_string()), (from.into(), to.into()));
