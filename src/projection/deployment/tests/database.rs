@@ -6,7 +6,7 @@ use proptest::test_runner::TestRunner;
 use super::order::{one_fact, shuffled};
 use super::world::*;
 use crate::config::File;
-use crate::projection::deployment::{Fact, PROJECTION};
+use crate::projection::deployment::{Fact, PROJECTION, World, store};
 use crate::projection::scratch::{connect, tables};
 
 #[tokio::test]
@@ -25,5 +25,24 @@ async fn any_batches_in_any_order_give_the_rows_of_one() {
         let batches: Vec<Vec<Fact>> = mixed.chunks(1 + round % 4).map(<[Fact]>::to_vec).collect();
         let often = tables(&mut client, &PROJECTION, &file, batches).await;
         assert_eq!(often, once, "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn ids_in_the_order_of_another_collation_all_have_their_rows() {
+    let mut client = connect().await;
+    let tx = client.transaction().await.unwrap();
+    tx.batch_execute("CREATE SCHEMA deployment_ids; SET LOCAL search_path = deployment_ids")
+        .await
+        .unwrap();
+    tx.batch_execute(PROJECTION.ddl).await.unwrap();
+    // As English has it; by their bytes capitals come first.
+    let ids = ["a", "B", "c", "D"].map(str::to_owned);
+    let facts: Vec<Fact> =
+        ids.iter().map(|id| registered_with(0, id, &format!("of {id}"), vec![], &[])).collect();
+    store::conclusions(&tx, &World::of(&facts), &ids).await.unwrap();
+    for table in ["deployment", "instance"] {
+        let row = tx.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await.unwrap();
+        assert_eq!(row.get::<_, i64>(0), 4, "{table}");
     }
 }
