@@ -32,7 +32,7 @@ UNION ALL
 SELECT event_id, occurred_at, said
 FROM {schema}fact
 WHERE deployment_id = ANY((SELECT ids FROM home)::text[]) AND instance_id IS NULL
-  AND kind IN ('deleted', 'stack')
+  AND kind IN ('declared', 'deleted', 'stack')
 UNION ALL
 SELECT event_id, occurred_at, said
 FROM {schema}fact
