@@ -152,6 +152,29 @@ fn waiting_for_each_other_s_parameters_may_still_end_well() {
 }
 
 #[test]
+fn what_has_begun_all_the_same_is_no_deadlock() {
+    let mut facts = vec![
+        registered(0, "i", vec![service("a", &[("x", "j", end_of("b"))])], &[]),
+        registered(0, "j", vec![service("b", &[("x", "i", end_of("a"))])], &[]),
+    ];
+    assert_eq!(cycles_of(&facts), [cycle(true, &[("i", "a"), ("j", "b")])]);
+    facts.push(started(1, "j", "b"));
+    assert_eq!(cycles_of(&facts), [cycle(false, &[("i", "a"), ("j", "b")])]);
+    facts.push(ended(2, "j", "b", "0"));
+    assert!(cycles_of(&facts).is_empty());
+}
+
+#[test]
+fn many_services_that_wait_for_parameters_of_their_instances_do_no_harm() {
+    let services = |of: &str, other: &str| -> Fact {
+        let one = |nth: u32| service(&format!("{nth:05}"), &[("x", other, parameter("p"))]);
+        registered(0, of, (0..5000).map(one).collect(), &["p"])
+    };
+    let found = cycles_of(&[services("i", "j"), services("j", "i")]);
+    assert_eq!(found[0], cycle(false, &[("i", "00000"), ("j", "00000")]));
+}
+
+#[test]
 fn long_chains_and_dense_knots_do_no_harm() {
     let name = |index: usize| format!("s{index:05}");
     let chain: Vec<_> = (0..3000)
