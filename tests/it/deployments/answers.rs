@@ -178,6 +178,8 @@ async fn what_is_not_there_is_told_in_the_language_of_the_question() {
         assert_eq!(server.refused(&format!("{path}?format=json")).await["status"], 404);
         let json = server.http.get(server.url(path)).header("accept", "application/json");
         assert_eq!(answer(json).await.0, 404);
+        let json = server.http.get(server.url(path)).header("accept", "application/json");
+        assert_eq!(json.send().await.unwrap().headers()["vary"], "accept", "{path}");
     }
     let (status, text) = document(&server, "/reports/deployment/d-1?at=soon").await;
     assert!(status == 400 && text.contains("<parameter>at</parameter>"), "{text}");
