@@ -122,6 +122,7 @@ pub(super) struct Instance {
 pub(super) struct Provided {
     pub name: String,
     pub value: String,
+    /// When it was said first; what is said again counts as a contact.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
 }
