@@ -7,8 +7,8 @@ CREATE TABLE fact (
     occurred_at   timestamptz NOT NULL,
     kind          text        NOT NULL CHECK (kind IN ('declared', 'deleted', 'registered', 'contacted',
                                                        'provided', 'started', 'ended', 'abandoned', 'stack')),
-    deployment_id text,
-    instance_id   text,
+    deployment_id text COLLATE "C",
+    instance_id   text COLLATE "C",
     said          jsonb       NOT NULL,
     -- The time is part of a notification's identity, so an id alone may stand twice.
     PRIMARY KEY (event_id, occurred_at)
@@ -24,7 +24,7 @@ CREATE INDEX fact_instance ON fact (instance_id) WHERE kind <> 'contacted';
 CREATE INDEX fact_contact ON fact (instance_id, occurred_at, event_id) WHERE kind = 'contacted';
 
 CREATE TABLE deployment (
-    deployment_id text        PRIMARY KEY,
+    deployment_id text        COLLATE "C" PRIMARY KEY,
     generation    integer     NOT NULL,
     name          text,
     project_id    text,
@@ -50,8 +50,8 @@ COMMENT ON COLUMN deployment.last_at IS 'The last thing heard of it and its inst
 COMMENT ON COLUMN deployment.missing IS 'Declared instances that are not registered';
 
 CREATE TABLE instance (
-    instance_id        text        PRIMARY KEY,
-    deployment_id      text        NOT NULL,
+    instance_id        text        COLLATE "C" PRIMARY KEY,
+    deployment_id      text        COLLATE "C" NOT NULL,
     attempt            integer     NOT NULL,
     assembly           text,
     status             text        CHECK (status IN ('error', 'incomplete', 'success')),

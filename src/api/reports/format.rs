@@ -1,7 +1,7 @@
 //! XML or JSON, as the client asks for it.
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -77,11 +77,15 @@ impl Format {
     }
 }
 
-/// Writes whatever problem a report's path is answered with as XML, unless JSON is asked for.
+/// Writes whatever problem a report's path is answered with as XML, unless JSON is asked for. Caches
+/// are told that the answer depends on what was.
 pub(in crate::api) async fn with_xml(request: Request, next: Next) -> Response {
-    let is_xml = request.uri().path().starts_with("/reports/")
-        && Format::of(request.uri(), request.headers()) == Format::Xml;
-    let response = next.run(request).await;
+    if !request.uri().path().starts_with("/reports/") {
+        return next.run(request).await;
+    }
+    let is_xml = Format::of(request.uri(), request.headers()) == Format::Xml;
+    let mut response = next.run(request).await;
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
     let Some(problem) = response.extensions().get::<Problem>().filter(|_| is_xml) else {
         return response;
     };
@@ -94,8 +98,6 @@ pub(in crate::api) async fn with_xml(request: Request, next: Next) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
     #[test]

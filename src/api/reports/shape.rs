@@ -6,8 +6,8 @@ use super::view;
 use crate::event::deployment::{ParameterValue, Phase, Target};
 use crate::http::seconds;
 use crate::projection::deployment::{
-    Asked, Attempt, Deployment, Run, Service, StackState, Status, Step, World, critical_path,
-    cycles, phases,
+    Asked, Attempt, Cycle, Deployment, Run, Service, StackState, Status, Step, World,
+    critical_path, cycles, phases,
 };
 use crate::projection::timing::routes::Nova;
 
@@ -24,6 +24,7 @@ pub(super) fn deployment(
 ) -> view::Deployment {
     let instances = &current.instances;
     let phases = phases(current);
+    let cycles = cycles(world, instances);
     view::Deployment {
         deployment_id: current.deployment_id.clone(),
         name: current.name.clone(),
@@ -40,19 +41,9 @@ pub(super) fn deployment(
         expected: current.expected.clone(),
         missing: current.missing().map(str::to_owned).collect(),
         stack: current.stack.as_ref().map(stack),
-        instances: instances.iter().map(|one| instance(world, asked, one, nova)).collect(),
+        instances: instances.iter().map(|one| instance(world, asked, one, &cycles, nova)).collect(),
         unresolved: instances.iter().flat_map(|one| unresolved(world, asked, one)).collect(),
-        cycles: cycles(world, instances)
-            .into_iter()
-            .map(|cycle| view::Cycle {
-                deadlock: cycle.deadlock,
-                services: cycle
-                    .services
-                    .into_iter()
-                    .map(|(instance_id, service)| view::Member { instance_id, service })
-                    .collect(),
-            })
-            .collect(),
+        cycles: cycles.iter().map(cycle).collect(),
         critical_path: path(&critical_path(world, current)),
         phases: view::Phases {
             registration_s: seconds(phases.registration_us),
@@ -64,14 +55,16 @@ pub(super) fn deployment(
     }
 }
 
-/// An instance.
+/// An instance; `cycles` are those of its deployment.
 pub(super) fn instance(
     world: &World<'_>,
     asked: Asked,
     attempt: &Attempt,
+    cycles: &[Cycle],
     nova: &mut ByInstance,
 ) -> view::Instance {
     let story = world.story(&attempt.instance_id).iter();
+    let is_in = |cycle: &&Cycle| cycle.services.iter().any(|(id, _)| *id == attempt.instance_id);
     let provided = attempt.provided.iter().filter_map(|(name, values)| {
         let (at, value) = values.last()?;
         Some(view::Provided { name: name.clone(), value: value.clone(), at: *at })
@@ -90,9 +83,10 @@ pub(super) fn instance(
         abandoned_at: attempt.abandoned.as_ref().map(|abandoned| abandoned.at),
         abandoned_reason: attempt.abandoned.as_ref().and_then(|said| said.reason.clone()),
         last_at: attempt.last_at,
-        services: attempt.services.iter().map(|one| service(world, attempt, one)).collect(),
+        services: attempt.services.iter().map(|one| service(world, asked, attempt, one)).collect(),
         provided: provided.collect(),
         pending: attempt.pending().map(str::to_owned).collect(),
+        cycles: cycles.iter().filter(is_in).map(cycle).collect(),
         nova: nova.remove(&attempt.instance_id),
         former: story
             .filter(|former| former.number < attempt.number)
@@ -102,7 +96,12 @@ pub(super) fn instance(
 }
 
 /// A service of an instance.
-pub(super) fn service(world: &World<'_>, attempt: &Attempt, service: &Service) -> view::Service {
+pub(super) fn service(
+    world: &World<'_>,
+    asked: Asked,
+    attempt: &Attempt,
+    service: &Service,
+) -> view::Service {
     let parameters: Vec<view::Parameter> = service
         .parameters
         .iter()
@@ -113,6 +112,7 @@ pub(super) fn service(world: &World<'_>, attempt: &Attempt, service: &Service) -
                 from: None,
                 resolved: true,
                 resolved_at: Some(attempt.registered_at),
+                waits_for: None,
                 blocked_by_failure: false,
             },
             ParameterValue::From { instance_id, target } => {
@@ -122,6 +122,10 @@ pub(super) fn service(world: &World<'_>, attempt: &Attempt, service: &Service) -
                     from: Some(reference(instance_id, target)),
                     resolved: resolved.is_some(),
                     resolved_at: resolved.as_ref().map(|resolved| resolved.at),
+                    waits_for: match resolved {
+                        Some(_) => None,
+                        None => Some(waits_for(world, asked, instance_id, target)),
+                    },
                     blocked_by_failure: resolved.as_ref().is_some_and(|resolved| resolved.failed),
                     value: resolved.map(|resolved| resolved.value),
                 }
@@ -150,12 +154,24 @@ fn unresolved(world: &World<'_>, asked: Asked, attempt: &Attempt) -> Vec<view::U
             instance_id: waiting.instance_id.to_owned(),
             service: waiting.service.to_owned(),
             parameter: waiting.parameter.to_owned(),
-            waits_for: view::WaitsFor {
-                reference: reference(waiting.from, waiting.target),
-                state: world.state_of(asked, waiting.from, waiting.target),
-            },
+            waits_for: waits_for(world, asked, waiting.from, waiting.target),
         })
         .collect()
+}
+
+fn waits_for(world: &World<'_>, asked: Asked, from: &str, target: &Target) -> view::WaitsFor {
+    view::WaitsFor {
+        reference: reference(from, target),
+        state: world.state_of(asked, from, target),
+    }
+}
+
+fn cycle(cycle: &Cycle) -> view::Cycle {
+    let members = cycle.services.iter().map(|(instance_id, service)| view::Member {
+        instance_id: instance_id.clone(),
+        service: service.clone(),
+    });
+    view::Cycle { deadlock: cycle.deadlock, services: members.collect() }
 }
 
 fn reference(instance_id: &str, target: &Target) -> view::Reference {

@@ -64,7 +64,11 @@ pub(super) async fn instance(
         Format::Json => {
             let mut nova = of_nova(&client, std::slice::from_ref(attempt)).await?;
             let asked = asked(&state, asking.at);
-            Ok(Json(shape::instance(&world, asked, attempt, &mut nova)).into_response())
+            let deployment = world.deployments(&attempt.deployment_id).pop();
+            let cycles =
+                deployment.map_or_else(Vec::new, |found| model::cycles(&world, &found.instances));
+            let shown = shape::instance(&world, asked, attempt, &cycles, &mut nova);
+            Ok(Json(shown).into_response())
         }
     }
 }
@@ -90,7 +94,10 @@ pub(super) async fn service(
         service.ok_or_else(|| Problem::not_found("the instance has no service of this name"))?;
     Ok(match format(&asking, &headers) {
         Format::Xml => xml::service(&world, attempt, service),
-        Format::Json => Json(shape::service(&world, attempt, service)).into_response(),
+        Format::Json => {
+            let asked = asked(&state, asking.at);
+            Json(shape::service(&world, asked, attempt, service)).into_response()
+        }
     })
 }
 

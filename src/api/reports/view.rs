@@ -109,6 +109,8 @@ pub(super) struct Instance {
     pub provided: Vec<Provided>,
     /// Names of the parameters that it is still to provide.
     pub pending: Vec<String>,
+    /// Services that wait for each other, one of its own among them.
+    pub cycles: Vec<Cycle>,
     /// What Nova and the recipes tell of it, where it is an instance of Nova's.
     pub nova: Option<Nova>,
     /// What came of it when it was registered before, in order.
@@ -120,6 +122,7 @@ pub(super) struct Instance {
 pub(super) struct Provided {
     pub name: String,
     pub value: String,
+    /// When it was said first; what is said again counts as a contact.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
 }
@@ -179,6 +182,8 @@ pub(super) struct Parameter {
     /// When its value was said.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub resolved_at: Option<Timestamp>,
+    /// What it waits for; null where it is resolved.
+    pub waits_for: Option<WaitsFor>,
     /// The service that it refers to has failed.
     pub blocked_by_failure: bool,
 }
@@ -215,8 +220,8 @@ pub(super) struct WaitsFor {
 /// Services of which each waits for the next, and the last for the first.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct Cycle {
-    /// None of them can ever begin. Otherwise one waits for a parameter, which an instance may
-    /// provide before its services are done.
+    /// None of them can ever begin. Otherwise one has begun all the same, or waits for a parameter,
+    /// which an instance may provide before its services are done.
     pub deadlock: bool,
     pub services: Vec<Member>,
 }

@@ -113,8 +113,7 @@ fn service_element(
     let mut attributes =
         vec![("name", clean(&service.name)), ("status", status(Some(service.status())).into())];
     attributes.extend(instance_id.map(|id| ("instance", clean(id))));
-    let mut unresolved = world.unresolved(attempt);
-    unresolved.retain(|waiting| waiting.service == service.name);
+    let unresolved = world.unresolved_of(attempt, service);
     let is_empty = service.runs.is_empty() && unresolved.is_empty();
     if is_empty {
         return empty(xml, "service", &attributes);

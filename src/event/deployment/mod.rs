@@ -7,7 +7,7 @@ mod heat;
 mod registration;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -249,11 +249,11 @@ impl Skipped {
 
     /// The names of a list that may be missing, each once, in order.
     fn names(&mut self, value: Value<'_>) -> Vec<String> {
-        let mut found = Vec::<String>::new();
+        let (mut found, mut seen) = (Vec::new(), HashSet::new());
         for raw in self.list(value) {
-            match super::fields::id(raw).map(Cow::into_owned) {
-                Some(name) if found.contains(&name) => {}
-                Some(name) => found.push(name),
+            match super::fields::id(raw) {
+                Some(name) if seen.insert(name.clone()) => found.push(name.into_owned()),
+                Some(_) => {}
                 None => self.0 += 1,
             }
         }
@@ -327,6 +327,16 @@ mod tests {
             instances: vec!["a".to_owned(), "2".to_owned()],
         };
         assert_eq!(said("deployment.declared", data), (event, 3));
+    }
+
+    #[test]
+    fn a_long_list_is_read_in_a_moment() {
+        let names: Vec<String> = (0..200_000).map(|nth| format!("i-{nth}")).collect();
+        let twice = serde_json::to_string(&[names.clone(), names.clone()].concat()).unwrap();
+        let data = format!(r#"{{"deployment_id": "d", "instances": {twice}}}"#);
+        let (event, skipped) = said("deployment.declared", &data);
+        let DeploymentEvent::Declared { instances, .. } = event else { panic!("{event:?}") };
+        assert!(instances == names && skipped == 0);
     }
 
     #[test]

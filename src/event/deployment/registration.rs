@@ -1,6 +1,7 @@
 //! What an instance is registered with: its services, their parameters, and what it will provide.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -88,11 +89,11 @@ raw_object! {
 /// The services of a list. Of one without a name nothing is known; of several of one name the first
 /// counts.
 pub(super) fn services(value: Field<'_>, skipped: &mut Skipped) -> Vec<Service> {
-    let mut found = Vec::<Service>::new();
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
     for raw in skipped.list(value) {
         let written: Written = object(raw).unwrap_or_default();
         match written.name.id() {
-            Some(name) if found.iter().all(|service| service.name != name) => {
+            Some(name) if seen.insert(name.clone()) => {
                 let parameters = parameters(written.parameters, skipped);
                 found.push(Service { name: name.into_owned(), parameters });
             }
@@ -104,12 +105,10 @@ pub(super) fn services(value: Field<'_>, skipped: &mut Skipped) -> Vec<Service> 
 
 /// The parameters of a list, likewise.
 fn parameters(value: Field<'_>, skipped: &mut Skipped) -> Vec<Parameter> {
-    let mut found = Vec::<Parameter>::new();
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
     for raw in skipped.list(value) {
         match parameter(raw) {
-            Some(parameter) if found.iter().all(|known| known.name != parameter.name) => {
-                found.push(parameter);
-            }
+            Some(parameter) if seen.insert(parameter.name.clone()) => found.push(parameter),
             _ => skipped.0 += 1,
         }
     }
@@ -179,6 +178,16 @@ mod tests {
             let parameter = Parameter { name: "p".to_owned(), value };
             assert_eq!(one_parameter(written), (vec![parameter], 0), "{written}");
         }
+    }
+
+    #[test]
+    fn long_lists_are_read_in_a_moment() {
+        let list = |item: fn(u32) -> String| (0..200_000).map(item).collect::<Vec<_>>().join(",");
+        let (services, skipped) =
+            read(&format!("[{}]", list(|nth| format!(r#"{{"name": {nth}}}"#))));
+        assert_eq!((services.len(), skipped), (200_000, 0));
+        let (parameters, skipped) = one_parameter(&list(|nth| format!(r#"{{"name": {nth}}}"#)));
+        assert_eq!((parameters.len(), skipped), (200_000, 0));
     }
 
     #[test]

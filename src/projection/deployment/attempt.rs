@@ -28,7 +28,7 @@ pub struct Attempt {
     pub services: Vec<Service>,
     /// Names of the parameters it is to provide.
     pub provides: Vec<String>,
-    /// What it provided, by name, each value with its time, in order.
+    /// What it provided, by name, each value with the time it was first said in a row, in order.
     pub provided: BTreeMap<String, Vec<(Timestamp, String)>>,
     /// That it has given up, if it reported nothing since.
     pub abandoned: Option<Abandoned>,
@@ -124,7 +124,10 @@ impl Attempt {
             }
             DeploymentEvent::Provided { parameters, .. } => {
                 for (name, value) in parameters {
-                    self.provided.entry(name.clone()).or_default().push((at, value.clone()));
+                    let values = self.provided.entry(name.clone()).or_default();
+                    if values.last().is_none_or(|(_, known)| known != value) {
+                        values.push((at, value.clone()));
+                    }
                 }
             }
             DeploymentEvent::Started { service, .. } => {

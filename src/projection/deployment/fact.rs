@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::event::deployment::{self, DeploymentEvent};
+use crate::event::deployment::{self, DeploymentEvent, Phase, Stack};
 use crate::event::{Recorded, TEXT_MAX};
 use crate::projection::Decoded;
 
@@ -42,15 +42,16 @@ impl Fact {
     /// one of them stands in the order in which it can only have happened.
     pub(super) fn stamp(&self) -> Stamp {
         let rank = match self.said {
-            DeploymentEvent::Declared { .. } => 0,
-            DeploymentEvent::Stack(_) => 1,
-            DeploymentEvent::Registered(_) => 2,
-            DeploymentEvent::Contacted { .. } => 3,
-            DeploymentEvent::Provided { .. } => 4,
-            DeploymentEvent::Started { .. } => 5,
-            DeploymentEvent::Ended { .. } => 6,
-            DeploymentEvent::Abandoned { .. } => 7,
-            DeploymentEvent::Deleted { .. } => 8,
+            DeploymentEvent::Declared { .. } => 1,
+            DeploymentEvent::Stack(Stack { phase: Phase::Start, .. }) => 2,
+            DeploymentEvent::Stack(_) => 3,
+            DeploymentEvent::Registered(_) => 4,
+            DeploymentEvent::Contacted { .. } => 5,
+            DeploymentEvent::Provided { .. } => 6,
+            DeploymentEvent::Started { .. } => 7,
+            DeploymentEvent::Ended { .. } => 8,
+            DeploymentEvent::Abandoned { .. } => 9,
+            DeploymentEvent::Deleted { .. } => 10,
         };
         (self.occurred_at, rank, self.event_id)
     }
@@ -58,6 +59,11 @@ impl Fact {
 
 /// See [`Fact::stamp`].
 pub(super) type Stamp = (Timestamp, u8, Uuid);
+
+/// The place before all facts of that time.
+pub(super) fn before_all_at(at: Timestamp) -> Stamp {
+    (at, 0, Uuid::nil())
+}
 
 /// The facts in their order, each once.
 pub(super) fn ordered<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Vec<&'a Fact> {

@@ -32,11 +32,18 @@ UNION ALL
 SELECT event_id, occurred_at, said
 FROM {schema}fact
 WHERE deployment_id = ANY((SELECT ids FROM home)::text[]) AND instance_id IS NULL
-  AND kind IN ('deleted', 'stack')
+  AND kind IN ('declared', 'deleted', 'stack')
 UNION ALL
+-- An instance may provide the same every ten seconds, too: of repetitions in a row the first and the last.
 SELECT event_id, occurred_at, said
-FROM {schema}fact
-WHERE instance_id = ANY((SELECT ids FROM member)::text[]) AND kind <> 'contacted'
+FROM (
+    SELECT event_id, occurred_at, kind, said,
+           lag(said) OVER story AS said_before, lead(said) OVER story AS said_after
+    FROM {schema}fact
+    WHERE instance_id = ANY((SELECT ids FROM member)::text[]) AND kind <> 'contacted'
+    WINDOW story AS (PARTITION BY instance_id ORDER BY occurred_at, kind <> 'registered', event_id)
+) AS told
+WHERE kind <> 'provided' OR said IS DISTINCT FROM said_before OR said IS DISTINCT FROM said_after
 UNION ALL
 -- An instance may be in contact every ten seconds for years: the first and the last time will do.
 SELECT contact.event_id, contact.occurred_at, contact.said

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::attempt::Attempt;
-use super::fact::{Fact, Stamp};
+use super::fact::{Fact, Stamp, before_all_at};
 use super::state::{State, Status};
 use super::world::World;
 use crate::event::deployment::{DeploymentEvent, Phase, Stack};
@@ -49,28 +49,61 @@ pub struct StackState {
     pub ended_at: Option<Timestamp>,
 }
 
-/// From its first fact to the fact that deleted it, or the last.
-struct Span<'a> {
+/// What was said of a deployment as a whole, and the registrations with it, from the first of these
+/// facts to the one that deleted it, or the last.
+pub(super) struct Span<'a> {
     facts: Vec<&'a Fact>,
-    deleted: Option<Stamp>,
+    /// The place of its deletion.
+    pub deleted: Option<Stamp>,
 }
 
-/// The deployments of that id, in order: of all that was said of it as a whole, and of the
-/// registrations with it, in their order.
-pub(super) fn generations(id: &str, facts: &[&Fact], world: &World) -> Vec<Deployment> {
-    let mut spans = Vec::<Span<'_>>::new();
+/// The spans of every deployment that the facts name, in order; the facts are in theirs.
+pub(super) fn spans<'a>(facts: &[&'a Fact]) -> BTreeMap<&'a str, Vec<Span<'a>>> {
+    let mut by_deployment = BTreeMap::<&str, Vec<&Fact>>::new();
     for fact in facts {
-        let is_new = spans.last().is_none_or(|span| span.deleted.is_some());
-        if is_new && (spans.is_empty() || !speaks_of_deletion(fact)) {
-            spans.push(Span { facts: Vec::new(), deleted: None });
-        } else if is_new {
-            // It is told once more that it was deleted.
-            continue;
+        if let Some(id) = fact.deployment_id.as_deref() {
+            by_deployment.entry(id).or_default().push(fact);
         }
-        let span = spans.last_mut().expect("there is one now");
-        span.facts.push(fact);
-        span.deleted = deletes(fact).then(|| fact.stamp());
     }
+    by_deployment.into_iter().map(|(id, facts)| (id, of_one(&facts))).collect()
+}
+
+/// The spans of one deployment.
+fn of_one<'a>(facts: &[&'a Fact]) -> Vec<Span<'a>> {
+    let mut spans = Vec::<Span<'_>>::new();
+    for moment in facts.chunk_by(|fact, next| fact.occurred_at == next.occurred_at) {
+        let is_open = spans.last().is_some_and(|span| span.deleted.is_none());
+        let is_declared =
+            moment.iter().any(|fact| matches!(fact.said, DeploymentEvent::Declared { .. }));
+        // Where there is one, it cannot be declared again before it is deleted.
+        let (first, then): (Vec<&Fact>, Vec<&Fact>) =
+            moment.iter().partition(|fact| is_open && is_declared && speaks_of_deletion(fact));
+        for fact in first {
+            add(&mut spans, fact, before_all_at(fact.occurred_at));
+        }
+        for fact in then {
+            add(&mut spans, fact, fact.stamp());
+        }
+    }
+    spans
+}
+
+/// Adds the next fact, which stands in that place.
+fn add<'a>(spans: &mut Vec<Span<'a>>, fact: &'a Fact, place: Stamp) {
+    let is_new = spans.last().is_none_or(|span| span.deleted.is_some());
+    if is_new && (spans.is_empty() || !speaks_of_deletion(fact)) {
+        spans.push(Span { facts: Vec::new(), deleted: None });
+    } else if is_new {
+        // It is told once more that it was deleted.
+        return;
+    }
+    let span = spans.last_mut().expect("there is one now");
+    span.facts.push(fact);
+    span.deleted = deletes(fact).then_some(place);
+}
+
+/// The deployments of that id, in order, of its spans.
+pub(super) fn generations(id: &str, spans: &[Span<'_>], world: &World) -> Vec<Deployment> {
     let mut since = None;
     let mut found = Vec::new();
     for (index, span) in spans.iter().enumerate() {
@@ -93,7 +126,7 @@ pub(super) fn generations(id: &str, facts: &[&Fact], world: &World) -> Vec<Deplo
 }
 
 /// Whether a fact ends a deployment.
-pub(super) fn deletes(fact: &Fact) -> bool {
+fn deletes(fact: &Fact) -> bool {
     match &fact.said {
         DeploymentEvent::Deleted { .. } => true,
         DeploymentEvent::Stack(stack) => stack.operation == "delete" && stack.phase == Phase::End,
@@ -235,15 +268,4 @@ impl StackState {
             Phase::Error => State::Failed,
         }
     }
-}
-
-/// The facts by the deployment they name.
-pub(super) fn by_deployment<'a>(facts: &[&'a Fact]) -> BTreeMap<&'a str, Vec<&'a Fact>> {
-    let mut by_deployment = BTreeMap::<&str, Vec<&Fact>>::new();
-    for fact in facts {
-        if let Some(id) = fact.deployment_id.as_deref() {
-            by_deployment.entry(id).or_default().push(fact);
-        }
-    }
-    by_deployment
 }

@@ -26,13 +26,14 @@ pub(super) async fn touched(tx: &Transaction<'_>, facts: &[Fact]) -> Result<Vec<
         .query(
             "-- deployment::touched
              SELECT deployment_id FROM fact WHERE instance_id = ANY($2) AND kind = 'registered'
-             UNION SELECT unnest($1::text[])
-             ORDER BY 1",
+             UNION SELECT unnest($1::text[])",
             &[&named, &instances],
         )
         .await
         .context("reading fact")?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    let mut touched: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    touched.sort_unstable();
+    Ok(touched)
 }
 
 /// The facts of deployments with all their instances, and of further instances. `schema` stands

@@ -1,5 +1,7 @@
 //! Writes facts, and what is concluded of deployments and instances as a whole.
 
+use std::collections::HashSet;
+
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -67,10 +69,11 @@ pub(super) async fn conclusions(
     let deployments: Vec<Deployment> =
         ids.iter().filter_map(|id| world.deployments(id).pop()).collect();
     let deployments: Vec<DeploymentRow<'_>> = deployments.iter().map(DeploymentRow::of).collect();
+    let concluded: HashSet<&str> = ids.iter().map(String::as_str).collect();
     let instances: Vec<InstanceRow<'_>> = world
         .stories()
         .filter_map(<[Attempt]>::last)
-        .filter(|attempt| ids.binary_search(&attempt.deployment_id).is_ok())
+        .filter(|attempt| concluded.contains(attempt.deployment_id.as_str()))
         .map(|attempt| InstanceRow::of(attempt, world.is_deleted(attempt)))
         .collect();
     let deployment_ids: Vec<&str> = deployments.iter().map(|row| row.deployment_id).collect();

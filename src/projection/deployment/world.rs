@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::attempt::{Attempt, Service, attempts};
-use super::fact::{Fact, ordered};
-use super::generation::{self, Deployment};
+use super::fact::{Fact, Stamp, before_all_at, ordered};
+use super::generation::{self, Deployment, Span};
 use super::state::{Asked, State};
 use crate::event::deployment::{ParameterValue, Target};
 
 /// The stories of instances, and what was said of deployments.
 pub struct World<'a> {
     stories: BTreeMap<&'a str, Vec<Attempt>>,
-    by_deployment: BTreeMap<&'a str, Vec<&'a Fact>>,
+    spans: BTreeMap<&'a str, Vec<Span<'a>>>,
 }
 
 /// What a parameter refers to has said what it was waited for.
@@ -55,14 +55,13 @@ impl<'a> World<'a> {
         let stories = by_instance.into_iter().map(|(id, facts)| (id, attempts(&facts)));
         World {
             stories: stories.filter(|(_, attempts)| !attempts.is_empty()).collect(),
-            by_deployment: generation::by_deployment(&facts),
+            spans: generation::spans(&facts),
         }
     }
 
     /// The deployments of that id: the last one is or was, those before it were deleted.
     pub fn deployments(&self, id: &str) -> Vec<Deployment> {
-        let facts = self.by_deployment.get(id).map(Vec::as_slice).unwrap_or_default();
-        generation::generations(id, facts, self)
+        generation::generations(id, self.spans(id), self)
     }
 
     /// The attempts of every instance.
@@ -77,19 +76,31 @@ impl<'a> World<'a> {
 
     /// Whether the deployment of an attempt was deleted after it began.
     pub fn is_deleted(&self, attempt: &Attempt) -> bool {
-        let facts = self.by_deployment.get(attempt.deployment_id.as_str());
-        let mut facts = facts.into_iter().flatten();
-        facts.any(|fact| generation::deletes(fact) && fact.stamp() > attempt.stamp)
+        self.deleted(attempt).is_some()
+    }
+
+    /// The place of that deletion.
+    fn deleted(&self, attempt: &Attempt) -> Option<Stamp> {
+        let spans = self.spans(&attempt.deployment_id).iter();
+        spans.filter_map(|span| span.deleted).find(|deleted| *deleted > attempt.stamp)
+    }
+
+    fn spans(&self, deployment_id: &str) -> &[Span<'a>] {
+        self.spans.get(deployment_id).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// What a parameter of `consumer` that refers to `target` of an instance has for a value. The
-    /// last one that was said before the service began counts, else the first one after that.
+    /// last one that was said before the service began counts, else the first one after that. What
+    /// was said in a deployment that is deleted, or was when the service began, is gone.
     pub fn resolve(&self, consumer: &Service, from: &str, target: &Target) -> Option<Resolved> {
         let story = self.story(from);
         let began_at = consumer.frozen_at();
         if let Some(began_at) = began_at {
             let then = story.iter().rev().find(|attempt| attempt.registered_at <= began_at);
-            let said = said(then.or(story.first())?, target);
+            let then = then.or(story.first())?;
+            let was_deleted =
+                self.deleted(then).is_some_and(|deleted| deleted <= before_all_at(began_at));
+            let said = if was_deleted { Vec::new() } else { said(then, target) };
             if let Some(found) = said.into_iter().rev().find(|said| said.at <= began_at) {
                 return Some(found);
             }
@@ -101,21 +112,28 @@ impl<'a> World<'a> {
 
     /// The parameters of an instance's services that have no value yet.
     pub fn unresolved<'b>(&self, attempt: &'b Attempt) -> Vec<Unresolved<'b>> {
+        attempt.services.iter().flat_map(|service| self.unresolved_of(attempt, service)).collect()
+    }
+
+    /// Those of one of its services.
+    pub fn unresolved_of<'b>(
+        &self,
+        attempt: &'b Attempt,
+        service: &'b Service,
+    ) -> Vec<Unresolved<'b>> {
         let mut found = Vec::new();
-        for service in &attempt.services {
-            for parameter in &service.parameters {
-                let ParameterValue::From { instance_id, target } = &parameter.value else {
-                    continue;
-                };
-                if self.resolve(service, instance_id, target).is_none() {
-                    found.push(Unresolved {
-                        instance_id: &attempt.instance_id,
-                        service: &service.name,
-                        parameter: &parameter.name,
-                        from: instance_id,
-                        target,
-                    });
-                }
+        for parameter in &service.parameters {
+            let ParameterValue::From { instance_id, target } = &parameter.value else {
+                continue;
+            };
+            if self.resolve(service, instance_id, target).is_none() {
+                found.push(Unresolved {
+                    instance_id: &attempt.instance_id,
+                    service: &service.name,
+                    parameter: &parameter.name,
+                    from: instance_id,
+                    target,
+                });
             }
         }
         found

@@ -57,6 +57,14 @@ async fn references_to_nobody_to_itself_and_in_a_cycle() {
             {"deadlock": true, "services": [member("k", "c")]},
         ])
     );
+    // An instance and a service say the same of themselves.
+    let one = server.ok(&format!("/reports/instance/j?format=json&at={}", minute(3))).await;
+    assert_eq!(one["cycles"], json!([report["cycles"][0]]));
+    assert_eq!(one, report["instances"][1]);
+    let path = format!("/reports/instance/i/service/n?format=json&at={}", minute(3));
+    let service = server.ok(&path).await;
+    assert_eq!(service, report["instances"][0]["services"][0]);
+    assert_eq!(service["parameters"][0]["waits_for"], waits(0));
     // Nothing is heard any more: each waits for what was abandoned.
     assert_eq!(waits(2)["state"], "registered");
     let later = shown(&server, 63).await;
@@ -170,6 +178,8 @@ async fn what_is_not_there_is_told_in_the_language_of_the_question() {
         assert_eq!(server.refused(&format!("{path}?format=json")).await["status"], 404);
         let json = server.http.get(server.url(path)).header("accept", "application/json");
         assert_eq!(answer(json).await.0, 404);
+        let json = server.http.get(server.url(path)).header("accept", "application/json");
+        assert_eq!(json.send().await.unwrap().headers()["vary"], "accept", "{path}");
     }
     let (status, text) = document(&server, "/reports/deployment/d-1?at=soon").await;
     assert!(status == 400 && text.contains("<parameter>at</parameter>"), "{text}");

@@ -46,7 +46,8 @@ async fn a_replay_of_many_deployments_makes_the_same_rows() {
     let server = Server::with_projector().await;
     let all: Vec<Event> =
         (0..deployments).flat_map(|number| deployment(number, instances)).collect();
-    // Every event of a kind before the next kind's, and the last of all first.
+    // Every seventh event, from the seventh on; then those before each of them, and so on: what belongs
+    // together comes in pieces, mostly the last piece first.
     for nth in (0..7).rev() {
         let part: Vec<Event> = all.iter().skip(nth).step_by(7).cloned().collect();
         for batch in part.chunks(2000) {

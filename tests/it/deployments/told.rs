@@ -64,6 +64,7 @@ pub async fn document(server: &Server, path: &str) -> (u16, String) {
     let response = server.http.get(server.url(path)).send().await.unwrap();
     let status = response.status().as_u16();
     assert_eq!(response.headers()["content-type"], "application/xml", "{path}");
+    assert_eq!(response.headers()["vary"], "accept", "{path}");
     let text = response.text().await.unwrap();
     assert_eq!(schema::faults(&text), Vec::<String>::new(), "{path}: {text}");
     (status, text)

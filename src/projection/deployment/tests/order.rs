@@ -10,9 +10,9 @@ use crate::projection::deployment::{
 };
 
 /// All that is told of the deployments `d` and `e`.
-type Told = Vec<(Vec<Deployment>, Vec<String>, Vec<Cycle>, Vec<Step>, Phases)>;
+pub type Told = Vec<(Vec<Deployment>, Vec<String>, Vec<Cycle>, Vec<Step>, Phases)>;
 
-fn told(facts: &[Fact]) -> Told {
+pub fn told(facts: &[Fact]) -> Told {
     let world = World::of(facts);
     let mut told = Told::new();
     for id in ["d", "e"] {

@@ -79,6 +79,35 @@ fn a_value_is_the_last_before_the_service_begins_and_then_stays() {
 }
 
 #[test]
+fn a_value_of_a_deployment_that_was_deleted_before_the_service_began_is_not_taken() {
+    let mysql = || registered(0, "m", vec![service("mysql", &[])], &["ip"]);
+    let of_mysql = [("ip", "m", parameter("ip")), ("up", "m", end_of("mysql"))];
+    let mut facts = vec![
+        declared(0, &["m", "w"]),
+        mysql(),
+        provided(1, "m", "ip", "old"),
+        ended(2, "m", "mysql", "0"),
+        deleted(3),
+        declared(4, &["m", "w"]),
+        registered(5, "w", vec![service("wordpress", &of_mysql)], &[]),
+        started(6, "w", "wordpress"),
+    ];
+    let value = |facts: &[Fact]| {
+        let world = World::of(facts);
+        let service = &world.story("w")[0].services[0];
+        world.resolve(service, "m", &parameter("ip")).map(|resolved| resolved.value)
+    };
+    assert_eq!(waits(&facts, 7).len(), 2);
+    facts.extend([registered(8, "m", vec![], &["ip"]), provided(9, "m", "ip", "new")]);
+    assert_eq!(value(&facts).as_deref(), Some("new"));
+    // What was taken before the deletion stays.
+    facts.retain(|fact| fact.kind != "deleted");
+    assert_eq!(value(&facts).as_deref(), Some("old"));
+    facts.push(deleted(7));
+    assert_eq!(value(&facts).as_deref(), Some("old"));
+}
+
+#[test]
 fn a_failed_service_resolves_as_in_audrey_and_is_told() {
     let mut facts = blog();
     facts[8] = ended(50, "m", "mysql", "2");
@@ -120,6 +149,29 @@ fn waiting_for_each_other_s_parameters_may_still_end_well() {
     assert_eq!(cycles_of(&facts), [cycle(false, &[("i", "a"), ("j", "b")])]);
     facts.push(provided(1, "i", "p", "1"));
     assert!(cycles_of(&facts).is_empty());
+}
+
+#[test]
+fn what_has_begun_all_the_same_is_no_deadlock() {
+    let mut facts = vec![
+        registered(0, "i", vec![service("a", &[("x", "j", end_of("b"))])], &[]),
+        registered(0, "j", vec![service("b", &[("x", "i", end_of("a"))])], &[]),
+    ];
+    assert_eq!(cycles_of(&facts), [cycle(true, &[("i", "a"), ("j", "b")])]);
+    facts.push(started(1, "j", "b"));
+    assert_eq!(cycles_of(&facts), [cycle(false, &[("i", "a"), ("j", "b")])]);
+    facts.push(ended(2, "j", "b", "0"));
+    assert!(cycles_of(&facts).is_empty());
+}
+
+#[test]
+fn many_services_that_wait_for_parameters_of_their_instances_do_no_harm() {
+    let services = |of: &str, other: &str| -> Fact {
+        let one = |nth: u32| service(&format!("{nth:05}"), &[("x", other, parameter("p"))]);
+        registered(0, of, (0..5000).map(one).collect(), &["p"])
+    };
+    let found = cycles_of(&[services("i", "j"), services("j", "i")]);
+    assert_eq!(found[0], cycle(false, &[("i", "00000"), ("j", "00000")]));
 }
 
 #[test]

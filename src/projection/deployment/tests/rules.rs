@@ -141,6 +141,42 @@ fn deleted_and_declared_again_it_is_another_one() {
 }
 
 #[test]
+fn deleted_and_declared_at_one_time_is_a_renewal_where_there_was_something() {
+    let mut facts = vec![
+        registered(0, "m", vec![], &[]),
+        deleted(10),
+        declared(10, &["m"]),
+        registered(10, "w", vec![], &[]),
+    ];
+    let world = World::of(&facts);
+    let [former, current] = world.deployments("d").try_into().unwrap();
+    assert_eq!(
+        (former.deleted_at, former.instances[0].instance_id.as_str()),
+        (Some(second(10)), "m")
+    );
+    assert_eq!((current.deleted_at, current.instances[0].instance_id.as_str()), (None, "w"));
+    assert!(world.is_deleted(&world.story("m")[0]) && !world.is_deleted(&world.story("w")[0]));
+    // There was nothing: it came and went.
+    facts.remove(0);
+    assert_eq!(stands(&facts, 11), ("", "deleted"));
+    facts.push(deleted(5));
+    assert_eq!(stands(&facts, 11), ("", "deleted"));
+}
+
+#[test]
+fn what_heat_begins_and_ends_at_one_time_is_ended() {
+    for (phase, stands_then) in
+        [(Phase::End, ("success", "complete")), (Phase::Error, ("error", "failed"))]
+    {
+        // Ids are made of the times: either may be the lower one.
+        for at in 0..8 {
+            let facts = [stack(at, "create", phase), stack(at, "create", Phase::Start)];
+            assert_eq!(stands(&facts, 61), stands_then, "at {at}");
+        }
+    }
+}
+
+#[test]
 fn a_stack_stands_as_heat_says() {
     let all = [
         stack(0, "create", Phase::Start),
