@@ -29,7 +29,8 @@ pub struct Options {
     pub seed: u64,
     /// How many in a hundred messages are published a second time, later.
     pub duplicates_percent: u8,
-    /// How many in a hundred messages leave their place, by at most [`SHUFFLE_MAX`].
+    /// How many in a hundred messages leave their place, by at most
+    /// [`SHUFFLE_MAX`](super::SHUFFLE_MAX) places.
     pub shuffle_percent: u8,
     /// Everything happens before this instant.
     pub end: Timestamp,

@@ -26,7 +26,7 @@ pub const SHUFFLE_MAX: u64 = 3_000;
 const WHOLE_CLOUD: u64 = u64::MAX;
 
 /// All messages of a simulated cloud, and the truth they tell. Bodies are made when asked for: a
-/// message takes 16 bytes of the plan, and about 60 more while it is made.
+/// message takes 16 bytes of the plan, and up to 150 more while that is made.
 #[derive(Clone, Debug)]
 pub struct Plan {
     truth: Truth,
