@@ -49,7 +49,7 @@ impl Default for Limit {
 
 /// How many leaves a stretch is read from at most: each is a lock of the reader's, and with a day of
 /// its own for each leaf also one of whoever applies the stretch.
-const LEAVES: usize = 64;
+const LEAVES: usize = 32;
 
 /// A stretch of the log: what a reader of these families has to apply, and where it is then.
 #[derive(Debug)]

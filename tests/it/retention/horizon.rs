@@ -87,18 +87,18 @@ async fn readers_pass_over_what_was_dropped() {
 
 /// Each leaf is a lock, and what it tells may be a partition of a read model.
 #[tokio::test]
-async fn a_stretch_ends_before_its_sixty_fifth_leaf() {
+async fn a_stretch_ends_before_its_thirty_third_leaf() {
     let db = database().await;
     let of_day = |n: u64| Event { key_at: Some(day(n)), ..event(Family::Perf, n) };
-    let days: Vec<Event> = (0..70).map(of_day).collect();
+    let days: Vec<Event> = (0..40).map(of_day).collect();
     append(&db.database, &days).await;
     // One more of a leaf that is read already.
-    append(&db.database, &[Event { key_at: Some(day(69)), ..event(Family::Perf, 99) }]).await;
+    append(&db.database, &[Event { key_at: Some(day(39)), ..event(Family::Perf, 99) }]).await;
     let (client, reader) = (db.client().await, Reader::new(&[Family::Perf]));
     let first = reader.next(&client, 0, i64::MAX, Limit::default()).await.unwrap();
-    assert_eq!((first.events.len(), first.position), (64, 64));
-    let rest = reader.next(&client, 64, i64::MAX, Limit::default()).await.unwrap();
-    assert_eq!((rest.events.len(), rest.position), (7, 71));
+    assert_eq!((first.events.len(), first.position), (32, 32));
+    let rest = reader.next(&client, 32, i64::MAX, Limit::default()).await.unwrap();
+    assert_eq!((rest.events.len(), rest.position), (9, 41));
 }
 
 #[tokio::test]
