@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::fields::{Value, Values, raw_object};
+use super::payload::Content;
 use super::{DecodeError, Event, Family, TEXT_MAX, redact};
 
 /// The namespace of the ids we make up ourselves. It must never change: ids are kept for ever.
@@ -23,7 +24,7 @@ raw_object! {
         publisher_id: Value = "publisher_id",
         event_type: Value = "event_type",
         timestamp: Value = "timestamp",
-        payload: Value = "payload",
+        payload: Content = "payload",
         context_timestamp: Value = "_context_timestamp",
         context_project_id: Value = "_context_project_id",
         context_tenant: Value = "_context_tenant",

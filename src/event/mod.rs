@@ -7,6 +7,7 @@
 mod cloudevents;
 mod compression;
 pub mod deployment;
+mod envelope;
 mod fields;
 mod header;
 pub mod json;

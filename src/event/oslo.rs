@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use super::compression::Compression;
 use super::fields::{Value, id, raw_object, string};
 use super::header::{Draft, Fields, Headed, Identity};
-use super::payload::{Payload, Sample};
-use super::{DecodeError, Event, Family, cloudevents, json, redact};
+use super::payload::{Content, Payload, Sample};
+use super::{DecodeError, Event, Family, cloudevents, envelope, json, redact};
 
 /// How many envelopes are taken off. One is usual; a limit keeps the work linear.
 const ENVELOPES: usize = 8;
@@ -36,7 +36,12 @@ pub(super) fn decode(
     }
     for _ in 0..=ENVELOPES {
         match json::read(&body, message)? {
-            Message::Envelope(inner) => body = inner.into_bytes(),
+            // Into the memory that is there: what was opened lies in a block that the next message
+            // finds still warm.
+            Message::Envelope(inner) => {
+                body.clear();
+                body.extend_from_slice(inner.as_bytes());
+            }
             Message::Header(header) => return Ok(header.with_body(body)),
         }
     }
@@ -45,12 +50,15 @@ pub(super) fn decode(
 
 /// Reads the top level of a body.
 fn message(text: &str) -> Result<Message, DecodeError> {
+    if let Some(inner) = envelope::open(text) {
+        return Ok(Message::Envelope(inner));
+    }
     if !text.trim_ascii_start().starts_with('{') {
         return Err(not_an_object(text));
     }
     let fields: Fields = serde_json::from_str(text)?;
     if let (Some(version), Some(inner)) = (fields.oslo_version.raw(), fields.oslo_message.raw()) {
-        return envelope(version, inner);
+        return unusual_envelope(version, inner);
     }
     let draft = if let Some(kind) = fields.event_type.text() {
         notification(text, &fields, kind)?
@@ -83,8 +91,8 @@ fn not_an_object(text: &str) -> DecodeError {
     }
 }
 
-/// Takes the message out of an envelope of format 2.
-fn envelope(version: &RawValue, inner: &RawValue) -> Result<Message, DecodeError> {
+/// Takes the message out of an envelope of format 2, however that is written.
+fn unusual_envelope(version: &RawValue, inner: &RawValue) -> Result<Message, DecodeError> {
     let version = id(version).unwrap_or_else(|| version.get().into());
     if version != "2" && !version.starts_with("2.") {
         return Err(DecodeError::Version("oslo.messaging", version.chars().take(40).collect()));
@@ -100,10 +108,10 @@ fn notification<'a>(
     fields: &Fields<'a>,
     kind: Cow<'a, str>,
 ) -> Result<Draft<'a>, DecodeError> {
-    let payload: Payload = fields.payload.object()?;
-    let mut family = family(&kind, &payload);
+    let payload = &fields.payload.object;
+    let mut family = family(&kind, payload);
     let sample = match family {
-        Family::Meter | Family::Other => Sample::first_of(fields.payload, &payload)?,
+        Family::Meter | Family::Other => Sample::first_of(&fields.payload)?,
         _ => None,
     };
     if sample.as_ref().is_some_and(|sample| sample.counter_name.is_there()) {
@@ -120,7 +128,7 @@ fn notification<'a>(
     };
     // Of an HTTP request the middleware tells all headers, the token's among them.
     let is_http = matches!(&*kind, "http.request" | "http.response");
-    let arguments = fields.payload.raw().filter(|_| is_http || payload.args.is_there());
+    let arguments = if is_http || payload.args.is_there() { whole_payload(text)? } else { None };
     let occurred_at = fields.timestamp.time().or_else(|| fields.context_timestamp.time());
     Ok(Draft {
         identity: identity(text, fields),
@@ -136,14 +144,24 @@ fn notification<'a>(
 }
 
 raw_object! {
+    /// A notification whose payload is wanted as it stands.
+    Notification { payload: Value = "payload", }
+}
+
+/// The payload's text.
+fn whole_payload(text: &str) -> Result<Option<&RawValue>, serde_json::Error> {
+    Ok(serde_json::from_str::<Notification>(text)?.payload.raw())
+}
+
+raw_object! {
     /// The arguments of an RPC cast to Ceilometer's collector.
-    Args { data: Value = "data", }
+    Args { data: Content = "data", }
 }
 
 /// The header of an RPC cast. It has no time of its own, so none is part of its identity.
 fn rpc<'a>(text: &str, fields: &Fields<'a>, method: &str) -> Result<Draft<'a>, DecodeError> {
     let data = fields.args.object::<Args>()?.data;
-    let sample = Sample::first_of(data, &data.object()?)?;
+    let sample = Sample::first_of(&data)?;
     let sample = sample.filter(|sample| sample.counter_name.is_there());
     let family = if sample.is_some() { Family::Meter } else { Family::Other };
     let arguments = fields.args.raw().filter(|_| family == Family::Other);

@@ -2,9 +2,80 @@
 
 use std::borrow::Cow;
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::fields::{Value, object, raw_object, text};
+
+/// What stands under a notification's `payload`, read in the same pass as the notification.
+#[derive(Default)]
+pub(super) struct Content<'a> {
+    /// The object; one without keys if it is anything else.
+    pub object: Payload<'a>,
+    /// The first element, if it is a list.
+    first: Option<&'a RawValue>,
+}
+
+impl<'a> Content<'a> {
+    /// Takes a value of the key.
+    pub fn put(&mut self, value: Content<'a>) {
+        *self = value;
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(AnyContent)
+    }
+}
+
+/// Takes anything for a [`Content`].
+struct AnyContent;
+
+impl<'de> Visitor<'de> for AnyContent {
+    type Value = Content<'de>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        let object = Payload::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Content { object, first: None })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let first = list.next_element()?;
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Content { first, ..Content::default() })
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(Content::default())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Content::default())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Content::default())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Content::default())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Content::default())
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Content::default())
+    }
+}
 
 raw_object! {
     /// The top level of a notification's payload or of a CloudEvent's `data`.
@@ -167,22 +238,17 @@ impl<'a> Inner<'a> {
 
 impl<'a> Sample<'a> {
     /// The first sample in any of Ceilometer's shapes: a list, an object with `samples`, or the
-    /// sample itself. `payload` is the top level of `value`.
+    /// sample itself.
     ///
     /// # Errors
     ///
     /// When the sample cannot be read strictly.
-    pub fn first_of(
-        value: Value<'a>,
-        payload: &Payload<'a>,
-    ) -> Result<Option<Sample<'a>>, serde_json::Error> {
-        let sample = if payload.counter_name.is_there() {
-            value.raw()
-        } else if payload.samples.is_there() {
-            first(payload.samples)
-        } else {
-            first(value)
-        };
+    pub fn first_of(content: &Content<'a>) -> Result<Option<Sample<'a>>, serde_json::Error> {
+        let Payload { counter_name, project_id, samples, .. } = content.object;
+        if counter_name.is_there() {
+            return Ok(Some(Sample { counter_name, project_id, len: content.object.len }));
+        }
+        let sample = if samples.is_there() { first(samples) } else { content.first };
         sample.map(object).transpose()
     }
 }
@@ -231,10 +297,9 @@ mod tests {
             r#"{"payload": {"samples": [{"counter_name": "cpu", "project_id": "p"}]}}"#,
             r#"{"payload": {"counter_name": "cpu", "project_id": "p"}}"#,
         ] {
-            raw_object! { Message { payload: Value = "payload", } }
+            raw_object! { Message { payload: Content = "payload", } }
             let message: Message = serde_json::from_str(payload).unwrap();
-            let inner = message.payload.object().unwrap();
-            let sample = Sample::first_of(message.payload, &inner).unwrap().unwrap();
+            let sample = Sample::first_of(&message.payload).unwrap().unwrap();
             assert_eq!(sample.project_id.text().as_deref(), Some("p"), "{payload}");
         }
     }

@@ -149,11 +149,15 @@ fn skip_space(bytes: &[u8], at: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fields::{Value, raw_object};
     use super::*;
+
+    raw_object! { Arguments { payload: Value = "payload", } }
 
     fn redacted(text: &str) -> String {
         let fields: Fields = serde_json::from_str(text).unwrap();
-        let spans = secrets(text, &fields, fields.payload.raw());
+        let arguments: Arguments = serde_json::from_str(text).unwrap();
+        let spans = secrets(text, &fields, arguments.payload.raw());
         let edits: Vec<_> = spans.into_iter().map(|span| (span, "null")).collect();
         String::from_utf8(splice(text.as_bytes(), &edits)).unwrap()
     }
