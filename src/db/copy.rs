@@ -1,17 +1,21 @@
-//! Rows in COPY's binary format, laid out in memory and sent as one: the quickest way in. The
-//! driver's own writer hands them over in pieces of 4 kB, each of them a switch of tasks.
+//! Rows in COPY's binary format, laid out in memory and sent in large pieces: the quickest way in.
+//! The driver's own writer hands them over in pieces of 4 kB, each of them a switch of tasks; a
+//! single piece of megabytes makes both sides ask for fresh memory with each batch.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::SinkExt;
 use jiff::Timestamp;
-use tokio_postgres::GenericClient;
 use tokio_postgres::types::{IsNull, ToSql, Type};
+use tokio_postgres::{GenericClient, ToStatement};
 use uuid::Uuid;
 
 /// Rows being laid out.
 pub struct CopyRows {
     buffer: BytesMut,
 }
+
+/// Bytes of one message to the server.
+const PIECE: usize = 64 << 10;
 
 /// What stands before the first row.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -189,11 +193,14 @@ impl Numeric {
 /// When the server refuses a row, then all of them; or is away.
 pub async fn copy_in(
     target: &impl GenericClient,
-    statement: &str,
+    statement: &(impl ToStatement + ?Sized),
     rows: CopyRows,
 ) -> Result<u64, tokio_postgres::Error> {
     let mut sink = std::pin::pin!(target.client().copy_in(statement).await?);
-    sink.send(rows.finish()).await?;
+    let mut rest = rows.finish();
+    while !rest.is_empty() {
+        sink.feed(rest.split_to(rest.len().min(PIECE))).await?;
+    }
     sink.finish().await
 }
 

@@ -191,7 +191,7 @@ async fn next(
     deliveries: &mut lapin::Consumer,
     is_filling: bool,
 ) -> Option<lapin::Result<Delivery>> {
-    const PAUSE: Duration = Duration::from_millis(1);
+    const PAUSE: Duration = Duration::from_millis(2);
     if !is_filling {
         return deliveries.next().await;
     }
