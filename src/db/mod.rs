@@ -97,7 +97,12 @@ impl Database {
     ///
     /// As [`Database::pool`].
     pub fn query_pool(&self, size: usize) -> Result<Pool> {
-        self.pool_of(size, format!("{}; SET statement_timeout = '25s'", session(None)))
+        // Rows of one thing lie a page each, in the order of time: asked for one after the other, a
+        // disk takes four times as long. Where a server cannot ask ahead, the setting is 0.
+        let ask_ahead = "SELECT set_config('effective_io_concurrency', '32', false)
+                         WHERE current_setting('effective_io_concurrency')::int BETWEEN 1 AND 31";
+        let session = session(None);
+        self.pool_of(size, format!("{session}; SET statement_timeout = '25s'; {ask_ahead}"))
     }
 
     fn pool_of(&self, size: usize, prepare: String) -> Result<Pool> {
