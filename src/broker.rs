@@ -15,9 +15,9 @@ use crate::config::Secret;
 /// When it is away or refuses.
 pub async fn connect(url: &Secret, name: &str) -> Result<Connection, lapin::Error> {
     let mut url = url.expose().to_owned();
-    // Without a limit of ours an odd peer could make us allocate what it likes for one frame. The
-    // client keeps room for 32 frames each way: with small ones it stays in the processor's cache.
-    for (option, value) in [("frame_max", "16384"), ("heartbeat", "20")] {
+    // Without a limit of ours an odd peer could make us allocate what it likes for one frame. Less than
+    // the broker's own will not do: it sends a message's headers in one frame, however large they are.
+    for (option, value) in [("frame_max", "131072"), ("heartbeat", "20")] {
         if !url.contains(&format!("{option}=")) {
             url.push(if url.contains('?') { '&' } else { '?' });
             url.push_str(&format!("{option}={value}"));

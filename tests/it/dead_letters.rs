@@ -141,3 +141,27 @@ fn tempfile() -> std::path::PathBuf {
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }
+
+/// The broker sends a message's headers in one frame, as large as its own limit lets a publisher make
+/// it: a consumer that had agreed on smaller ones would never get past such a message.
+#[tokio::test]
+async fn headers_that_fill_a_frame_stop_nobody() {
+    let (db, broker) = (database().await, broker().await);
+    let (_connection, cloud) = broker.channel().await;
+    declare_as_oslo(&cloud, "nova").await;
+    let consuming = consume(&db, &broker);
+    eventually("bound to nova", || async {
+        broker.ask("bindings").await.as_array().unwrap().iter().any(|it| it["source"] == "nova")
+    })
+    .await;
+    let large = "v".repeat(120 << 10);
+    for (id, headers) in [("a", vec![]), ("b", vec![("x-large", large.as_str())]), ("c", vec![])] {
+        let body = format!(r#"{{"message_id": "{id}", "event_type": "compute.node.update"}}"#);
+        publish(&cloud, "nova", "notifications.info", body.as_bytes(), &headers).await;
+    }
+    eventually("all three are stored", || async {
+        db.number("SELECT position FROM log.head").await == 3
+    })
+    .await;
+    consuming.stop().await;
+}
