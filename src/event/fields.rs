@@ -168,63 +168,81 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Nested<T> {
     }
 }
 
+/// What is made of any JSON value, in the pass in which it is read; the default of what has no more
+/// to say than that it is there.
+pub(super) trait OfAny<'de>: Default {
+    /// Of an object.
+    fn of_map<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error>;
+
+    /// Of a list.
+    fn of_list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Self::default())
+    }
+}
+
+/// Reads any JSON value.
+pub(super) fn of_any<'de, D: Deserializer<'de>, T: OfAny<'de>>(from: D) -> Result<T, D::Error> {
+    from.deserialize_any(AnyValue(PhantomData))
+}
+
 /// The object that stands in a list, read in the same pass; one without keys if it is anything else.
+#[derive(Default)]
 pub(super) struct Tolerant<T>(pub T);
 
 impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Tolerant<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(AnyValue(PhantomData))
+        of_any(from)
     }
 }
 
-/// Takes an object for a `T` and anything else for an empty one. Numbers come as objects of one key
-/// that nobody wants, since they are read digit for digit.
+impl<'de, T: Deserialize<'de> + Default> OfAny<'de> for Tolerant<T> {
+    fn of_map<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Tolerant)
+    }
+}
+
+/// Takes an object or a list for what [`OfAny`] makes of it, and anything else for the default.
+/// Numbers come as objects of one key that nobody wants, since they are read digit for digit.
 struct AnyValue<T>(PhantomData<T>);
 
-impl<T: Default> AnyValue<T> {
-    fn nothing<E>() -> Result<Tolerant<T>, E> {
-        Ok(Tolerant(T::default()))
-    }
-}
-
-impl<'de, T: Deserialize<'de> + Default> Visitor<'de> for AnyValue<T> {
-    type Value = Tolerant<T>;
+impl<'de, T: OfAny<'de>> Visitor<'de> for AnyValue<T> {
+    type Value = T;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("any JSON value")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(map)).map(Tolerant)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::of_map(map)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Self::nothing()
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<T, A::Error> {
+        T::of_list(list)
     }
 
-    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-        Self::nothing()
+    fn visit_str<E>(self, _: &str) -> Result<T, E> {
+        Ok(T::default())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Self::nothing()
+    fn visit_bool<E>(self, _: bool) -> Result<T, E> {
+        Ok(T::default())
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Self::nothing()
+    fn visit_i64<E>(self, _: i64) -> Result<T, E> {
+        Ok(T::default())
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Self::nothing()
+    fn visit_u64<E>(self, _: u64) -> Result<T, E> {
+        Ok(T::default())
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Self::nothing()
+    fn visit_f64<E>(self, _: f64) -> Result<T, E> {
+        Ok(T::default())
     }
 
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Self::nothing()
+    fn visit_unit<E>(self) -> Result<T, E> {
+        Ok(T::default())
     }
 }
 

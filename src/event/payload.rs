@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::fields::{Value, object, raw_object, text};
+use super::fields::{OfAny, Value, object, of_any, raw_object, text};
 
 /// What stands under a notification's `payload`, read in the same pass as the notification.
 #[derive(Default)]
@@ -25,55 +25,22 @@ impl<'a> Content<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
+impl<'de> Deserialize<'de> for Content<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(AnyContent)
+        of_any(from)
     }
 }
 
-/// Takes anything for a [`Content`].
-struct AnyContent;
-
-impl<'de> Visitor<'de> for AnyContent {
-    type Value = Content<'de>;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+impl<'de> OfAny<'de> for Content<'de> {
+    fn of_map<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
         let object = Payload::deserialize(MapAccessDeserializer::new(map))?;
         Ok(Content { object, first: None })
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+    fn of_list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
         let first = list.next_element()?;
         while list.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Content { first, ..Content::default() })
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
-        Ok(Content::default())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Content::default())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Content::default())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(Content::default())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Content::default())
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Content::default())
     }
 }
 
@@ -288,6 +255,19 @@ mod tests {
             assert_eq!(instance(payload).as_deref(), Some("i"), "{payload}");
         }
         assert_eq!(instance(r#"{"instance": 1, "instance_uuids": [1], "args": []}"#), None);
+    }
+
+    #[test]
+    fn a_payload_may_be_anything() {
+        raw_object! { Message { payload: Content = "payload", after: Value = "after", } }
+        for payload in ["5", "-1.5e400", "null", "true", "\"counter_name\"", "[]", "[5, []]", "{}"]
+        {
+            let text = format!(r#"{{"payload": {payload}, "after": 1}}"#);
+            let message: Message = serde_json::from_str(&text).unwrap();
+            assert!(message.after.is_there(), "{payload}");
+            assert!(!message.payload.object.counter_name.is_there(), "{payload}");
+            assert_eq!(message.payload.first.is_some(), payload.starts_with("[5"), "{payload}");
+        }
     }
 
     #[test]
