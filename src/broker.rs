@@ -1,12 +1,36 @@
 //! What everything of ours that speaks AMQP begins with: a connection, and our own exchange.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use lapin::options::ExchangeDeclareOptions;
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties, ErrorKind, ExchangeKind};
+use tokio::runtime::{Builder, Handle};
 
 use crate::config::Secret;
+
+/// How long nobody looks at the brokers' sockets after one of them had something to say.
+const REST: Duration = Duration::from_millis(1);
+
+/// Watches the brokers' sockets, for the whole process. A broker sends a few messages at a time, and
+/// for each such piece its client would be woken, over two threads: at full speed that is more work
+/// than to read them. Resting after each event it finds what has come meanwhile together; a broker
+/// that has been silent is heard at once.
+static WATCH: LazyLock<Handle> = LazyLock::new(|| {
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .on_thread_park(|| std::thread::sleep(REST))
+        .build()
+        .expect("a process that runs has what a runtime needs");
+    let handle = runtime.handle().clone();
+    let watch = move || runtime.block_on(std::future::pending::<()>());
+    std::thread::Builder::new()
+        .name("watch brokers".to_owned())
+        .spawn(watch)
+        .expect("there are threads left");
+    handle
+});
 
 /// Connects to a broker.
 ///
@@ -24,9 +48,15 @@ pub async fn connect(url: &Secret, name: &str) -> Result<Connection, lapin::Erro
         }
     }
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    tokio::time::timeout(Duration::from_secs(10), Connection::connect(&url, properties))
-        .await
-        .unwrap_or_else(|_| Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()))
+    // A connection's socket is watched by the runtime that it is made on.
+    let connecting = WATCH.spawn(async move {
+        tokio::time::timeout(Duration::from_secs(10), Connection::connect(&url, properties)).await
+    });
+    match connecting.await {
+        Ok(Ok(connected)) => connected,
+        Ok(Err(_)) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+        Err(ended) => Err(std::io::Error::other(ended).into()),
+    }
 }
 
 /// Declares an exchange of ours.

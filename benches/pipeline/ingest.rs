@@ -12,7 +12,8 @@ use lapin::options::{
 };
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
-use stackledger::config::{Config, File, Queue, QueueType, Source};
+use stackledger::broker;
+use stackledger::config::{Config, File, Queue, QueueType, Secret, Source};
 use stackledger::db::Database;
 use stackledger::health::Health;
 use stackledger::ingest::amqp;
@@ -37,23 +38,28 @@ pub async fn run(database_url: &str, amqp_url: &str, count: u32, rounds: usize) 
         bytes / bodies.len()
     );
     let broker = Connection::connect(amqp_url, ConnectionProperties::default()).await?;
+    let ours = broker::connect(&Secret::new(amqp_url), "stackledger bench").await?;
     let channel = broker.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
 
-    let mut cases = ["drain", "stackledger", "copy", "row at a time"].map(Case::new);
+    let mut cases = ["drain", "drain over our connection", "stackledger", "copy", "row at a time"]
+        .map(Case::new);
     for _ in 0..rounds {
         fill(&channel, &bodies).await?;
         cases[0].push(drain(&broker, bodies.len()).await?);
 
         fill(&channel, &bodies).await?;
-        let database = fresh_database(database_url, "bench_ingest").await?;
-        cases[1].push(consume(&database, amqp_url, bodies.len()).await?);
+        cases[1].push(drain(&ours, bodies.len()).await?);
 
-        cases[2].push(copy(&database, &bodies).await?);
+        fill(&channel, &bodies).await?;
+        let database = fresh_database(database_url, "bench_ingest").await?;
+        cases[2].push(consume(&database, amqp_url, bodies.len()).await?);
+
+        cases[3].push(copy(&database, &bodies).await?);
 
         let few = &bodies[..ROW_AT_A_TIME.min(bodies.len())];
         fill(&channel, few).await?;
-        cases[3].push(row_at_a_time(&broker, &database, few.len()).await?);
+        cases[4].push(row_at_a_time(&broker, &database, few.len()).await?);
     }
     channel.queue_delete(QUEUE.into(), QueueDeleteOptions::default()).await?;
     print("ingest: RabbitMQ to durable log", "messages", &cases)
