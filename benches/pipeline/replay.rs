@@ -89,12 +89,15 @@ pub async fn decode(
         let reader = Reader::new(projection.families);
         let mut position = 0;
         loop {
-            let stretch = reader.next(&client, position, i64::MAX, Limit::default()).await?;
-            if stretch.position == position {
+            let file = File::default();
+            let mut decode = (projection.decode)(&file);
+            let read = |event| decode.read(event);
+            let seen = reader.each(&client, position, i64::MAX, projection.stretch, read).await?;
+            if seen.position == position {
                 return anyhow::Ok(());
             }
-            position = stretch.position;
-            drop((projection.decode)(&File::default(), stretch.events));
+            position = seen.position;
+            drop(decode.finish());
         }
     })
     .await??;
@@ -138,7 +141,7 @@ pub async fn follow(
         }
         position = stretch.position;
         for events in stretch.events.chunks(stretches.events) {
-            let decoded = (projection.decode)(file, events.to_vec());
+            let decoded = projection.decode_all(file, events.to_vec());
             let tx = client.transaction().await?;
             (projection.apply)(&tx, file, decoded.facts).await?;
             tx.commit().await?;

@@ -26,7 +26,7 @@ pub use horizon::{HORIZON_MOVED, Horizons, Moved, SOURCE, Target, horizon, horiz
 pub use leaf::{days, drop_day, ensure_days_ahead, last_of_day};
 pub use outcome::{AppendError, Appended, Refusal};
 pub use page::{Filter, Page, page};
-pub use read::{Limit, Reader, Stretch, at, head};
+pub use read::{Limit, Reader, Seen, Stretch, at, head};
 pub use verify::{Anchor, Dropped, Fault, Report, verify};
 
 /// The channel that a commit of new events is announced on.

@@ -1,8 +1,9 @@
 //! Reading: in order of positions, from the leaves that hold them and no others, so that the cost
 //! does not grow with the log.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
@@ -39,11 +40,15 @@ pub struct Limit {
     pub batches: i64,
 }
 
-impl Default for Limit {
+impl Limit {
     /// Enough to make sets worth their while, little enough that a few stretches in flight stay
     /// far below the process's memory bound.
+    pub const USUAL: Limit = Limit { events: 20_000, bytes: 48 << 20, batches: 4_000 };
+}
+
+impl Default for Limit {
     fn default() -> Self {
-        Limit { events: 20_000, bytes: 48 << 20, batches: 4_000 }
+        Limit::USUAL
     }
 }
 
@@ -57,6 +62,15 @@ pub struct Stretch {
     /// The events, in order of positions.
     pub events: Vec<Recorded>,
     /// The reader has now seen everything up to here (other families' events included).
+    pub position: i64,
+}
+
+/// How far a reader has come.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// Events it was handed now.
+    pub events: u64,
+    /// It has now seen everything up to here (other families' events included).
     pub position: i64,
 }
 
@@ -80,6 +94,26 @@ impl Reader {
         until: i64,
         limit: Limit,
     ) -> Result<Stretch, tokio_postgres::Error> {
+        let mut events = Vec::new();
+        let read =
+            self.each(client, position, until, limit, |recorded| events.push(recorded)).await?;
+        Ok(Stretch { events, position: read.position })
+    }
+
+    /// As [`Reader::next`], but hands over each event as it comes, in order of positions: while one
+    /// is looked at the server has the next ones ready, and a stretch is never in memory whole.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reader::next`]; what was handed over then is to be forgotten.
+    pub async fn each(
+        &self,
+        client: &Client,
+        position: i64,
+        until: i64,
+        limit: Limit,
+        mut take: impl FnMut(Recorded),
+    ) -> Result<Seen, tokio_postgres::Error> {
         // Batches become visible in order: whatever is seen here is a prefix of the log.
         let batches = client
             .query(
@@ -96,8 +130,8 @@ impl Reader {
         let mut gone = dropped(client, &ours).await?;
         loop {
             let plan = Plan::of(&batches, &gone, position, until, limit);
-            match plan.read(client).await {
-                // Dropped since it was looked for: look again.
+            match plan.read(client, &mut take).await {
+                // Dropped since it was looked for, which shows before the first event: look again.
                 Err(error) if is_gone(&error) => {
                     let now_gone = dropped(client, &ours).await?;
                     if now_gone.len() == gone.len() {
@@ -111,9 +145,12 @@ impl Reader {
     }
 }
 
-/// Which runs of positions are read from which leaves.
+/// From which leaves a run of positions is read.
 struct Plan<'a> {
-    ranges: BTreeMap<&'a str, (i64, i64)>,
+    leaves: BTreeSet<&'a str>,
+    /// Positions after this one,
+    after: i64,
+    /// up to and including this one.
     seen: i64,
 }
 
@@ -126,7 +163,7 @@ impl<'a> Plan<'a> {
         until: i64,
         limit: Limit,
     ) -> Self {
-        let mut plan = Plan { ranges: BTreeMap::new(), seen: position };
+        let mut plan = Plan { leaves: BTreeSet::new(), after: position, seen: position };
         let (mut events, mut bytes) = (0, 0);
         for batch in batches {
             let (is_ours, leaf): (bool, &str) = (batch.get(0), batch.get(1));
@@ -135,29 +172,26 @@ impl<'a> Plan<'a> {
             if is_ours && !gone.contains(leaf) {
                 (events, bytes) = (events + last - first + 1, bytes + batch.get::<_, i64>(4));
                 let is_more = events > limit.events || bytes > limit.bytes;
-                let is_wider = plan.ranges.len() == LEAVES && !plan.ranges.contains_key(leaf);
-                if is_wider || (is_more && !plan.ranges.is_empty()) {
+                let is_wider = plan.leaves.len() == LEAVES && !plan.leaves.contains(leaf);
+                if is_wider || (is_more && !plan.leaves.is_empty()) {
                     break;
                 }
-                plan.ranges.entry(leaf).or_insert((first, last)).1 = last;
+                plan.leaves.insert(leaf);
             }
             plan.seen = last;
         }
         plan
     }
 
-    async fn read(self, client: &Client) -> Result<Stretch, tokio_postgres::Error> {
-        let reads = self
-            .ranges
-            .iter()
-            .filter(|(leaf, _)| is_leaf_name(leaf))
-            .map(|(leaf, (first, last))| range(client, leaf, *first, *last));
-        let mut events: Vec<Recorded> =
-            futures_util::future::try_join_all(reads).await?.into_iter().flatten().collect();
-        if self.ranges.len() > 1 {
-            events.sort_unstable_by_key(|event| event.position);
-        }
-        Ok(Stretch { events, position: self.seen })
+    async fn read(
+        self,
+        client: &Client,
+        take: &mut impl FnMut(Recorded),
+    ) -> Result<Seen, tokio_postgres::Error> {
+        // All that these leaves hold of the run is of batches that were planned with.
+        let run = (self.after + 1, self.seen);
+        let events = read(client, self.leaves.into_iter(), run, take).await?;
+        Ok(Seen { events, position: self.seen })
     }
 }
 
@@ -201,26 +235,35 @@ pub(super) fn overlaps(after: &str, until: &str) -> String {
     )
 }
 
-async fn range(
+/// Hands over what stands in these leaves between these positions, both included, in order; how many
+/// events that were. One statement: it locks all leaves before its first row, and the server merges
+/// what their indexes lead to. (With a condition within the union it would sort.)
+async fn read<'a>(
     client: &Client,
-    leaf: &str,
-    first: i64,
-    last: i64,
-) -> Result<Vec<Recorded>, tokio_postgres::Error> {
-    use futures_util::TryStreamExt;
-
-    let statement = client
-        .prepare(&format!(
-            "-- log::range
-             SELECT {COLUMNS} FROM log.{leaf} WHERE position BETWEEN $1 AND $2 ORDER BY position"
-        ))
-        .await?;
-    client
-        .query_raw(&statement, [first, last])
-        .await?
-        .and_then(|row| std::future::ready(recorded(&row)))
-        .try_collect()
-        .await
+    leaves: impl Iterator<Item = &'a str>,
+    (first, last): (i64, i64),
+    take: &mut impl FnMut(Recorded),
+) -> Result<u64, tokio_postgres::Error> {
+    let parts: Vec<String> = leaves
+        .filter(|leaf| is_leaf_name(leaf))
+        .map(|leaf| format!("SELECT {COLUMNS} FROM log.{leaf}"))
+        .collect();
+    if parts.is_empty() {
+        return Ok(0);
+    }
+    let sql = format!(
+        "-- log::read
+         SELECT {COLUMNS} FROM ({}) AS e WHERE position BETWEEN $1 AND $2 ORDER BY position",
+        parts.join(" UNION ALL ")
+    );
+    let statement = client.prepare(&sql).await?;
+    let mut rows = std::pin::pin!(client.query_raw(&statement, [first, last]).await?);
+    let mut events = 0;
+    while let Some(row) = rows.try_next().await? {
+        take(recorded(&row)?);
+        events += 1;
+    }
+    Ok(events)
 }
 
 /// The columns [`COLUMNS`] of a row.
@@ -267,16 +310,18 @@ pub async fn at(client: &Client, position: i64) -> Result<Option<Recorded>, toki
         )
         .await?;
     let leaf = batch.filter(|row| row.get::<_, i64>(1) <= position).map(|row| row.get(0));
-    let Some(leaf) = leaf.filter(|leaf: &String| is_leaf_name(leaf)) else {
+    let Some(leaf): Option<String> = leaf else {
         return Ok(None);
     };
-    match range(client, &leaf, position, position).await {
+    let mut event = None;
+    let only = std::iter::once(leaf.as_str());
+    match read(client, only, (position, position), &mut |found| event = Some(found)).await {
         Err(error)
             if is_gone(&error)
                 && !dropped(client, &BTreeSet::from([leaf.as_str()])).await?.is_empty() =>
         {
             Ok(None)
         }
-        read => Ok(read?.pop()),
+        read => read.map(|_| event),
     }
 }

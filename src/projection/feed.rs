@@ -9,7 +9,7 @@ use super::{Decoded, Projection};
 use crate::config::File;
 use crate::db::Database;
 use crate::lifecycle::on_own_thread;
-use crate::log::{Limit, Reader};
+use crate::log::Reader;
 
 /// A stretch of the log, ready to be applied.
 pub(super) struct Prepared {
@@ -104,24 +104,24 @@ async fn read(
 ) -> anyhow::Result<()> {
     let client = database.connect(None).await?;
     let reader = Reader::new(projection.families);
-    let bytes = i64::try_from(projection.stretch_bytes)?;
-    let limit = Limit { bytes, ..Limit::default() };
     loop {
         let until = match &end {
             End::Never(_) => i64::MAX,
             End::At(until) => *until,
         };
-        let stretch = reader.next(&client, position, until, limit).await?;
-        if stretch.position == position {
+        let mut decode = (projection.decode)(file);
+        let read = reader
+            .each(&client, position, until, projection.stretch, |event| decode.read(event))
+            .await?;
+        if read.position == position {
             let End::Never(wake) = &mut end else { return Ok(()) };
             // Woken or not, the next look decides: a lost wake-up costs a moment, never an event.
             let _ = tokio::time::timeout(POLL, wake.changed()).await;
             continue;
         }
-        position = stretch.position;
-        let events = stretch.events.len() as u64;
-        let decoded = (projection.decode)(file, stretch.events);
-        if sender.send(Ok(Prepared { to: position, events, decoded })).await.is_err() {
+        position = read.position;
+        let prepared = Prepared { to: position, events: read.events, decoded: decode.finish() };
+        if sender.send(Ok(prepared)).await.is_err() {
             return Ok(());
         }
     }

@@ -30,6 +30,7 @@ use tokio_postgres::Transaction;
 
 use crate::config::File;
 use crate::event::{Family, Recorded};
+use crate::log::Limit;
 
 pub use checkpoint::{Made, Slot, keep_tables, position, release_tables, try_own_tables};
 pub use compare::{Comparison, compare};
@@ -60,12 +61,12 @@ pub struct Projection {
     /// Which rows lie before a horizon, and so stay as they are whatever the log still holds; `apply`
     /// has to leave out what lies before it (see [`crate::log::horizon`]).
     pub frozen: &'static [Frozen],
-    /// How many bytes of bodies a stretch holds at most; a batch that alone is larger goes alone. Little
-    /// where facts take much more room than the bodies they are of.
-    pub stretch_bytes: usize,
-    /// What the events say, without looking at any row. CPU only; runs beside `apply` of the
+    /// How much is applied at once: little where facts take much more room than the bodies they are
+    /// of, much where they take less.
+    pub stretch: Limit,
+    /// Begins to read a stretch, without looking at any row. CPU only; runs beside `apply` of the
     /// stretch before.
-    pub decode: fn(&File, Vec<Recorded>) -> Decoded,
+    pub decode: fn(&File) -> Box<dyn Decode + '_>,
     /// Folds the facts into the rows, by sets, in the transaction that also moves the checkpoint.
     pub apply: Apply,
 }
@@ -75,11 +76,14 @@ impl Projection {
     pub fn made(&self, file: &File) -> Made {
         Made { version: self.version, config: (self.config)(file) }
     }
-}
 
-/// What [`Projection::stretch_bytes`] is unless there is a reason: enough to make sets worth their
-/// while, little enough that a few stretches in flight stay far below the process's memory bound.
-pub const STRETCH_BYTES: usize = 48 << 20;
+    /// What these events say, as one stretch.
+    pub fn decode_all(&self, file: &File, events: impl IntoIterator<Item = Recorded>) -> Decoded {
+        let mut decode = (self.decode)(file);
+        events.into_iter().for_each(|event| decode.read(event));
+        decode.finish()
+    }
+}
 
 /// See [`Projection::apply`].
 pub type Apply =
@@ -101,7 +105,16 @@ pub enum StandBy {
     Newer,
 }
 
-/// What `decode` made of a stretch of the log.
+/// Takes from the events of a stretch what they say, one after the other as the database sends them:
+/// what is small is kept, the bodies are not.
+pub trait Decode {
+    /// Reads the next event.
+    fn read(&mut self, recorded: Recorded);
+    /// What the events said.
+    fn finish(self: Box<Self>) -> Decoded;
+}
+
+/// What was read of a stretch of the log.
 pub struct Decoded {
     /// The facts, of the projection's own type.
     pub facts: Box<dyn Any + Send>,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::event::deployment::{self, DeploymentEvent, Phase, Stack};
 use crate::event::{Recorded, TEXT_MAX};
-use crate::projection::Decoded;
+use crate::projection::{Decode, Decoded};
 
 /// A row of `fact`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,25 +74,32 @@ pub(super) fn ordered<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Vec<&'a 
 }
 
 /// The facts of a stretch of the log.
-pub(super) fn decode(events: Vec<Recorded>) -> Decoded {
-    let mut facts = Vec::with_capacity(events.len());
-    let mut skipped = 0;
-    for Recorded { event, .. } in events {
+#[derive(Default)]
+pub(super) struct Decoder {
+    facts: Vec<Fact>,
+    skipped: u64,
+}
+
+impl Decode for Decoder {
+    fn read(&mut self, Recorded { event, .. }: Recorded) {
         match deployment::decode(&event.kind, &event.body) {
             Ok(None) => {}
             Ok(Some(read)) => {
-                skipped += read.skipped;
+                self.skipped += read.skipped;
                 // Without a time it has no place among the others, and no index holds longer ids.
                 let is_short = |id: Option<&str>| id.is_none_or(|id| id.len() <= TEXT_MAX);
                 let fits =
                     is_short(read.event.deployment_id()) && is_short(read.event.instance_id());
                 match event.occurred_at.filter(|_| fits) {
-                    Some(at) => facts.push(Fact::new(event.id, at, read.event)),
-                    None => skipped += 1,
+                    Some(at) => self.facts.push(Fact::new(event.id, at, read.event)),
+                    None => self.skipped += 1,
                 }
             }
-            Err(_) => skipped += 1,
+            Err(_) => self.skipped += 1,
         }
     }
-    Decoded { facts: Box::new(facts), skipped }
+
+    fn finish(self: Box<Self>) -> Decoded {
+        Decoded { facts: Box::new(self.facts), skipped: self.skipped }
+    }
 }

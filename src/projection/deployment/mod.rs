@@ -34,7 +34,8 @@ pub use self::state::{Asked, State, Status, state_sql};
 pub use self::world::{Resolved, Unresolved, World};
 
 use crate::event::Family;
-use crate::projection::{Projection, STRETCH_BYTES};
+use crate::log::Limit;
+use crate::projection::Projection;
 
 /// The read model.
 pub const PROJECTION: Projection = Projection {
@@ -46,8 +47,8 @@ pub const PROJECTION: Projection = Projection {
     indexes: include_str!("../../../schema/deployment_indexes.sql"),
     tables: &["fact", "deployment", "instance"],
     frozen: &[],
-    stretch_bytes: STRETCH_BYTES,
-    decode: |_, events| fact::decode(events),
+    stretch: Limit::USUAL,
+    decode: |_| Box::<fact::Decoder>::default(),
     apply: |tx, _, facts| Box::pin(async move { apply(tx, facts).await }),
 };
 

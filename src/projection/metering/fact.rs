@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::sample::Sample;
 use super::{fold, meter, resource};
-use crate::config::{File, Metering};
+use crate::config::Metering;
 use crate::event::meter::{self as wire, Invalid};
 use crate::event::{Event, Recorded};
-use crate::projection::Decoded;
+use crate::projection::{Decode, Decoded};
 
 /// What a stretch of the log says.
 #[derive(Debug, Default)]
@@ -41,19 +41,34 @@ pub(super) struct Rejected {
 const BAD_SIGNATURE: &str = "its signature is wrong";
 
 /// The facts of a stretch of the log.
-pub(super) fn decode(file: &File, events: Vec<Recorded>) -> Decoded {
-    let mut facts = Facts::default();
-    let mut skipped = 0;
-    for Recorded { position, event, .. } in events {
+pub(super) struct Decoder<'a> {
+    metering: &'a Metering,
+    facts: Facts,
+    skipped: u64,
+}
+
+impl<'a> Decoder<'a> {
+    /// Trusts whom the configuration trusts.
+    pub fn new(metering: &'a Metering) -> Self {
+        Decoder { metering, facts: Facts::default(), skipped: 0 }
+    }
+}
+
+impl Decode for Decoder<'_> {
+    fn read(&mut self, Recorded { position, event, .. }: Recorded) {
         match wire::samples(&event.body) {
-            Ok(samples) => facts.add(&file.metering, position, &event, samples),
-            Err(_) => skipped += 1,
+            Ok(samples) => self.facts.add(self.metering, position, &event, samples),
+            Err(_) => self.skipped += 1,
         }
     }
-    fold::sort(&mut facts.samples);
-    facts.resources = resource::seen(&facts.samples);
-    facts.meters = meter::seen(&facts.samples);
-    Decoded { facts: Box::new(facts), skipped }
+
+    fn finish(self: Box<Self>) -> Decoded {
+        let Decoder { mut facts, skipped, .. } = *self;
+        fold::sort(&mut facts.samples);
+        facts.resources = resource::seen(&facts.samples);
+        facts.meters = meter::seen(&facts.samples);
+        Decoded { facts: Box::new(facts), skipped }
+    }
 }
 
 impl Facts {

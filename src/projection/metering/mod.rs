@@ -35,7 +35,8 @@ use self::fact::Facts;
 use self::month::Month;
 use crate::config::{File, Pattern};
 use crate::event::Family;
-use crate::projection::{Projection, STRETCH_BYTES};
+use crate::log::Limit;
+use crate::projection::Projection;
 
 /// The read model.
 pub const PROJECTION: Projection = Projection {
@@ -47,8 +48,8 @@ pub const PROJECTION: Projection = Projection {
     indexes: include_str!("../../../schema/metering_indexes.sql"),
     tables: &["sample", "superseded", "usage_window", "metadata", "meter", "resource", "rejected"],
     frozen: &[],
-    stretch_bytes: STRETCH_BYTES,
-    decode: fact::decode,
+    stretch: Limit::USUAL,
+    decode: |file| Box::new(fact::Decoder::new(&file.metering)),
     apply: |tx, file, facts| Box::pin(apply(tx, file, facts)),
 };
 

@@ -8,10 +8,9 @@ use uuid::Uuid;
 
 use super::bucket::{Bucket, Last, nearest};
 use super::resolution::{Partition, Resolution};
-use crate::config::File;
 use crate::event::perf::{self, Sample, Sampled};
 use crate::event::{Event, Recorded};
-use crate::projection::Decoded;
+use crate::projection::{Decode, Decoded};
 use crate::sketch::numbers::{self, Sketch};
 
 /// What a stretch of the log says.
@@ -74,16 +73,23 @@ pub(super) struct Rejected {
 }
 
 /// The facts of a stretch of the log.
-pub(super) fn decode(_: &File, events: Vec<Recorded>) -> Decoded {
-    let mut stretch = Stretch::default();
-    let mut skipped = 0;
-    for Recorded { event, .. } in &events {
+#[derive(Default)]
+pub(super) struct Decoder {
+    stretch: Stretch,
+    skipped: u64,
+}
+
+impl Decode for Decoder {
+    fn read(&mut self, Recorded { event, .. }: Recorded) {
         if event.kind == perf::SAMPLED {
-            let is_whole = perf::read(&event.body, |sampled| stretch.add(event, sampled));
-            skipped += u64::from(!is_whole.unwrap_or(false));
+            let is_whole = perf::read(&event.body, |sampled| self.stretch.add(&event, sampled));
+            self.skipped += u64::from(!is_whole.unwrap_or(false));
         }
     }
-    Decoded { facts: Box::new(stretch.finish()), skipped }
+
+    fn finish(self: Box<Self>) -> Decoded {
+        Decoded { facts: Box::new(self.stretch.finish()), skipped: self.skipped }
+    }
 }
 
 impl Facts {

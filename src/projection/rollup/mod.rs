@@ -23,7 +23,7 @@ use tokio_postgres::Transaction;
 use self::fact::Facts;
 use self::resolution::Resolution;
 use crate::event::Family;
-use crate::log;
+use crate::log::{self, Limit};
 use crate::projection::{Frozen, Projection};
 
 /// The read model.
@@ -49,8 +49,8 @@ pub const PROJECTION: Projection = Projection {
         },
     ],
     // Facts hold each value and each bucket: several times what a body of short samples takes.
-    stretch_bytes: 8 << 20,
-    decode: fact::decode,
+    stretch: Limit { bytes: 8 << 20, ..Limit::USUAL },
+    decode: |_| Box::<fact::Decoder>::default(),
     apply: |tx, _, facts| Box::pin(apply(tx, facts)),
 };
 

@@ -14,9 +14,9 @@ use uuid::Uuid;
 
 use crate::billing::Amount;
 use crate::billing::order::record;
-use crate::config::File;
 use crate::event::{Family, Recorded};
-use crate::projection::{Decoded, Projection, STRETCH_BYTES};
+use crate::log::Limit;
+use crate::projection::{Decode, Decoded, Projection};
 
 /// The read model.
 pub const PROJECTION: Projection = Projection {
@@ -28,8 +28,8 @@ pub const PROJECTION: Projection = Projection {
     indexes: include_str!("../../../schema/sales_indexes.sql"),
     tables: &["sales_order"],
     frozen: &[],
-    stretch_bytes: STRETCH_BYTES,
-    decode,
+    stretch: Limit::USUAL,
+    decode: |_| Box::<Decoder>::default(),
     apply: |tx, _, facts| Box::pin(apply(tx, facts)),
 };
 
@@ -64,10 +64,23 @@ struct Head {
     adjustments: Vec<IgnoredAny>,
 }
 
-fn decode(_: &File, events: Vec<Recorded>) -> Decoded {
-    let count = events.len();
-    let rows: Vec<Row> = events.iter().filter_map(row).collect();
-    Decoded { skipped: (count - rows.len()) as u64, facts: Box::new(rows) }
+#[derive(Default)]
+struct Decoder {
+    rows: Vec<Row>,
+    skipped: u64,
+}
+
+impl Decode for Decoder {
+    fn read(&mut self, recorded: Recorded) {
+        match row(&recorded) {
+            Some(row) => self.rows.push(row),
+            None => self.skipped += 1,
+        }
+    }
+
+    fn finish(self: Box<Self>) -> Decoded {
+        Decoded { facts: Box::new(self.rows), skipped: self.skipped }
+    }
 }
 
 fn row(recorded: &Recorded) -> Option<Row> {

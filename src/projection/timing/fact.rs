@@ -3,7 +3,7 @@
 use crate::event::nova::{self, Fault, Notification};
 use crate::event::recipe::{self, RecipeEvent};
 use crate::event::{Family, Recorded, TEXT_MAX};
-use crate::projection::Decoded;
+use crate::projection::{Decode, Decoded};
 
 use super::rows::Stamp;
 
@@ -29,20 +29,27 @@ pub(super) enum Said {
 }
 
 /// The facts of a stretch of the log.
-pub(super) fn decode(events: Vec<Recorded>) -> Decoded {
-    let mut facts = Vec::with_capacity(events.len());
-    let mut skipped = 0;
-    for recorded in events {
+#[derive(Default)]
+pub(super) struct Decoder {
+    facts: Vec<Fact>,
+    skipped: u64,
+}
+
+impl Decode for Decoder {
+    fn read(&mut self, recorded: Recorded) {
         match read(recorded) {
             Ok(Some(mut fact)) => {
-                skipped += u64::from(fact.said.drop_what_is_too_long());
-                facts.push(fact);
+                self.skipped += u64::from(fact.said.drop_what_is_too_long());
+                self.facts.push(fact);
             }
             Ok(None) => {}
-            Err(Unusable) => skipped += 1,
+            Err(Unusable) => self.skipped += 1,
         }
     }
-    Decoded { facts: Box::new(facts), skipped }
+
+    fn finish(self: Box<Self>) -> Decoded {
+        Decoded { facts: Box::new(self.facts), skipped: self.skipped }
+    }
 }
 
 /// Why a notification reports a failure, as one text.

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::rows::{Hour, Operation, Status};
+use super::stored::Stored;
 use crate::sketch;
 
 const HOUR_US: i64 = 3_600_000_000;
@@ -44,7 +45,8 @@ pub(super) fn deltas(gone: &[&Operation], new: &[&Operation]) -> HashMap<HourKey
     deltas
 }
 
-/// The rows after the change. Where the last operation is taken out there is no row.
+/// The rows after the change, in the order of their keys. Where the last operation is taken out there
+/// is no row.
 pub(super) fn fold(rows: Vec<Hour>, deltas: HashMap<HourKey, Delta>) -> Vec<Hour> {
     let mut before: HashMap<_, _> = rows.into_iter().map(|row| (key(&row), row)).collect();
     let mut after = Vec::with_capacity(deltas.len());
@@ -67,6 +69,7 @@ pub(super) fn fold(rows: Vec<Hour>, deltas: HashMap<HourKey, Delta>) -> Vec<Hour
             after.push(row);
         }
     }
+    after.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
     after
 }
 

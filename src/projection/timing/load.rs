@@ -19,12 +19,10 @@ type Param<'a> = &'a (dyn ToSql + Sync);
 /// while the rows of the last are taken in; of several errors the first one counts, those after it
 /// only say that the transaction is over.
 pub(super) async fn rows(tx: &Transaction<'_>, keys: &Keys<'_>) -> Result<Rows> {
-    let list =
-        |set: &HashSet<&str>| -> Vec<String> { set.iter().map(ToString::to_string).collect() };
-    let (instances, calls) = (list(&keys.instances), list(&keys.calls));
-    let (run_on, recipes): (Vec<&str>, Vec<&str>) = keys.recipes.iter().copied().unzip();
-    let (of, operations): (Vec<&str>, Vec<&str>) = keys.operations.iter().copied().unzip();
-    let (requests, on): (Vec<&str>, Vec<&str>) = keys.requests.iter().copied().unzip();
+    let (instances, calls) = (sorted(&keys.instances), sorted(&keys.calls));
+    let (run_on, recipes): (Vec<&str>, Vec<&str>) = sorted(&keys.recipes).into_iter().unzip();
+    let (of, operations): (Vec<&str>, Vec<&str>) = sorted(&keys.operations).into_iter().unzip();
+    let (requests, on): (Vec<&str>, Vec<&str>) = sorted(&keys.requests).into_iter().unzip();
     let of_instances = "instance_id = ANY($1)";
     // Pairs, not two lists: the index would be searched for each of one with each of the other.
     let of_operations =
@@ -48,6 +46,13 @@ pub(super) async fn rows(tx: &Transaction<'_>, keys: &Keys<'_>) -> Result<Rows> 
     .await?;
     recipes.extend(called);
     Ok(Rows { instances, operations, recipes, calls, requests })
+}
+
+/// In the order of the index that they are looked up in: neighbours lie on one page.
+fn sorted<T: Copy + Ord>(keys: &HashSet<T>) -> Vec<T> {
+    let mut keys: Vec<T> = keys.iter().copied().collect();
+    keys.sort_unstable();
+    keys
 }
 
 /// The sums of these hours.

@@ -36,7 +36,8 @@ use tokio_postgres::Transaction;
 use self::fact::Fact;
 use self::keys::Keys;
 use crate::event::Family;
-use crate::projection::{Projection, STRETCH_BYTES};
+use crate::log::Limit;
+use crate::projection::Projection;
 
 /// The read model.
 pub const PROJECTION: Projection = Projection {
@@ -48,8 +49,9 @@ pub const PROJECTION: Projection = Projection {
     indexes: include_str!("../../../schema/timing_indexes.sql"),
     tables: &["instance", "operation", "operation_hour", "recipe", "ttm_recipe_call", "request"],
     frozen: &[],
-    stretch_bytes: STRETCH_BYTES,
-    decode: |_, events| fact::decode(events),
+    // Facts are a fraction of their bodies; and a row that two stretches change is written twice.
+    stretch: Limit { events: 40_000, bytes: 96 << 20, batches: 8_000 },
+    decode: |_| Box::<fact::Decoder>::default(),
     apply: |tx, _, facts| Box::pin(async move { apply(tx, facts).await }),
 };
 

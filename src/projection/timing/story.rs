@@ -1,6 +1,6 @@
 //! One instance: its rows, and what arrived for it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::fact::{self, Fact, Said};
 use super::fold::Rows;
@@ -14,7 +14,7 @@ use crate::event::recipe::RecipeEvent;
 pub(super) struct Story {
     pub instance: Option<Instance>,
     /// By name, with the steps that arrived.
-    pub operations: HashMap<String, (Vec<Operation>, Vec<operations::Step>)>,
+    pub operations: BTreeMap<String, (Vec<Operation>, Vec<operations::Step>)>,
     pub recipes: Vec<Recipe>,
     pub calls: Vec<Call>,
     recipe_steps: Vec<recipes::Step>,

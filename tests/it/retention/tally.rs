@@ -2,10 +2,9 @@
 
 use anyhow::Result;
 use jiff::Timestamp;
-use stackledger::config::File;
 use stackledger::event::{Family, Recorded};
-use stackledger::log;
-use stackledger::projection::{Decoded, Frozen, Projection, STRETCH_BYTES};
+use stackledger::log::{self, Limit};
+use stackledger::projection::{Decode, Decoded, Frozen, Projection};
 use tokio_postgres::Transaction;
 
 /// Samples by host and hour, in partitions by day; and of each host the first and the last.
@@ -31,8 +30,8 @@ pub static TALLY: Projection = Projection {
             ),
         },
     ],
-    stretch_bytes: STRETCH_BYTES,
-    decode,
+    stretch: Limit::USUAL,
+    decode: |_| Box::<Decoder>::default(),
     apply: |tx, _, facts| {
         Box::pin(async move { apply(tx, *facts.downcast().expect("its own facts")).await })
     },
@@ -40,10 +39,17 @@ pub static TALLY: Projection = Projection {
 
 type Facts = Vec<(String, Timestamp)>;
 
-fn decode(_: &File, events: Vec<Recorded>) -> Decoded {
-    let fact = |event: Recorded| Some((event.event.stream?, event.event.key_at?));
-    let facts: Facts = events.into_iter().filter_map(fact).collect();
-    Decoded { facts: Box::new(facts), skipped: 0 }
+#[derive(Default)]
+struct Decoder(Facts);
+
+impl Decode for Decoder {
+    fn read(&mut self, Recorded { event, .. }: Recorded) {
+        self.0.extend(event.stream.zip(event.key_at));
+    }
+
+    fn finish(self: Box<Self>) -> Decoded {
+        Decoded { facts: Box::new(self.0), skipped: 0 }
+    }
 }
 
 async fn apply(tx: &Transaction<'_>, facts: Facts) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::billing::settings::Settings;
 use crate::billing::{Mapping, Metadata, Reading, Span, Timeline, Usage, transform};
 use crate::config::{File, Metering};
 use crate::event::{Event, Family, Recorded};
-use crate::projection::metering::fact::{Facts, Rejected, decode};
+use crate::projection::metering::fact::{Facts, Rejected};
 use crate::projection::metering::fold::{Changes, Place, Stored, fold};
 use crate::projection::metering::load::wanted;
 use crate::projection::metering::meter::Meter;
@@ -19,7 +19,7 @@ use crate::projection::metering::placed::{Placed, Replaced};
 use crate::projection::metering::resource::Resource;
 use crate::projection::metering::sample::Sample;
 use crate::projection::metering::usage::{Known, Mapped, Texts, Windows, series};
-use crate::projection::metering::{meter, resource};
+use crate::projection::metering::{PROJECTION, meter, resource};
 
 /// Second 0 of all tests, an hour before the month ends.
 pub fn second(second: i64) -> Timestamp {
@@ -102,7 +102,7 @@ pub struct Told {
 
 /// What the events say.
 pub fn facts(events: &[Recorded]) -> Facts {
-    *decode(&file(), events.to_vec()).facts.downcast().unwrap()
+    *PROJECTION.decode_all(&file(), events.to_vec()).facts.downcast().unwrap()
 }
 
 /// The tables, in memory; what stands for a `ctid` is a number.

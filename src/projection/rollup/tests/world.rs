@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use crate::config::File;
 use crate::event::{self, Event, Recorded};
+use crate::projection::rollup::PROJECTION;
 use crate::projection::rollup::bucket::Bucket;
-use crate::projection::rollup::fact::{self, Facts, Key, Span};
+use crate::projection::rollup::fact::{Facts, Key, Span};
 use crate::projection::rollup::resolution::Resolution;
 
 /// A second before midnight, that many seconds later.
@@ -78,7 +79,8 @@ pub fn facts(events: &[Event]) -> Facts {
         recorded_at: second(0),
         event: event.clone(),
     };
-    let decoded = fact::decode(&File::default(), (1..).zip(events).map(recorded).collect());
+    let events = (1..).zip(events).map(recorded);
+    let decoded = PROJECTION.decode_all(&File::default(), events);
     *decoded.facts.downcast().unwrap()
 }
 

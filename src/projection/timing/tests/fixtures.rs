@@ -6,8 +6,10 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::world::Tables;
+use crate::config::File;
 use crate::event::{self, Recorded};
-use crate::projection::timing::fact::{self, Fact};
+use crate::projection::timing::PROJECTION;
+use crate::projection::timing::fact::Fact;
 use crate::projection::timing::rows::BuildStatus;
 
 /// The bodies of a folder of `fixtures`, by name, in order.
@@ -31,7 +33,7 @@ fn facts(bodies: impl IntoIterator<Item = Vec<u8>>) -> (Vec<Fact>, u64) {
         recorded_at: Timestamp::UNIX_EPOCH,
         event: event::decode(body, None).unwrap(),
     });
-    let decoded = fact::decode(events.collect());
+    let decoded = PROJECTION.decode_all(&File::default(), events);
     (*decoded.facts.downcast().unwrap(), decoded.skipped)
 }
 
