@@ -87,9 +87,9 @@ pub async fn decode(
     on_own_thread("decode", move || async move {
         let client = database.connect(None).await?;
         let reader = Reader::new(projection.families);
+        let file = File::default();
         let mut position = 0;
         loop {
-            let file = File::default();
             let mut decode = (projection.decode)(&file);
             let read = |event| decode.read(event);
             let seen = reader.each(&client, position, i64::MAX, projection.stretch, read).await?;
@@ -131,7 +131,7 @@ pub async fn follow(
         .await?;
     let reader = Reader::new(projection.families);
     let log = database.connect(None).await?;
-    let limit = Limit { batches: stretches.appends, ..Limit::default() };
+    let limit = Limit { batches: stretches.appends, ..Limit::USUAL };
     let mut position = 0;
     let running = Running::begin();
     loop {

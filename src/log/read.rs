@@ -46,12 +46,6 @@ impl Limit {
     pub const USUAL: Limit = Limit { events: 20_000, bytes: 48 << 20, batches: 4_000 };
 }
 
-impl Default for Limit {
-    fn default() -> Self {
-        Limit::USUAL
-    }
-}
-
 /// How many leaves a stretch is read from at most: each is a lock of the reader's, and with a day of
 /// its own for each leaf also one of whoever applies the stretch.
 const LEAVES: usize = 32;

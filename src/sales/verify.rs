@@ -65,7 +65,7 @@ pub async fn verify(
     let reader = Reader::new(&[Family::Billing]);
     let mut position = 0;
     loop {
-        let stretch = reader.next(client, position, head, Limit::default()).await?;
+        let stretch = reader.next(client, position, head, Limit::USUAL).await?;
         if stretch.position == position {
             break;
         }

@@ -52,8 +52,7 @@ async fn what_is_appended_is_read_as_it_was() {
     }
     append(&db.database, &all).await;
     let client = db.client().await;
-    let stretch =
-        Reader::new(&Family::ALL).next(&client, 0, i64::MAX, Limit::default()).await.unwrap();
+    let stretch = Reader::new(&Family::ALL).next(&client, 0, i64::MAX, Limit::USUAL).await.unwrap();
     assert_eq!(stretch.position, all.len() as i64);
     assert_eq!(
         stretch.events.iter().map(|event| event.position).collect::<Vec<_>>(),
@@ -99,7 +98,7 @@ async fn readers_of_some_families_pass_the_others() {
     }
     let client = db.client().await;
     let reader = Reader::new(&[Family::Recipe]);
-    let limit = Limit { events: 2, ..Limit::default() };
+    let limit = Limit { events: 2, ..Limit::USUAL };
     let (mut position, mut seen) = (0, Vec::new());
     loop {
         let stretch = reader.next(&client, position, i64::MAX, limit).await.unwrap();
@@ -111,7 +110,7 @@ async fn readers_of_some_families_pass_the_others() {
         position = stretch.position;
     }
     assert_eq!((seen, position), (vec![1, 6, 11, 16], 20));
-    let half = reader.next(&client, 0, 7, Limit::default()).await.unwrap();
+    let half = reader.next(&client, 0, 7, Limit::USUAL).await.unwrap();
     assert_eq!((half.events.len(), half.position), (2, 7));
 }
 
@@ -172,8 +171,7 @@ async fn a_reader_beside_32_appenders_skips_nothing() {
             let (mut position, mut seen) = (0, Vec::new());
             loop {
                 let was_done = done.load(Ordering::SeqCst);
-                let stretch =
-                    reader.next(&client, position, i64::MAX, Limit::default()).await.unwrap();
+                let stretch = reader.next(&client, position, i64::MAX, Limit::USUAL).await.unwrap();
                 seen.extend(stretch.events.iter().map(|event| (event.position, event.event.id)));
                 if stretch.position == position && was_done {
                     return seen;

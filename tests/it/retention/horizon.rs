@@ -66,11 +66,11 @@ async fn readers_pass_over_what_was_dropped() {
     let client = db.client().await;
     for (families, events) in [(&[Family::Perf][..], 4), (&Family::ALL, 4 + 2)] {
         let reader = Reader::new(families);
-        let stretch = reader.next(&client, 0, i64::MAX, Limit::default()).await.unwrap();
+        let stretch = reader.next(&client, 0, i64::MAX, Limit::USUAL).await.unwrap();
         assert_eq!((stretch.events.len(), stretch.position), (events, 14));
     }
     // What is gone does not count for a limit.
-    let limit = Limit { events: 4, ..Limit::default() };
+    let limit = Limit { events: 4, ..Limit::USUAL };
     let stretch = Reader::new(&[Family::Perf]).next(&client, 0, 12, limit).await.unwrap();
     assert_eq!((stretch.events.len(), stretch.position), (4, 12));
     assert_eq!(log::at(&client, 1).await.unwrap(), None);
@@ -80,7 +80,7 @@ async fn readers_pass_over_what_was_dropped() {
     assert_eq!((positions, page.next), ((9..=14).collect(), None));
     // A leaf that nobody was to drop is no reason to go on.
     db.superuser().await.batch_execute("DROP TABLE log.event_perf_20200303").await.unwrap();
-    let lost = Reader::new(&[Family::Perf]).next(&client, 0, i64::MAX, Limit::default()).await;
+    let lost = Reader::new(&[Family::Perf]).next(&client, 0, i64::MAX, Limit::USUAL).await;
     assert!(lost.is_err());
     assert!(log::at(&client, 9).await.is_err());
 }
@@ -95,9 +95,9 @@ async fn a_stretch_ends_before_its_thirty_third_leaf() {
     // One more of a leaf that is read already.
     append(&db.database, &[Event { key_at: Some(day(39)), ..event(Family::Perf, 99) }]).await;
     let (client, reader) = (db.client().await, Reader::new(&[Family::Perf]));
-    let first = reader.next(&client, 0, i64::MAX, Limit::default()).await.unwrap();
+    let first = reader.next(&client, 0, i64::MAX, Limit::USUAL).await.unwrap();
     assert_eq!((first.events.len(), first.position), (32, 32));
-    let rest = reader.next(&client, 32, i64::MAX, Limit::default()).await.unwrap();
+    let rest = reader.next(&client, 32, i64::MAX, Limit::USUAL).await.unwrap();
     assert_eq!((rest.events.len(), rest.position), (9, 41));
 }
 
@@ -205,7 +205,7 @@ async fn readers_and_late_events_meet_days_that_are_being_dropped() {
         let reader = Reader::new(&[Family::Perf]);
         let mut read = 0;
         while !done.load(Ordering::Relaxed) {
-            let stretch = reader.next(&client, 0, i64::MAX, Limit::default()).await.unwrap();
+            let stretch = reader.next(&client, 0, i64::MAX, Limit::USUAL).await.unwrap();
             assert!(stretch.position >= 40 && stretch.events.len() >= 2, "{stretch:?}");
             log::page(&client, &Filter::default(), 0, 100).await.unwrap();
             log::at(&client, 21).await.unwrap();
