@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use tokio_postgres::Client;
 
-use super::copy::COLUMNS;
 use super::leaf::{Leaf, is_leaf_name};
-use super::read::{dropped, head, is_gone, overlaps, recorded};
+use super::read::{COLUMNS, dropped, head, is_gone, overlaps, recorded};
 use crate::event::{Family, Recorded};
 
 /// Which events a page shows.

@@ -9,7 +9,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
 use super::chain::hex;
-use super::copy::{COLUMNS, NO_TIME};
+use super::copy::NO_TIME;
 use super::horizon::horizons;
 use super::leaf::{Leaf, is_leaf_name};
 use crate::event::{Event, Family, Recorded};
@@ -260,7 +260,11 @@ async fn read<'a>(
     Ok(events)
 }
 
-/// The columns [`COLUMNS`] of a row.
+/// What [`recorded`] makes an event of: all columns but the chain's hash.
+pub(super) const COLUMNS: &str = "position, id, family, kind, stream, project_id, occurred_at, \
+                                  key_at, recorded_at, source, redacted, bad_signatures, body";
+
+/// The event of a row that begins with [`COLUMNS`].
 ///
 /// # Errors
 ///
@@ -281,7 +285,7 @@ pub(super) fn recorded(row: &Row) -> Result<Recorded, tokio_postgres::Error> {
             source: row.try_get(9)?,
             redacted: row.try_get(10)?,
             bad_signatures: row.try_get(11)?,
-            body: row.try_get(13)?,
+            body: row.try_get(12)?,
         },
     })
 }

@@ -9,9 +9,8 @@ use tokio_postgres::Client;
 use super::{Batch, Report};
 use crate::event::Family;
 use crate::log::chain::{ZERO, row_hash};
-use crate::log::copy::COLUMNS;
 use crate::log::horizon;
-use crate::log::read::recorded;
+use crate::log::read::{COLUMNS, recorded};
 
 /// Compares the rows of a leaf with the batches that went into it, both in order of positions.
 /// Returns the horizons that events of batches without a fault have moved.
@@ -24,7 +23,10 @@ pub(super) async fn check_leaf(
 ) -> Result<Vec<(Family, Timestamp)>, tokio_postgres::Error> {
     let mut moved = Vec::new();
     let rows = client
-        .query_raw(&format!("SELECT {COLUMNS} FROM log.{leaf} ORDER BY position"), [] as [i64; 0])
+        .query_raw(
+            &format!("SELECT {COLUMNS}, hash FROM log.{leaf} ORDER BY position"),
+            [] as [i64; 0],
+        )
         .await?;
     let mut rows = pin!(rows);
     let mut next = rows.try_next().await?;
@@ -46,13 +48,13 @@ pub(super) async fn check_leaf(
                         hash = row_hash(&hash, event.recorded_at, &event.event);
                         said_here.extend(horizon::said(&event.event));
                     }
-                    if hash.as_slice() != row.get::<_, &[u8]>(12) {
+                    if hash.as_slice() != row.get::<_, &[u8]>("hash") {
                         is_whole = false;
                         report.fault(
                             position,
                             format!("the row in {leaf} is not the one that was appended"),
                         );
-                        hash = row.get::<_, &[u8]>(12).try_into().unwrap_or(ZERO);
+                        hash = row.get::<_, &[u8]>("hash").try_into().unwrap_or(ZERO);
                     }
                     report.events += 1;
                     if report.events.is_multiple_of(10_000) {
