@@ -5,7 +5,7 @@
 
 CREATE TABLE instance (
     instance_id          text        PRIMARY KEY,
-    -- What is known of it: each from the newest notification that names it.
+    -- What is known of it: each from the newest event that names it.
     name                 text,
     project_id           text,
     host                 text,
@@ -70,7 +70,7 @@ COMMENT ON COLUMN instance.ttm_end_at IS 'When TTM''s metrics were last posted';
 COMMENT ON COLUMN instance.ttm_start_time IS 'The start_time they named, as sent';
 COMMENT ON COLUMN instance.ttm_end_time IS 'The end_time they named, as sent';
 COMMENT ON COLUMN instance.build_duration_us IS 'The user''s wait: from the first start to the last end, failed attempts included';
-COMMENT ON COLUMN instance.spawn_us IS 'The last attempt alone';
+COMMENT ON COLUMN instance.spawn_us IS 'The attempt that succeeded alone, else the last one';
 COMMENT ON COLUMN instance.skewed IS 'Clocks disagreed: a duration that came out negative is shown as 0';
 
 CREATE TABLE operation (

@@ -27,7 +27,7 @@ pub(super) struct Build {
     ended_at: Option<Timestamp>,
     /// The user's wait: from the first start to the last end, failed attempts included.
     duration_s: Option<f64>,
-    /// The last attempt alone.
+    /// The attempt that succeeded alone, else the last one.
     spawn_s: Option<f64>,
     /// How often it was tried.
     attempts: i32,
