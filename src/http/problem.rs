@@ -108,9 +108,16 @@ impl From<tokio_postgres::Error> for Problem {
             tracing::warn!(error = explained, "the database is away");
             return Problem::unavailable("the database does not answer now");
         }
-        // A read model that nobody has projected yet, or that a replay is putting in place.
-        if matches!(error.code(), Some(&SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME))
-        {
+        // A read model that nobody has projected yet, or that a replay is putting in place; or one of
+        // an older version, while it is replayed.
+        if matches!(
+            error.code(),
+            Some(
+                &SqlState::UNDEFINED_TABLE
+                    | &SqlState::UNDEFINED_COLUMN
+                    | &SqlState::INVALID_SCHEMA_NAME
+            )
+        ) {
             tracing::warn!(error = explained, "a read model is not there");
             return Problem::unavailable("the read model is not there yet");
         }

@@ -182,3 +182,11 @@ async fn a_read_model_that_is_not_there_yet_is_waited_for() {
         assert_eq!(server.refused(path).await["status"], 503, "{path}");
     }
 }
+
+/// As an older program made it, until it is replayed.
+#[tokio::test]
+async fn a_read_model_without_a_column_yet_is_waited_for() {
+    let server = Server::start().await;
+    server.execute("ALTER TABLE timing.instance RENAME COLUMN spawn_us TO older").await;
+    assert_eq!(server.refused("/v1/instances").await["status"], 503);
+}
