@@ -5,6 +5,7 @@ use crate::event::recipe::{self, RecipeEvent};
 use crate::event::{Family, Recorded, TEXT_MAX};
 use crate::projection::{Decode, Decoded};
 
+use super::heard::ByInstance;
 use super::rows::Stamp;
 
 /// The longest error text that is shown, in characters.
@@ -28,10 +29,10 @@ pub(super) enum Said {
     Recipe(RecipeEvent),
 }
 
-/// The facts of a stretch of the log.
+/// Takes facts from the events of a stretch of the log.
 #[derive(Default)]
 pub(super) struct Decoder {
-    facts: Vec<Fact>,
+    heard: ByInstance,
     skipped: u64,
 }
 
@@ -40,7 +41,7 @@ impl Decode for Decoder {
         match read(recorded) {
             Ok(Some(mut fact)) => {
                 self.skipped += u64::from(fact.said.drop_what_is_too_long());
-                self.facts.push(fact);
+                self.heard.add(fact);
             }
             Ok(None) => {}
             Err(Unusable) => self.skipped += 1,
@@ -48,7 +49,7 @@ impl Decode for Decoder {
     }
 
     fn finish(self: Box<Self>) -> Decoded {
-        Decoded { facts: Box::new(self.facts), skipped: self.skipped }
+        Decoded { facts: Box::new(self.heard.finish()), skipped: self.skipped }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::sketch;
 const HOUR_US: i64 = 3_600_000_000;
 
 /// What tells an hour's row from others: operation, dimension, hour, value.
-pub(super) type HourKey = (String, &'static str, Timestamp, String);
+pub(super) type HourKey<'a> = (&'a str, &'a str, Timestamp, &'a str);
 
 /// What is to be added to a row; negative where it is taken out.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,18 +26,17 @@ pub(super) struct Delta {
 }
 
 /// What the sums change by, when the rows of operations in `gone` are replaced by those in `new`.
-pub(super) fn deltas(gone: &[&Operation], new: &[&Operation]) -> HashMap<HourKey, Delta> {
-    let mut deltas = HashMap::new();
+pub(super) fn deltas<'a>(
+    gone: &'a [Operation],
+    new: &'a [Operation],
+) -> HashMap<HourKey<'a>, Delta> {
+    let mut deltas = HashMap::<HourKey<'_>, Delta>::new();
     for (operations, sign) in [(gone, -1), (new, 1)] {
         for operation in operations {
+            let (name, hour) = (operation.operation.as_str(), hour(operation.at));
             for (dimension, value) in dimensions(operation) {
-                let key = (
-                    operation.operation.clone(),
-                    dimension,
-                    hour(operation.at),
-                    value.unwrap_or_default().to_owned(),
-                );
-                deltas.entry(key).or_insert_with(Delta::default).add(operation, sign);
+                let key = (name, dimension, hour, value.unwrap_or_default());
+                deltas.entry(key).or_default().add(operation, sign);
             }
         }
     }
@@ -45,36 +44,40 @@ pub(super) fn deltas(gone: &[&Operation], new: &[&Operation]) -> HashMap<HourKey
     deltas
 }
 
-/// The rows after the change, in the order of their keys. Where the last operation is taken out there
-/// is no row.
-pub(super) fn fold(rows: Vec<Hour>, deltas: HashMap<HourKey, Delta>) -> Vec<Hour> {
-    let mut before: HashMap<_, _> = rows.into_iter().map(|row| (key(&row), row)).collect();
+/// The rows after the change of those there were, in the order of their keys. Where the last
+/// operation is taken out there is no row.
+pub(super) fn fold<'a>(rows: &'a [Hour], mut deltas: HashMap<HourKey<'a>, Delta>) -> Vec<Hour> {
     let mut after = Vec::with_capacity(deltas.len());
+    for row in rows {
+        if let Some(delta) = deltas.remove(&key(row)) {
+            let mut row = row.clone();
+            delta.add_to(&mut row);
+            after.push(row);
+        }
+    }
     for ((operation, dimension, hour, value), delta) in deltas {
-        let row = before.remove(&(operation.clone(), dimension.to_owned(), hour, value.clone()));
-        let mut row = row.unwrap_or_else(|| Hour {
-            operation,
+        let mut row = Hour {
+            operation: operation.to_owned(),
             dimension: dimension.to_owned(),
             hour,
-            value,
+            value: value.to_owned(),
             count: 0,
             failed: 0,
             open: 0,
             sum_us: Decimal::ZERO,
             bins: Vec::new(),
             bin_counts: Vec::new(),
-        });
+        };
         delta.add_to(&mut row);
-        if row.count != 0 {
-            after.push(row);
-        }
+        after.push(row);
     }
+    after.retain(|row| row.count != 0);
     after.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
     after
 }
 
-fn key(row: &Hour) -> (String, String, Timestamp, String) {
-    (row.operation.clone(), row.dimension.clone(), row.hour, row.value.clone())
+pub(super) fn key(row: &Hour) -> HourKey<'_> {
+    (&row.operation, &row.dimension, row.hour, &row.value)
 }
 
 /// Each operation counts once as a whole and once per dimension, where its value is not known with

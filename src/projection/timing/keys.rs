@@ -1,60 +1,41 @@
-//! Which rows a stretch of facts can change.
+//! Which rows a stretch of the log can change.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use super::build;
-use super::fact::{Fact, Said};
-use crate::event::nova::Subject;
-use crate::event::recipe::RecipeEvent;
+use super::heard::Heard;
 
-/// The rows to be loaded before facts are folded into them: those whose columns are in these sets.
+/// The rows to be loaded beside the instances' own: those whose columns hold one of these. Each key
+/// stands once, in the order of the index that it is looked up in: neighbours lie on one page.
 #[derive(Debug, Default)]
 pub(super) struct Keys<'a> {
-    pub instances: HashSet<&'a str>,
     /// Instances and names of operations.
-    pub operations: HashSet<(&'a str, &'a str)>,
+    pub operations: Vec<(&'a str, &'a str)>,
     /// Instances and names of recipes, of those that were told.
-    pub recipes: HashSet<(&'a str, &'a str)>,
+    pub recipes: Vec<(&'a str, &'a str)>,
     /// Instances whose calls of TTM's recipe route are needed, and the recipes derived from them.
-    pub calls: HashSet<&'a str>,
+    pub calls: Vec<&'a str>,
     /// Requests and instances.
-    pub requests: HashSet<(&'a str, &'a str)>,
+    pub requests: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Keys<'a> {
-    pub fn of(facts: &'a [Fact]) -> Self {
+    /// Of what was heard of each instance, in the order of their ids.
+    pub fn of(heard: impl IntoIterator<Item = &'a Heard>) -> Self {
         let mut keys = Keys::default();
-        for fact in facts {
-            let instance = fact.instance_id();
-            if keys.instances.insert(instance) {
-                keys.operations.insert((instance, build::CREATE));
-            }
-            match &fact.said {
-                Said::Nova(said) => {
-                    keys.requests.extend(said.request_id.as_deref().map(|id| (id, instance)));
-                    if let Subject::Operation { operation, .. } = &said.subject {
-                        keys.operations.insert((instance, operation));
-                    }
-                }
-                Said::Recipe(
-                    RecipeEvent::RecipeStarted { recipe, .. }
-                    | RecipeEvent::RecipeEnded { recipe, .. },
-                ) => {
-                    keys.recipes.insert((instance, recipe));
-                }
-                Said::Recipe(RecipeEvent::TtmRecipe { .. }) => {
-                    keys.calls.insert(instance);
-                }
-                // These change the build alone, whose rows are loaded for every instance.
-                Said::Recipe(
-                    RecipeEvent::BuildStarted { .. }
-                    | RecipeEvent::BootstrapStarted { .. }
-                    | RecipeEvent::BuildEnded { .. }
-                    | RecipeEvent::TtmTimeNow { .. }
-                    | RecipeEvent::TtmMetrics { .. },
-                ) => {}
-            }
+        for heard in heard {
+            let instance = heard.instance_id();
+            // The build depends on its operations, whatever was said.
+            let said = heard.operations.keys().map(String::as_str);
+            let operations: BTreeSet<&str> = said.chain([build::CREATE]).collect();
+            keys.operations.extend(operations.into_iter().map(|operation| (instance, operation)));
+            let recipes: BTreeSet<&str> =
+                heard.recipes.iter().map(|step| step.recipe.as_str()).collect();
+            keys.recipes.extend(recipes.into_iter().map(|recipe| (instance, recipe)));
+            keys.calls.extend((!heard.calls.is_empty()).then_some(instance));
+            keys.requests.extend(heard.requests.keys().map(|id| (id.as_str(), instance)));
         }
+        keys.requests.sort_unstable();
         keys
     }
 }

@@ -1,9 +1,10 @@
 //! Timing: how long builds, operations and recipes took, and what is stuck.
 //!
-//! `fact` reads events; `fold` makes new rows of rows and facts, instance by instance (`story`), with
+//! `fact` reads events, and `heard` keeps of them what rows are made of, instance by instance: that
+//! is done while the log is read. `fold` then makes new rows of it and of the rows there were, with
 //! the rules in `instance` (registers), `pair` and `operations`, `recipes`, `build` (how a build
 //! stands) and `requests`; `load` and `write` carry rows from and to the database, and `hours` sums
-//! up how they changed. All but `load` and `write` is pure.
+//! up how they changed. All but `load`, `write`, `stored` and the routes is pure.
 //!
 //! Nothing depends on the order in which facts arrive: rows hold facts, each as it was told, and
 //! what is concluded from them is concluded anew whenever one is added.
@@ -12,6 +13,7 @@ mod apart;
 mod build;
 mod fact;
 mod fold;
+mod heard;
 mod hours;
 mod instance;
 mod keys;
@@ -23,7 +25,6 @@ mod requests;
 pub mod routes;
 mod rows;
 mod stored;
-mod story;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -33,8 +34,7 @@ use std::any::Any;
 use anyhow::{Result, anyhow};
 use tokio_postgres::Transaction;
 
-use self::fact::Fact;
-use self::keys::Keys;
+use self::heard::Heard;
 use crate::event::Family;
 use crate::log::Limit;
 use crate::projection::Projection;
@@ -57,12 +57,11 @@ pub const PROJECTION: Projection = Projection {
 
 /// Folds facts into the rows of the search path's schema.
 async fn apply(tx: &Transaction<'_>, facts: Box<dyn Any + Send>) -> Result<()> {
-    let facts: Box<Vec<Fact>> =
+    let heard: Box<Vec<Heard>> =
         facts.downcast().map_err(|_| anyhow!("these are not facts of timing"))?;
-    if facts.is_empty() {
+    if heard.is_empty() {
         return Ok(());
     }
-    let before = load::rows(tx, &Keys::of(&facts)).await?;
-    let after = fold::fold(before.clone(), *facts);
-    write::rows(tx, &before, &after).await
+    let rows = load::rows(tx, &heard).await?;
+    write::change(tx, &fold::fold(rows, *heard)).await
 }

@@ -27,15 +27,13 @@ pub(super) struct Step {
     pub error: Option<String>,
 }
 
-/// The operations of one name of one instance: those there were, with the steps that arrived.
+/// The operations of one name of one instance, of all their steps.
 pub(super) fn fold(
     instance_id: &str,
     operation: &str,
-    rows: Vec<Operation>,
-    mut steps: Vec<Step>,
-) -> Vec<Operation> {
-    steps.extend(rows.into_iter().flat_map(take_apart));
-    pair(once(steps), mark).into_iter().map(|pair| row(instance_id, operation, pair)).collect()
+    steps: Vec<Step>,
+) -> impl Iterator<Item = Operation> {
+    pair(once(steps), mark).into_iter().map(move |pair| row(instance_id, operation, pair))
 }
 
 fn mark(step: &Step) -> Mark<'_> {
@@ -116,7 +114,7 @@ fn row(instance_id: &str, operation: &str, pair: Pair<Step>) -> Operation {
 }
 
 /// The steps a row was made of.
-fn take_apart(row: Operation) -> impl Iterator<Item = Step> {
+pub(super) fn take_apart(row: Operation) -> impl Iterator<Item = Step> {
     let (start_said, end_said) =
         split([row.request_id, row.flavor, row.image, row.project_id], row.apart);
     let start = row.started_at.zip(row.start_id).zip(row.start_format).map(|(by, format)| Step {

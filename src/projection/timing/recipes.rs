@@ -19,9 +19,8 @@ pub(super) struct Step {
     pub outcome: Option<Outcome>,
 }
 
-/// The runs of an instance's recipes: those there were, with the steps that arrived.
-pub(super) fn fold(instance_id: &str, rows: Vec<Recipe>, mut steps: Vec<Step>) -> Vec<Recipe> {
-    steps.extend(rows.into_iter().flat_map(take_apart));
+/// The runs of an instance's recipes, of all their steps.
+pub(super) fn fold(instance_id: &str, steps: Vec<Step>) -> Vec<Recipe> {
     pair(steps, mark).into_iter().map(|pair| row(instance_id, pair, false)).collect()
 }
 
@@ -111,7 +110,7 @@ fn row(instance_id: &str, pair: Pair<Step>, is_ttm: bool) -> Recipe {
 }
 
 /// The steps a row was made of.
-fn take_apart(row: Recipe) -> impl Iterator<Item = Step> {
+pub(super) fn take_apart(row: Recipe) -> impl Iterator<Item = Step> {
     let ([start_run], [end_run]) = split([row.run_id], row.apart);
     let start = row.started_at.zip(row.start_id).map(|by| Step {
         by,

@@ -14,19 +14,13 @@ pub(super) struct Mention {
     pub source: String,
 }
 
-/// The row of a request and an instance, with the events that arrived.
-pub(super) fn fold(
-    request_id: String,
-    instance_id: String,
-    row: Option<Request>,
-    mut mentions: Vec<Mention>,
-) -> Request {
-    mentions.extend(row.into_iter().flat_map(take_apart));
+/// The row of a request and an instance, of all the events that it caused.
+pub(super) fn fold(request_id: String, instance_id: &str, mut mentions: Vec<Mention>) -> Request {
     mentions.sort_unstable();
     mentions.dedup_by_key(|mention| (mention.occurred_at, mention.event_id));
     let mut row = Request {
         request_id,
-        instance_id,
+        instance_id: instance_id.to_owned(),
         occurred_at: Vec::with_capacity(mentions.len()),
         event_id: Vec::with_capacity(mentions.len()),
         kind: Vec::with_capacity(mentions.len()),
@@ -41,7 +35,8 @@ pub(super) fn fold(
     row
 }
 
-fn take_apart(row: Request) -> impl Iterator<Item = Mention> {
+/// The events a row was made of.
+pub(super) fn take_apart(row: Request) -> impl Iterator<Item = Mention> {
     let stamps = row.occurred_at.into_iter().zip(row.event_id);
     stamps.zip(row.kind.into_iter().zip(row.source)).map(
         |((occurred_at, event_id), (kind, source))| Mention { occurred_at, event_id, kind, source },

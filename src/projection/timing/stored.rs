@@ -39,7 +39,7 @@ pub(super) async fn select<T: Stored>(
 }
 
 /// Adds rows that are not there.
-pub(super) async fn copy<T: Stored>(tx: &Transaction<'_>, rows: &[&T]) -> Result<()> {
+pub(super) async fn copy<T: Stored>(tx: &Transaction<'_>, rows: &[T]) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }

@@ -4,45 +4,40 @@
 use anyhow::{Context, Result};
 use tokio_postgres::Transaction;
 
-use super::fold::{Rows, diff};
+use super::fold::Change;
 use super::rows::{Hour, Instance, Operation, Recipe, Request};
 use super::stored::copy;
 use super::{hours, load};
 
-/// Makes the tables hold `after` where they held `before`, and the hourly sums follow.
-pub(super) async fn rows(tx: &Transaction<'_>, before: &Rows, after: &Rows) -> Result<()> {
-    let (gone, new) = diff(&before.instances, &after.instances);
-    delete_instances(tx, &gone).await?;
-    copy(tx, &new).await?;
+/// Takes out the rows that are gone, puts in those that are new, and the hourly sums follow.
+pub(super) async fn change(tx: &Transaction<'_>, Change { gone, new }: &Change) -> Result<()> {
+    delete_instances(tx, &gone.instances).await?;
+    copy(tx, &new.instances).await?;
 
-    let (gone, new) = diff(&before.operations, &after.operations);
-    delete_operations(tx, &gone).await?;
-    copy(tx, &new).await?;
-    write_hours(tx, &gone, &new).await?;
+    delete_operations(tx, &gone.operations).await?;
+    copy(tx, &new.operations).await?;
+    write_hours(tx, &gone.operations, &new.operations).await?;
 
-    let (gone, new) = diff(&before.recipes, &after.recipes);
-    delete_recipes(tx, &gone).await?;
-    copy(tx, &new).await?;
+    delete_recipes(tx, &gone.recipes).await?;
+    copy(tx, &new.recipes).await?;
 
     // Calls are only ever added.
-    let (_, new) = diff(&before.calls, &after.calls);
-    copy(tx, &new).await?;
+    copy(tx, &new.calls).await?;
 
-    let (gone, new) = diff(&before.requests, &after.requests);
-    delete_requests(tx, &gone).await?;
-    copy(tx, &new).await
+    delete_requests(tx, &gone.requests).await?;
+    copy(tx, &new.requests).await
 }
 
 /// Brings the sums in line with the operations that changed.
-async fn write_hours(tx: &Transaction<'_>, gone: &[&Operation], new: &[&Operation]) -> Result<()> {
+async fn write_hours(tx: &Transaction<'_>, gone: &[Operation], new: &[Operation]) -> Result<()> {
     let deltas = hours::deltas(gone, new);
     let before = load::hours(tx, deltas.keys()).await?;
-    let after = hours::fold(before.clone(), deltas);
+    let after = hours::fold(&before, deltas);
     delete_hours(tx, &before).await?;
-    copy(tx, &after.iter().collect::<Vec<_>>()).await
+    copy(tx, &after).await
 }
 
-async fn delete_instances(tx: &Transaction<'_>, rows: &[&Instance]) -> Result<()> {
+async fn delete_instances(tx: &Transaction<'_>, rows: &[Instance]) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -53,7 +48,7 @@ async fn delete_instances(tx: &Transaction<'_>, rows: &[&Instance]) -> Result<()
     Ok(())
 }
 
-async fn delete_operations(tx: &Transaction<'_>, rows: &[&Operation]) -> Result<()> {
+async fn delete_operations(tx: &Transaction<'_>, rows: &[Operation]) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -87,7 +82,7 @@ async fn delete_hours(tx: &Transaction<'_>, rows: &[Hour]) -> Result<()> {
     Ok(())
 }
 
-async fn delete_recipes(tx: &Transaction<'_>, rows: &[&Recipe]) -> Result<()> {
+async fn delete_recipes(tx: &Transaction<'_>, rows: &[Recipe]) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -102,7 +97,7 @@ async fn delete_recipes(tx: &Transaction<'_>, rows: &[&Recipe]) -> Result<()> {
     Ok(())
 }
 
-async fn delete_requests(tx: &Transaction<'_>, rows: &[&Request]) -> Result<()> {
+async fn delete_requests(tx: &Transaction<'_>, rows: &[Request]) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }

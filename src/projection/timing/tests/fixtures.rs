@@ -9,7 +9,6 @@ use super::world::Tables;
 use crate::config::File;
 use crate::event::{self, Recorded};
 use crate::projection::timing::PROJECTION;
-use crate::projection::timing::fact::Fact;
 use crate::projection::timing::rows::BuildStatus;
 
 /// The bodies of a folder of `fixtures`, by name, in order.
@@ -26,15 +25,17 @@ fn bodies(folder: &str) -> Vec<(String, Vec<u8>)> {
     bodies
 }
 
-/// The facts of bodies, and how many should have been some and are none.
-fn facts(bodies: impl IntoIterator<Item = Vec<u8>>) -> (Vec<Fact>, u64) {
+/// The tables after these bodies, and how many should have said something and did not.
+fn tables(bodies: impl IntoIterator<Item = Vec<u8>>) -> (Tables, u64) {
     let events = bodies.into_iter().enumerate().map(|(index, body)| Recorded {
         position: index as i64 + 1,
         recorded_at: Timestamp::UNIX_EPOCH,
         event: event::decode(body, None).unwrap(),
     });
     let decoded = PROJECTION.decode_all(&File::default(), events);
-    (*decoded.facts.downcast().unwrap(), decoded.skipped)
+    let mut tables = Tables::default();
+    tables.hear(*decoded.facts.downcast().unwrap());
+    (tables, decoded.skipped)
 }
 
 /// A file of `fixtures`.
@@ -43,9 +44,9 @@ fn body(folder: &str, name: &str) -> Vec<u8> {
     std::fs::read(path.join(format!("{name}.json"))).unwrap()
 }
 
-/// The facts of some files of `fixtures/instance`.
-fn told(names: &[&str]) -> Vec<Fact> {
-    facts(names.iter().map(|name| body("instance", name))).0
+/// The tables after some files of `fixtures/instance`.
+fn told(names: &[&str]) -> Tables {
+    tables(names.iter().map(|name| body("instance", name))).0
 }
 
 #[test]
@@ -53,14 +54,13 @@ fn rows_of_each_fixture_and_of_all_together() {
     let mut all = String::new();
     for folder in ["instance", "recipe"] {
         for (name, body) in bodies(folder) {
-            let (facts, skipped) = facts([body]);
+            let (tables, skipped) = tables([body]);
             let skipped = if skipped > 0 { " skipped" } else { "" };
-            writeln!(all, "{folder}/{name}{skipped}\n{}", Tables::of(facts).show()).unwrap();
+            writeln!(all, "{folder}/{name}{skipped}\n{}", tables.show()).unwrap();
         }
     }
     for folder in ["instance", "recipe"] {
-        let (facts, skipped) = facts(bodies(folder).into_iter().map(|(_, body)| body));
-        let tables = Tables::of(facts);
+        let (tables, skipped) = tables(bodies(folder).into_iter().map(|(_, body)| body));
         let (rows, sums) = (tables.show(), tables.show_sums());
         writeln!(all, "all of {folder}, {skipped} skipped\n{rows}{sums}").unwrap();
     }
@@ -69,10 +69,10 @@ fn rows_of_each_fixture_and_of_all_together() {
 
 #[test]
 fn the_doubled_name_of_a_failure_is_no_second_failure() {
-    let tables = Tables::of(told(&[
+    let tables = told(&[
         "failure-1d-doubled-instance-create-error",
         "failure-1c-create-error-exception-object",
-    ]));
+    ]);
     assert_eq!(tables.operations().len(), 1);
     assert_eq!(tables.instance().attempts, 1);
 }
@@ -80,8 +80,7 @@ fn the_doubled_name_of_a_failure_is_no_second_failure() {
 #[test]
 fn metrics_alone_tell_a_whole_build() {
     // The example of TTM's own documentation.
-    let (facts, _) = facts([body("recipe", "ttm-metrics-start-and-end")]);
-    let tables = Tables::of(facts);
+    let (tables, _) = tables([body("recipe", "ttm-metrics-start-and-end")]);
     let row = tables.instance();
     assert_eq!(row.build_started_at, Some("2013-11-07T23:49:56.9066Z".parse().unwrap()));
     assert_eq!(row.build_duration_us, Some(86_302_182_358));
@@ -91,9 +90,9 @@ fn metrics_alone_tell_a_whole_build() {
 #[test]
 fn a_restored_instance_has_no_time_of_deletion() {
     let names = ["restore-1-soft-delete-end", "restore-2-start", "restore-3-end"];
-    let tables = Tables::of(told(&names[..2]));
+    let tables = told(&names[..2]);
     assert!(tables.instance().deleted_at.is_some());
-    let tables = Tables::of(told(&names));
+    let tables = told(&names);
     assert_eq!(tables.instance().deleted_at, None);
 }
 
@@ -104,6 +103,6 @@ fn a_delete_that_failed_leaves_the_build_open() {
         "failure-6b-delete-start-by-the-api",
         "failure-6c-delete-end-of-a-delete-that-failed",
     ];
-    let tables = Tables::of(told(&names));
+    let tables = told(&names);
     assert_eq!(tables.instance().build_status, Some(BuildStatus::Building));
 }

@@ -34,17 +34,21 @@ fn subject() -> impl Strategy<Value = Subject> {
 
 fn notification() -> impl Strategy<Value = Fact> {
     let speaker = (text(&["a", "b"]), text(&["r", "s"]), any::<bool>());
-    let values = (text(&["small", "large"]), text(&["x"]), text(&["p", "q"]));
+    let values = (
+        text(&["small", "large"]),
+        text(&["x", "y"]),
+        text(&["p", "q"]),
+        text(&["on-a", "on-b"]),
+        text(&["name", "renamed"]),
+    );
     let states = (text(&["building", "active", "error", "deleted"]), 0..20_i64);
     (seconds(), subject(), speaker, values, states).prop_map(
-        |(at, subject, (host, request, is_versioned), (flavor, image, project), (state, other))| {
+        |(at, subject, (host, request, is_versioned), values, (state, other))| {
             nova(at, subject).with(|said| {
                 said.format = if is_versioned { Format::Versioned } else { Format::Legacy };
                 said.publisher_host = host;
                 said.request_id = request;
-                said.flavor = flavor;
-                said.image = image;
-                said.project_id = project;
+                (said.flavor, said.image, said.project_id, said.host, said.name) = values;
                 said.state = state;
                 said.launched_at = (other == 0).then(|| second(at));
                 said.deleted_at = (other == 1).then(|| second(at));
@@ -60,7 +64,7 @@ fn recipe() -> impl Strategy<Value = Fact> {
     let said = prop_oneof![
         Just(RecipeEvent::BuildStarted {
             instance_id: "i".to_owned(),
-            instance_name: None,
+            instance_name: Some("announced".to_owned()),
             deployment_id: None
         }),
         Just(RecipeEvent::BootstrapStarted { instance_id: "i".to_owned() }),
@@ -98,6 +102,10 @@ fn about(facts: impl Strategy<Value = Fact>) -> impl Strategy<Value = Fact> {
 /// Facts of which each pair of time and id is one fact, as in the log; some ids of notifications
 /// are used at several times.
 pub fn facts() -> impl Strategy<Value = Vec<Fact>> {
+    let some_kind = |(mut fact, kind): (Fact, &str)| {
+        fact.kind = kind.to_owned();
+        fact
+    };
     let some_id = |(mut fact, id): (Fact, Option<u8>)| {
         if let Some(id) = id {
             fact.by.1 = Uuid::from_u128(u128::from(id));
@@ -108,6 +116,7 @@ pub fn facts() -> impl Strategy<Value = Vec<Fact>> {
         3 => (about(notification()), prop::option::weighted(0.1, 0..4_u8)).prop_map(some_id),
         1 => about(recipe()),
     ];
+    let fact = (fact, select(vec!["kind", "other kind"])).prop_map(some_kind);
     prop::collection::vec(fact, 0..40).prop_map(|mut facts| {
         facts.sort_by_key(|fact| fact.by);
         facts.dedup_by_key(|fact| fact.by);

@@ -6,7 +6,8 @@ use uuid::Uuid;
 use crate::event::nova::{Fault, Format, Notification, Phase, Subject};
 use crate::event::recipe::RecipeEvent;
 use crate::projection::timing::fact::{Fact, Said};
-use crate::projection::timing::fold::{Rows, diff, fold};
+use crate::projection::timing::fold::{Change, Rows, fold};
+use crate::projection::timing::heard::{ByInstance, Heard};
 use crate::projection::timing::hours;
 use crate::projection::timing::keys::Keys;
 use crate::projection::timing::rows::{Hour, Instance, Operation};
@@ -143,6 +144,13 @@ impl Fact {
     }
 }
 
+/// Facts by the instance they are of, as a stretch of the log brings them.
+pub fn heard(facts: Vec<Fact>) -> Vec<Heard> {
+    let mut heard = ByInstance::default();
+    facts.into_iter().for_each(|fact| heard.add(fact));
+    heard.finish()
+}
+
 /// The tables, in memory.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tables {
@@ -160,39 +168,42 @@ impl Tables {
 
     /// What `apply` does with the database.
     pub fn apply(&mut self, facts: Vec<Fact>) {
-        let before = self.load(&Keys::of(&facts));
-        let after = fold(before.clone(), facts);
-        let (gone, new) = diff(&before.operations, &after.operations);
-        let deltas = hours::deltas(&gone, &new);
-        let touched = |row: &Hour| {
-            deltas.keys().any(|(operation, dimension, hour, value)| {
-                (row.operation.as_str(), row.dimension.as_str(), row.hour, row.value.as_str())
-                    == (operation, *dimension, *hour, value)
-            })
-        };
+        self.hear(heard(facts));
+    }
+
+    /// The same, of facts that were read.
+    pub fn hear(&mut self, heard: Vec<Heard>) {
+        let rows = self.load(&heard);
+        let Change { gone, new } = fold(rows, heard);
+        let deltas = hours::deltas(&gone.operations, &new.operations);
+        let touched = |row: &Hour| deltas.contains_key(&hours::key(row));
         let (before_hours, mut all) = self.hours.drain(..).partition::<Vec<_>, _>(touched);
-        all.extend(hours::fold(before_hours, deltas));
+        all.extend(hours::fold(&before_hours, deltas));
         self.hours = all;
-        write(&mut self.rows.instances, &before.instances, &after.instances);
-        write(&mut self.rows.operations, &before.operations, &after.operations);
-        write(&mut self.rows.recipes, &before.recipes, &after.recipes);
-        write(&mut self.rows.calls, &before.calls, &after.calls);
-        write(&mut self.rows.requests, &before.requests, &after.requests);
+        write(&mut self.rows.instances, gone.instances, new.instances);
+        write(&mut self.rows.operations, gone.operations, new.operations);
+        write(&mut self.rows.recipes, gone.recipes, new.recipes);
+        write(&mut self.rows.calls, gone.calls, new.calls);
+        write(&mut self.rows.requests, gone.requests, new.requests);
         self.hours.sort_by(|a, b| a.key().cmp(&b.key()));
     }
 
-    /// All rows of the keys, and no others.
-    fn load(&self, keys: &Keys<'_>) -> Rows {
+    /// All rows that what was heard can change, and no others.
+    fn load(&self, heard: &[Heard]) -> Rows {
         let mut rows = self.rows.clone();
-        rows.instances.retain(|row| keys.instances.contains(row.instance_id.as_str()));
+        rows.instances.retain(|row| heard.iter().any(|of| of.instance_id() == row.instance_id));
+        let is_known = |heard: &&Heard| {
+            rows.instances.iter().any(|row| heard.instance_id() == row.instance_id)
+        };
+        let keys = Keys::of(heard.iter().filter(is_known));
         rows.operations.retain(|row| {
             keys.operations.contains(&(row.instance_id.as_str(), row.operation.as_str()))
         });
         rows.recipes.retain(|row| match row.is_ttm {
-            true => keys.calls.contains(row.instance_id.as_str()),
+            true => keys.calls.contains(&row.instance_id.as_str()),
             false => keys.recipes.contains(&(row.instance_id.as_str(), row.recipe.as_str())),
         });
-        rows.calls.retain(|row| keys.calls.contains(row.instance_id.as_str()));
+        rows.calls.retain(|row| keys.calls.contains(&row.instance_id.as_str()));
         rows.requests.retain(|row| {
             keys.requests.contains(&(row.request_id.as_str(), row.instance_id.as_str()))
         });
@@ -297,10 +308,9 @@ fn lines<'a, T: Stored + 'a>(rows: impl IntoIterator<Item = &'a T>) -> String {
 }
 
 /// Takes out the rows that are gone and puts in those that are new, in the order of keys.
-fn write<T: Stored + PartialEq + Clone>(table: &mut Vec<T>, before: &[T], after: &[T]) {
-    let (gone, new) = diff(before, after);
+fn write<T: Stored>(table: &mut Vec<T>, gone: Vec<T>, new: Vec<T>) {
     table.retain(|row| !gone.iter().any(|gone| gone.key() == row.key()));
-    table.extend(new.into_iter().cloned());
+    table.extend(new);
     table.sort_by(|a, b| a.key().cmp(&b.key()));
     let unique = table.windows(2).all(|rows| rows[0].key() != rows[1].key());
     assert!(unique, "{} has two rows of one key", T::TABLE);
