@@ -49,8 +49,7 @@ pub const PROJECTION: Projection = Projection {
     indexes: include_str!("../../../schema/timing_indexes.sql"),
     tables: &["instance", "operation", "operation_hour", "recipe", "ttm_recipe_call", "request"],
     frozen: &[],
-    // Facts are a fraction of their bodies; and a row that two stretches change is written twice.
-    stretch: Limit { events: 40_000, bytes: 96 << 20, batches: 8_000 },
+    stretch: Limit::USUAL,
     decode: |_| Box::<fact::Decoder>::default(),
     apply: |tx, _, facts| Box::pin(async move { apply(tx, facts).await }),
 };
