@@ -61,8 +61,8 @@ pub struct Projection {
     /// Which rows lie before a horizon, and so stay as they are whatever the log still holds; `apply`
     /// has to leave out what lies before it (see [`crate::log::horizon`]).
     pub frozen: &'static [Frozen],
-    /// How much is applied at once: little where facts take much more room than the bodies they are
-    /// of, much where they take less.
+    /// How much is applied at once: less than usual where facts take much more room than the bodies
+    /// they are of.
     pub stretch: Limit,
     /// Begins to read a stretch, without looking at any row. CPU only; runs beside `apply` of the
     /// stretch before.
