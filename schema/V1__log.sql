@@ -36,7 +36,7 @@ COMMENT ON COLUMN log.event.recorded_at    IS 'When it was appended, by the appe
 COMMENT ON COLUMN log.event.source         IS 'publisher_id of a notification, source of a CloudEvent';
 COMMENT ON COLUMN log.event.redacted       IS 'Whether secrets in the body were replaced by null';
 COMMENT ON COLUMN log.event.bad_signatures IS 'Indexes, from 0, of samples whose HMAC signature is missing or wrong; null where none was checked';
-COMMENT ON COLUMN log.event.hash           IS 'SHA-256 over the hash of the row before it in its batch, and this row';
+COMMENT ON COLUMN log.event.hash           IS 'BLAKE3 of this row, keyed with the hash of the row before it in its batch';
 COMMENT ON COLUMN log.event.body           IS 'The message as it arrived, without compression, envelope and secrets';
 
 -- Bodies beyond 2 kB are compressed; lz4 costs a third of the default. A server built without it
@@ -71,7 +71,7 @@ COMMENT ON COLUMN log.batch.batch  IS 'Contiguous from 1, in the order of positi
 COMMENT ON COLUMN log.batch.leaf   IS 'Name of the partition that holds the rows';
 COMMENT ON COLUMN log.batch.bytes  IS 'Size of the bodies: what a reader needs to bound its memory';
 COMMENT ON COLUMN log.batch.digest IS 'Hash of the batch''s last row, which covers the rows before it';
-COMMENT ON COLUMN log.batch.hash   IS 'SHA-256 over the hash of the batch before, and this row: the chain';
+COMMENT ON COLUMN log.batch.hash   IS 'BLAKE3 of this row, keyed with the hash of the batch before: the chain';
 
 -- The one row that orders all appends: whoever holds its lock gives out the next positions.
 -- Being locked by every append, it also holds what no append may miss: the families' horizons.

@@ -122,6 +122,11 @@ impl CopyRows {
         self.buffer.len()
     }
 
+    /// What was laid out since then, `at` being where its first byte went.
+    pub fn since(&self, at: usize) -> &[u8] {
+        &self.buffer[at..]
+    }
+
     /// Writes over eight bytes that stand at `at`.
     pub fn overwrite(&mut self, at: usize, value: i64) {
         self.buffer[at..at + 8].copy_from_slice(&value.to_be_bytes());

@@ -3,14 +3,17 @@
 
 use jiff::Timestamp;
 
-use super::chain::{Hash, ZERO, row_hash};
+use super::chain::{self, Hash, ZERO};
 use crate::db::CopyRows;
-use crate::event::Event;
+use crate::event::{Event, Recorded};
 
 /// The columns, in the order in which [`Rows::push`] writes them.
 pub(super) const COLUMNS: &str = "position, id, family, kind, stream, project_id, occurred_at, key_at, \
-                                  recorded_at, source, redacted, bad_signatures, hash, body";
+                                  recorded_at, source, redacted, bad_signatures, body, hash";
 const COLUMN_COUNT: i16 = 14;
+
+/// About what all columns but the body take.
+pub(super) const OTHER_BYTES: usize = 400;
 
 /// PostgreSQL's number for the type `integer`.
 const INTEGER_OID: i32 = 23;
@@ -40,24 +43,14 @@ impl Rows {
     }
 
     pub fn push(&mut self, event: &Event) {
-        self.last_hash = row_hash(&self.last_hash, self.recorded_at, event);
         let rows = &mut self.rows;
         rows.row(COLUMN_COUNT);
         self.positions.push(rows.at() + 4);
         rows.bytes(&0_i64.to_be_bytes());
-        rows.bytes(event.id.as_bytes());
-        rows.bytes(event.family.as_str().as_bytes());
-        rows.bytes(event.kind.as_bytes());
-        rows.text(event.stream.as_deref());
-        rows.text(event.project_id.as_deref());
-        rows.time(event.occurred_at);
-        rows.time(Some(event.key_at.unwrap_or(NO_TIME)));
-        rows.time(Some(self.recorded_at));
-        rows.bytes(event.source.as_bytes());
-        rows.bytes(&[u8::from(event.redacted)]);
-        integers(rows, event.bad_signatures.as_deref());
+        let hashed = rows.at();
+        columns(rows, self.recorded_at, event);
+        self.last_hash = chain::row_hash(&self.last_hash, rows.since(hashed));
         rows.bytes(&self.last_hash);
-        rows.bytes(&event.body);
         self.body_bytes += event.body.len();
     }
 
@@ -82,6 +75,31 @@ impl Rows {
         }
         self.rows
     }
+}
+
+/// The hash of a row that stands in the log, after `before`, the row before it in its batch.
+pub(super) fn row_hash(before: &Hash, recorded: &Recorded) -> Hash {
+    let mut rows = CopyRows::with_capacity(recorded.event.body.len() + OTHER_BYTES);
+    let hashed = rows.at();
+    columns(&mut rows, recorded.recorded_at, &recorded.event);
+    chain::row_hash(before, rows.since(hashed))
+}
+
+/// The columns that a row's hash covers: all but its position, which the batch's hash covers, and
+/// the hash itself.
+fn columns(rows: &mut CopyRows, recorded_at: Timestamp, event: &Event) {
+    rows.bytes(event.id.as_bytes());
+    rows.bytes(event.family.as_str().as_bytes());
+    rows.bytes(event.kind.as_bytes());
+    rows.text(event.stream.as_deref());
+    rows.text(event.project_id.as_deref());
+    rows.time(event.occurred_at);
+    rows.time(Some(event.key_at.unwrap_or(NO_TIME)));
+    rows.time(Some(recorded_at));
+    rows.bytes(event.source.as_bytes());
+    rows.bytes(&[u8::from(event.redacted)]);
+    integers(rows, event.bad_signatures.as_deref());
+    rows.bytes(&event.body);
 }
 
 /// A list of one dimension, as PostgreSQL sends and takes it.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio_postgres::{Client, Statement};
 use uuid::Uuid;
 
-use super::copy::{NO_TIME, Rows};
+use super::copy::{NO_TIME, OTHER_BYTES, Rows};
 use super::dead_letter::DeadLetter;
 use super::outcome::Refusal;
 use crate::event::Event;
@@ -29,7 +29,7 @@ impl<'a> Part<'a> {
 
     /// Hashes and lays out the rows; positions come later.
     pub fn lay_out(&mut self, now: Timestamp) {
-        let capacity = self.events.iter().map(|event| event.body.len() + 400).sum();
+        let capacity = self.events.iter().map(|event| event.body.len() + OTHER_BYTES).sum();
         let mut rows = Rows::new(now, capacity);
         self.events.iter().for_each(|event| rows.push(event));
         self.rows = Some(rows);

@@ -1,5 +1,6 @@
 //! Promise 3: the database refuses, and what was done behind its back shows.
 
+use futures_util::TryStreamExt;
 use stackledger::log::{self, Report, verify};
 
 use crate::support::database::{TestDatabase, database};
@@ -47,6 +48,27 @@ async fn an_untouched_log_verifies() {
     assert_eq!((empty.fault, empty.position), (None, 0));
 }
 
+/// By nothing but what PostgreSQL gives out, as docs/log.md says.
+#[tokio::test]
+async fn a_row_is_hashed_as_copy_writes_it() {
+    let db = filled().await;
+    let client = db.superuser().await;
+    let mut before = [0; 32];
+    for position in 1..=10 {
+        let copy = format!(
+            "COPY (SELECT id, family, kind, stream, project_id, occurred_at, key_at, recorded_at, source, redacted,
+             bad_signatures, body FROM log.event WHERE position = {position}) TO STDOUT (FORMAT binary)"
+        );
+        let copied: Vec<_> = client.copy_out(&copy).await.unwrap().try_collect().await.unwrap();
+        let copied = copied.concat();
+        let hash = blake3::keyed_hash(&before, &copied[21..copied.len() - 2]);
+        let sql = "SELECT hash FROM log.event WHERE position = $1";
+        let row = client.query_one(sql, &[&i64::from(position)]).await.unwrap();
+        assert_eq!(row.get::<_, &[u8]>(0), hash.as_bytes(), "position {position}");
+        before = hash.into();
+    }
+}
+
 #[tokio::test]
 async fn a_changed_row_is_named() {
     for column in [
@@ -60,9 +82,9 @@ async fn a_changed_row_is_named() {
         "bad_signatures = '{7}'",
         "occurred_at = now()",
         "occurred_at = '20000-01-01'",
+        "key_at = now()",
         "recorded_at = now()",
         "id = gen_random_uuid()",
-        "occurred_at = '20000-01-01'",
         "hash = '\\x00'",
     ] {
         let sql = format!("UPDATE log.event_other SET {column} WHERE position = 34");

@@ -8,7 +8,8 @@ use tokio_postgres::Client;
 
 use super::{Batch, Report};
 use crate::event::Family;
-use crate::log::chain::{ZERO, row_hash};
+use crate::log::chain::ZERO;
+use crate::log::copy::row_hash;
 use crate::log::horizon;
 use crate::log::read::{COLUMNS, recorded};
 
@@ -44,9 +45,9 @@ pub(super) async fn check_leaf(
                     next = rows.try_next().await?;
                 }
                 Some(row) if row.get::<_, i64>(0) == position => {
-                    if let Ok(event) = recorded(row) {
-                        hash = row_hash(&hash, event.recorded_at, &event.event);
-                        said_here.extend(horizon::said(&event.event));
+                    if let Ok(recorded) = recorded(row) {
+                        hash = row_hash(&hash, &recorded);
+                        said_here.extend(horizon::said(&recorded.event));
                     }
                     if hash.as_slice() != row.get::<_, &[u8]>("hash") {
                         is_whole = false;
