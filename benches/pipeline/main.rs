@@ -1,7 +1,7 @@
 //! `scripts/bench`: what comes out, next to its baselines, in one run. Machines differ and are
 //! noisy, so every figure is a ratio to a baseline measured beside it; medians of several rounds.
 //!
-//! `ingest [--messages N] [--rounds R]` from a RabbitMQ queue to the durable log;
+//! `ingest [--messages N] [--bytes B] [--rounds R]` from a RabbitMQ queue to the durable log;
 //! `replay [--events N] [--rounds R]` from the log to the read model of timing;
 //! `samples [--samples N] [--rounds R]` of Ceilometer, to the log and to their read model;
 //! `orders [--resources N] [--rounds R]`: a sales order of a large tenant;
@@ -32,11 +32,13 @@ const COUNTS: [&str; 6] =
 struct Arguments {
     what: String,
     count: Option<u32>,
+    /// Of a body at most, where it can be made shorter.
+    bytes: usize,
     rounds: usize,
 }
 
 fn arguments() -> Result<Arguments> {
-    let mut found = Arguments { what: String::new(), count: None, rounds: 3 };
+    let mut found = Arguments { what: String::new(), count: None, bytes: usize::MAX, rounds: 3 };
     let mut given = std::env::args().skip(1);
     while let Some(argument) = given.next() {
         let mut number = || -> Result<u32> {
@@ -44,12 +46,13 @@ fn arguments() -> Result<Arguments> {
         };
         match argument.as_str() {
             option if COUNTS.contains(&option) => found.count = Some(number()?),
+            "--bytes" => found.bytes = number()? as usize,
             "--rounds" => found.rounds = number()? as usize,
             // cargo bench adds it.
             "--bench" => {}
             case if CASES.contains(&case) => found.what = argument,
             other => bail!(
-                "{other:?} is not known: one of {}, and one of {} N, --rounds R",
+                "{other:?} is not known: one of {}, and one of {} N, --bytes B, --rounds R",
                 CASES.join(", "),
                 COUNTS.join(", ")
             ),
@@ -64,10 +67,10 @@ async fn main() -> Result<()> {
     let database_url =
         std::env::var("DATABASE_URL").context("DATABASE_URL is not set: use scripts/bench")?;
     let amqp_url = || std::env::var("AMQP_URL").context("AMQP_URL is not set: use scripts/bench");
-    let (count, rounds) = (arguments.count, arguments.rounds);
+    let Arguments { count, bytes, rounds, .. } = arguments;
     match arguments.what.as_str() {
         "ingest" => {
-            ingest::run(&database_url, &amqp_url()?, count.unwrap_or(200_000), rounds).await
+            ingest::run(&database_url, &amqp_url()?, count.unwrap_or(200_000), bytes, rounds).await
         }
         "replay" => replay::run(&database_url, count.unwrap_or(500_000), rounds).await,
         "samples" => samples::run(&database_url, count.unwrap_or(500_000), rounds).await,
