@@ -31,12 +31,12 @@ pub async fn run(
     database_url: &str,
     amqp_url: &str,
     count: u32,
-    bytes_max: usize,
+    context_after: usize,
     rounds: usize,
 ) -> Result<()> {
     let plan = nova(count);
     let bodies = plan.messages().filter(is_nova).take(count as usize);
-    let bodies: Vec<Vec<u8>> = bodies.map(|message| shorter(message.body, bytes_max)).collect();
+    let bodies: Vec<Vec<u8>> = bodies.map(|message| shorter(message.body, context_after)).collect();
     let bytes: usize = bodies.iter().map(Vec::len).sum();
     println!(
         "{} messages, {} bytes on average, {rounds} rounds",
@@ -71,12 +71,13 @@ pub async fn run(
     print("ingest: RabbitMQ to durable log", "messages", &cases)
 }
 
-/// The notification with only so much of its request's context, which comes last, that it has at
-/// most about so many bytes: how much context there is differs from cloud to cloud.
-fn shorter(mut body: Vec<u8>, bytes_max: usize) -> Vec<u8> {
+/// The notification cut behind its first so many bytes, where the next key of its request's context
+/// begins: the context comes last, and how much of it there is differs from cloud to cloud. What
+/// comes before it stays, however long it is.
+fn shorter(mut body: Vec<u8>, bytes: usize) -> Vec<u8> {
     for (key, end) in [(r#", \"_context_"#, r#"}"}"#), (r#", "_context_"#, "}")] {
         let found = |at: &usize| body[*at..].starts_with(key.as_bytes());
-        let first = (bytes_max.min(body.len())..body.len()).find(found);
+        let first = (bytes.min(body.len())..body.len()).find(found);
         if let Some(at) = first {
             body.truncate(at);
             body.extend_from_slice(end.as_bytes());

@@ -29,13 +29,13 @@ const CASES: [&str; 7] = ["ingest", "replay", "samples", "orders", "rollups", "r
 const COUNTS: [&str; 6] =
     ["--messages", "--events", "--samples", "--resources", "--values", "--deployments"];
 
-/// Of a notification, where nothing else is asked for.
+/// Of a notification, before it loses its request's context: about what the target is meant for.
 const BYTES: usize = 2_200;
 
 struct Arguments {
     what: String,
     count: Option<u32>,
-    /// Of a body at most, where it can be made shorter.
+    /// Behind so many a notification loses its request's context.
     bytes: usize,
     rounds: usize,
 }

@@ -5,8 +5,8 @@
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::SinkExt;
 use jiff::Timestamp;
-use tokio_postgres::types::{IsNull, ToSql, Type};
-use tokio_postgres::{GenericClient, ToStatement};
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
+use tokio_postgres::{GenericClient, Row, ToStatement};
 use uuid::Uuid;
 
 /// Rows being laid out.
@@ -117,12 +117,20 @@ impl CopyRows {
         Ok(())
     }
 
+    /// A column of a row as the server sent it, whatever its type: it sends what COPY takes.
+    pub fn sent(&mut self, row: &Row, column: usize) {
+        match row.get(column) {
+            Sent(Some(value)) => self.bytes(value),
+            Sent(None) => self.null(),
+        }
+    }
+
     /// Where the next byte goes.
     pub fn at(&self) -> usize {
         self.buffer.len()
     }
 
-    /// What was laid out since then, `at` being where its first byte went.
+    /// The bytes from `at` on.
     pub fn since(&self, at: usize) -> &[u8] {
         &self.buffer[at..]
     }
@@ -136,6 +144,23 @@ impl CopyRows {
     pub fn finish(mut self) -> Bytes {
         self.buffer.put_i16(-1);
         self.buffer.freeze()
+    }
+}
+
+/// A value of any type, or none, in its binary format.
+struct Sent<'a>(Option<&'a [u8]>);
+
+impl<'a> FromSql<'a> for Sent<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Sent(Some(raw)))
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Sent(None))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
     }
 }
 

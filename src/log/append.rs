@@ -12,14 +12,14 @@ use jiff::Timestamp;
 use tokio_postgres::{Client, Statement};
 
 use super::claim::Claim;
-use super::copy::{COLUMNS, Rows};
+use super::copy::Rows;
 use super::dead_letter::{self, DeadLetter};
 use super::horizon::{COLUMNS as HORIZONS, Horizons, Moved, Target};
 use super::leaf::{self, Leaf};
 use super::links::{self, Links};
 use super::outcome::{AppendError, Appended, Refusal};
 use super::part::Part;
-use super::read::is_gone;
+use super::read::{COLUMNS, is_gone};
 use crate::db;
 use crate::event::Event;
 
@@ -260,7 +260,7 @@ impl Appender {
             let rows = part.rows.take().unwrap_or_else(|| Rows::new(now, 0));
             let first = links.push(*leaf, &rows);
             let statement =
-                format!("COPY log.{} ({COLUMNS}) FROM STDIN (FORMAT binary)", leaf.name());
+                format!("COPY log.{} ({COLUMNS}, hash) FROM STDIN (FORMAT binary)", leaf.name());
             db::copy_in(client, &statement, rows.at(first)).await?;
         }
         if let Along::Claim(claim) = along {

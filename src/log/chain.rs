@@ -5,7 +5,11 @@
 //! BLAKE3, because every body goes through it on its way to the log: of 3 kB it takes 2 µs where
 //! SHA-256 takes 16 on a processor without instructions of its own for that.
 
-use jiff::Timestamp;
+use std::ops::Range;
+
+use tokio_postgres::Row;
+
+use crate::db::CopyRows;
 
 /// A BLAKE3 hash.
 pub type Hash = [u8; 32];
@@ -13,38 +17,24 @@ pub type Hash = [u8; 32];
 /// What the first row of a batch and the first batch of the log follow.
 pub(super) const ZERO: Hash = [0; 32];
 
-/// The hash of a row after `before`, the row before it in its batch, which is the hash's key. The
+/// The columns of a batch that its hash covers.
+pub(super) const BATCH_COLUMNS: &str =
+    "batch, leaf, family, first_position, last_position, bytes, digest, recorded_at";
+
+/// The hash of a row or of a batch after `before`, the one before it, which is the hash's key. The
 /// columns are as COPY's binary format has them: each with its length, so that no two rows give the
 /// same bytes.
-pub(super) fn row_hash(before: &Hash, columns: &[u8]) -> Hash {
+pub(super) fn hash(before: &Hash, columns: &[u8]) -> Hash {
     blake3::keyed_hash(before, columns).into()
 }
 
-/// A batch, as the chain covers it.
-pub(super) struct BatchLink<'a> {
-    pub batch: i64,
-    pub leaf: &'a str,
-    pub family: &'a str,
-    pub bytes: i64,
-    pub recorded_at: Timestamp,
-    pub first_position: i64,
-    pub last_position: i64,
-    pub digest: &'a [u8],
-}
-
-/// The hash of a batch after `before`, the batch before it in the log, which is the hash's key.
-pub(super) fn batch_hash(before: &Hash, link: &BatchLink<'_>) -> Hash {
-    let recorded_at = link.recorded_at.as_microsecond();
-    let mut hash = blake3::Hasher::new_keyed(before);
-    for number in [link.batch, link.first_position, link.last_position, link.bytes, recorded_at] {
-        hash.update(&number.to_be_bytes());
-    }
-    for text in [link.leaf, link.family] {
-        hash.update(&(text.len() as u64).to_be_bytes());
-        hash.update(text.as_bytes());
-    }
-    hash.update(link.digest);
-    hash.finalize().into()
+/// The same of columns that the server has sent: of what stands there, whether or not we would have
+/// written it so.
+pub(super) fn hash_of_sent(before: &Hash, row: &Row, columns: Range<usize>) -> Hash {
+    let mut rows = CopyRows::with_capacity(1 << 10);
+    let at = rows.at();
+    columns.for_each(|column| rows.sent(row, column));
+    hash(before, rows.since(at))
 }
 
 /// A hash as people copy it.

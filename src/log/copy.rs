@@ -5,11 +5,9 @@ use jiff::Timestamp;
 
 use super::chain::{self, Hash, ZERO};
 use crate::db::CopyRows;
-use crate::event::{Event, Recorded};
+use crate::event::Event;
 
-/// The columns, in the order in which [`Rows::push`] writes them.
-pub(super) const COLUMNS: &str = "position, id, family, kind, stream, project_id, occurred_at, key_at, \
-                                  recorded_at, source, redacted, bad_signatures, body, hash";
+/// [`COLUMNS`](super::read::COLUMNS), and the hash.
 const COLUMN_COUNT: i16 = 14;
 
 /// About what all columns but the body take.
@@ -49,7 +47,7 @@ impl Rows {
         rows.bytes(&0_i64.to_be_bytes());
         let hashed = rows.at();
         columns(rows, self.recorded_at, event);
-        self.last_hash = chain::row_hash(&self.last_hash, rows.since(hashed));
+        self.last_hash = chain::hash(&self.last_hash, rows.since(hashed));
         rows.bytes(&self.last_hash);
         self.body_bytes += event.body.len();
     }
@@ -77,16 +75,8 @@ impl Rows {
     }
 }
 
-/// The hash of a row that stands in the log, after `before`, the row before it in its batch.
-pub(super) fn row_hash(before: &Hash, recorded: &Recorded) -> Hash {
-    let mut rows = CopyRows::with_capacity(recorded.event.body.len() + OTHER_BYTES);
-    let hashed = rows.at();
-    columns(&mut rows, recorded.recorded_at, &recorded.event);
-    chain::row_hash(before, rows.since(hashed))
-}
-
-/// The columns that a row's hash covers: all but its position, which the batch's hash covers, and
-/// the hash itself.
+/// The columns that a row's hash covers, in the order of [`COLUMNS`](super::read::COLUMNS): all but
+/// its position, which the batch's hash covers, and the hash itself.
 fn columns(rows: &mut CopyRows, recorded_at: Timestamp, event: &Event) {
     rows.bytes(event.id.as_bytes());
     rows.bytes(event.family.as_str().as_bytes());

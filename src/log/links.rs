@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 use tokio_postgres::{Client, Statement};
 
-use super::chain::{BatchLink, Hash, batch_hash};
+use super::chain::{self, Hash};
 use super::copy::Rows;
 use super::horizon::Horizons;
 use super::leaf::Leaf;
+use crate::db::CopyRows;
 
 /// The statement that [`Links::store`] takes.
 pub(super) const STORE: &str = "-- append: chain, head and wake-up
@@ -67,25 +68,25 @@ impl Links {
         self.batch += 1;
         let name = leaf.name();
         let digest = rows.digest();
-        self.hash = batch_hash(
-            &self.hash,
-            &BatchLink {
-                batch: self.batch,
-                leaf: &name,
-                family: leaf.family.as_str(),
-                bytes: rows.bytes() as i64,
-                recorded_at: self.recorded_at,
-                first_position: first,
-                last_position: self.position,
-                digest: &digest,
-            },
-        );
+        let bytes = rows.bytes() as i64;
+        // In the order of `chain::BATCH_COLUMNS`.
+        let mut columns = CopyRows::with_capacity(name.len() + 128);
+        let at = columns.at();
+        columns.bytes(&self.batch.to_be_bytes());
+        columns.text(Some(&name));
+        columns.text(Some(leaf.family.as_str()));
+        for number in [first, self.position, bytes] {
+            columns.bytes(&number.to_be_bytes());
+        }
+        columns.bytes(&digest);
+        columns.time(Some(self.recorded_at));
+        self.hash = chain::hash(&self.hash, columns.since(at));
         self.batches.push(self.batch);
         self.leaves.push(name);
         self.families.push(leaf.family.as_str());
         self.firsts.push(first);
         self.lasts.push(self.position);
-        self.bytes.push(rows.bytes() as i64);
+        self.bytes.push(bytes);
         self.digests.push(digest.to_vec());
         self.hashes.push(self.hash.to_vec());
         first

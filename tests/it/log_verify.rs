@@ -1,10 +1,30 @@
 //! Promise 3: the database refuses, and what was done behind its back shows.
 
 use futures_util::TryStreamExt;
+use stackledger::event::{Event, Family};
 use stackledger::log::{self, Report, verify};
 
 use crate::support::database::{TestDatabase, database};
-use crate::support::events::{append, events};
+use crate::support::events::{append, event, events};
+
+/// An event that has everything.
+fn full(family: Family) -> Event {
+    let bad_signatures = Some(vec![0, 7]);
+    Event { project_id: Some("p".to_owned()), bad_signatures, ..event(family, 1000) }
+}
+
+/// An event that has as little as one can have.
+fn bare(family: Family) -> Event {
+    Event {
+        stream: None,
+        occurred_at: None,
+        key_at: None,
+        redacted: true,
+        bad_signatures: Some(Vec::new()),
+        body: vec![0, 255, b'{'],
+        ..event(family, 1001)
+    }
+}
 
 /// 60 events in six batches.
 async fn filled() -> TestDatabase {
@@ -48,25 +68,46 @@ async fn an_untouched_log_verifies() {
     assert_eq!((empty.fault, empty.position), (None, 0));
 }
 
-/// By nothing but what PostgreSQL gives out, as docs/log.md says.
+/// By nothing but what PostgreSQL gives out, as docs/log.md says: rows, digests and batches.
 #[tokio::test]
-async fn a_row_is_hashed_as_copy_writes_it() {
-    let db = filled().await;
+async fn the_chain_is_of_what_copy_writes() {
+    let db = database().await;
+    for family in Family::ALL {
+        append(&db.database, &[full(family), bare(family)]).await;
+    }
+    append(&db.database, &events(0, 10)).await;
+    assert_eq!(report(&db, &[]).await.fault, None);
+
     let client = db.superuser().await;
-    let mut before = [0; 32];
-    for position in 1..=10 {
-        let copy = format!(
-            "COPY (SELECT id, family, kind, stream, project_id, occurred_at, key_at, recorded_at, source, redacted,
-             bad_signatures, body FROM log.event WHERE position = {position}) TO STDOUT (FORMAT binary)"
-        );
+    let copied = async |columns: &str, table: &str, condition: &str| {
+        let select = format!("SELECT {columns} FROM log.{table} WHERE {condition}");
+        let copy = format!("COPY ({select}) TO STDOUT (FORMAT binary)");
         let copied: Vec<_> = client.copy_out(&copy).await.unwrap().try_collect().await.unwrap();
         let copied = copied.concat();
-        let hash = blake3::keyed_hash(&before, &copied[21..copied.len() - 2]);
-        let sql = "SELECT hash FROM log.event WHERE position = $1";
-        let row = client.query_one(sql, &[&i64::from(position)]).await.unwrap();
-        assert_eq!(row.get::<_, &[u8]>(0), hash.as_bytes(), "position {position}");
-        before = hash.into();
+        copied[21..copied.len() - 2].to_vec()
+    };
+    let (mut chain, mut positions) = ([0; 32], 0);
+    for batch in client.query("SELECT * FROM log.batch ORDER BY batch", &[]).await.unwrap() {
+        let mut before = [0; 32];
+        for position in batch.get::<_, i64>("first_position")..=batch.get("last_position") {
+            let columns = "id, family, kind, stream, project_id, occurred_at, key_at, recorded_at, source, redacted,
+                           bad_signatures, body";
+            let row = copied(columns, "event", &format!("position = {position}")).await;
+            before = blake3::keyed_hash(&before, &row).into();
+            let sql = "SELECT hash FROM log.event WHERE position = $1";
+            let stored = client.query_one(sql, &[&position]).await.unwrap();
+            assert_eq!(stored.get::<_, &[u8]>(0), before, "position {position}");
+            positions += 1;
+        }
+        assert_eq!(batch.get::<_, &[u8]>("digest"), before);
+        let columns =
+            "batch, leaf, family, first_position, last_position, bytes, digest, recorded_at";
+        let number: i64 = batch.get("batch");
+        let link = copied(columns, "batch", &format!("batch = {number}")).await;
+        chain = blake3::keyed_hash(&chain, &link).into();
+        assert_eq!(batch.get::<_, &[u8]>("hash"), chain, "batch {number}");
     }
+    assert_eq!(positions, 2 * Family::ALL.len() + 10);
 }
 
 #[tokio::test]
@@ -98,6 +139,21 @@ async fn a_partition_that_is_not_ours_is_named() {
     let attach = "CREATE TABLE log.extra (LIKE log.event INCLUDING ALL);
                   ALTER TABLE log.event ATTACH PARTITION log.extra FOR VALUES IN ('extra')";
     assert_eq!(position_after(attach).await, 1);
+}
+
+/// Families that we do not know, and bounds of a list, read as others do.
+#[tokio::test]
+async fn what_reads_as_before_is_still_another_row() {
+    let another_family = "ALTER TABLE log.event DETACH PARTITION log.event_other;
+                          UPDATE log.event_other SET family = 'another' WHERE position = 34;
+                          ALTER TABLE log.event ATTACH PARTITION log.event_other FOR VALUES IN ('other', 'another')";
+    assert_eq!(position_after(another_family).await, 34);
+
+    let db = database().await;
+    append(&db.database, &[full(Family::Other)]).await;
+    assert_eq!(report(&db, &[]).await.fault, None);
+    tamper(&db, "UPDATE log.event_other SET bad_signatures = '[5:6]={0,7}'").await;
+    assert_eq!(report(&db, &[]).await.fault.unwrap().position, 1);
 }
 
 #[tokio::test]
@@ -147,7 +203,13 @@ async fn a_cut_off_tail_is_named() {
 async fn a_changed_chain_is_named() {
     assert_eq!(position_after("UPDATE log.batch SET digest = hash WHERE batch = 3").await, 21);
     assert_eq!(position_after("UPDATE log.batch SET hash = digest WHERE batch = 4").await, 31);
-    for column in ["family = 'perf'", "bytes = 0", "recorded_at = now()", "leaf = 'event_perf'"] {
+    for column in [
+        "family = 'perf'",
+        "bytes = 0",
+        "recorded_at = now()",
+        "recorded_at = 'infinity'",
+        "leaf = 'event_perf'",
+    ] {
         let sql = format!("UPDATE log.batch SET {column} WHERE batch = 4");
         assert_eq!(position_after(&sql).await, 31, "{column}");
     }

@@ -7,7 +7,7 @@ use futures_util::TryStreamExt;
 use tokio_postgres::{Client, Row};
 
 use super::{Anchor, Batch, Report};
-use crate::log::chain::{BatchLink, ZERO, batch_hash, hex};
+use crate::log::chain::{BATCH_COLUMNS, ZERO, hash_of_sent, hex};
 
 /// Follows the chain of batches up to the head; returns the batches of each leaf.
 pub(super) async fn follow(
@@ -21,15 +21,14 @@ pub(super) async fn follow(
     let mut met = vec![false; anchors.len()];
     let rows = client
         .query_raw(
-            "SELECT batch, leaf, first_position, last_position, digest, hash, family, bytes, recorded_at
-             FROM log.batch ORDER BY batch",
+            &format!("SELECT {BATCH_COLUMNS}, hash FROM log.batch ORDER BY batch"),
             [] as [i64; 0],
         )
         .await?;
     let mut rows = pin!(rows);
     while let Some(row) = rows.try_next().await? {
         let (number, leaf): (i64, &str) = (row.get(0), row.get(1));
-        let batch = Batch { first: row.get(2), last: row.get(3), digest: row.get(4) };
+        let batch = Batch { first: row.get(3), last: row.get(4), digest: row.get(6) };
         count += 1;
         if number != count || batch.first != position + 1 {
             report.fault(
@@ -41,24 +40,13 @@ pub(super) async fn follow(
             );
             count = number;
         }
-        hash = batch_hash(
-            &hash,
-            &BatchLink {
-                batch: number,
-                leaf,
-                family: row.get(6),
-                bytes: row.get(7),
-                recorded_at: row.get(8),
-                first_position: batch.first,
-                last_position: batch.last,
-                digest: &batch.digest,
-            },
-        );
-        if hash.as_slice() != row.get::<_, &[u8]>(5) {
+        hash = hash_of_sent(&hash, &row, 0..row.len() - 1);
+        let stored: &[u8] = row.get("hash");
+        if hash.as_slice() != stored {
             report
                 .fault(batch.first, format!("batch {number} is not the one the chain was made of"));
             // Go on from what stands there, so that the rest is checked in its own right.
-            hash = row.get::<_, &[u8]>(5).try_into().unwrap_or(hash);
+            hash = stored.try_into().unwrap_or(hash);
         }
         for (anchor, met) in anchors.iter().zip(&mut met) {
             if anchor.position == batch.last {
