@@ -10,9 +10,6 @@ use crate::event::Event;
 /// [`COLUMNS`](super::read::COLUMNS), and the hash.
 const COLUMN_COUNT: i16 = 14;
 
-/// About what all columns but the body take.
-pub(super) const OTHER_BYTES: usize = 400;
-
 /// PostgreSQL's number for the type `integer`.
 const INTEGER_OID: i32 = 23;
 

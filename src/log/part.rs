@@ -6,10 +6,13 @@ use jiff::Timestamp;
 use tokio_postgres::{Client, Statement};
 use uuid::Uuid;
 
-use super::copy::{NO_TIME, OTHER_BYTES, Rows};
+use super::copy::{NO_TIME, Rows};
 use super::dead_letter::DeadLetter;
 use super::outcome::Refusal;
 use crate::event::Event;
+
+/// About what all columns of a row but the body take.
+const OTHER_BYTES: usize = 400;
 
 /// What a batch puts into one leaf.
 #[derive(Default)]
@@ -27,7 +30,7 @@ impl<'a> Part<'a> {
         self.events.push(event);
     }
 
-    /// Hashes and lays out the rows; positions come later.
+    /// Lays out and hashes the rows; positions come later.
     pub fn lay_out(&mut self, now: Timestamp) {
         let capacity = self.events.iter().map(|event| event.body.len() + OTHER_BYTES).sum();
         let mut rows = Rows::new(now, capacity);
