@@ -48,9 +48,13 @@ pub(super) fn around(routes: Router, tokens: Arc<[Secret]>) -> Router {
         .layer(from_fn(counted))
 }
 
+/// How long a request of this path may take until it is answered with 503.
+pub fn patience(path: &str) -> Duration {
+    if BILLS.contains(&path) { BILL_TIMEOUT } else { REQUEST_TIMEOUT }
+}
+
 async fn in_time(request: Request, next: Next) -> Response {
-    let is_bill = BILLS.contains(&request.uri().path());
-    let patience = if is_bill { BILL_TIMEOUT } else { REQUEST_TIMEOUT };
+    let patience = patience(request.uri().path());
     match tokio::time::timeout(patience, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::unavailable("the answer took too long").into_response(),

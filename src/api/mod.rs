@@ -14,6 +14,8 @@ mod server;
 mod ttm;
 mod usage;
 
+pub use guard::patience;
+
 use std::sync::Arc;
 
 use axum::Router;

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::Env;
+use crate::api;
 use crate::config::ConfigError;
 
 #[derive(Debug, clap::Args)]
@@ -51,8 +52,8 @@ impl Failure {
 
 /// How long a server may take to take a connection.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);
-/// How long it may take to answer; by itself it gives up earlier.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(120);
+/// How much later than the server gives up an answer may be here.
+const WAY_PATIENCE: Duration = Duration::from_secs(90);
 /// For how long a server that is not ready yet (503) is asked again.
 const RETRY_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -71,7 +72,6 @@ impl Client {
         };
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_PATIENCE)
-            .timeout(ANSWER_PATIENCE)
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         Ok(Client { http, url, token: token.or_else(|| Some(own?.expose().to_owned())) })
@@ -129,7 +129,7 @@ impl Client {
         let started = Instant::now();
         loop {
             let mut request = self.http.request(method.clone(), format!("{}{path}", self.url));
-            request = request.query(query);
+            request = request.query(query).timeout(api::patience(path) + WAY_PATIENCE);
             if let Some(token) = &self.token {
                 request = request.bearer_auth(token);
             }
