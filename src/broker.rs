@@ -13,6 +13,9 @@ use crate::config::Secret;
 /// How long nobody looks at the brokers' sockets after one of them had something to say.
 const REST: Duration = Duration::from_millis(1);
 
+/// How long a broker may take to say goodbye.
+const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Watches the brokers' sockets, for the whole process. A broker sends a few messages at a time, and
 /// for each such piece its client would be woken, over two threads: at full speed that is more work
 /// than to read them. Resting after each event it finds what has come meanwhile together; a broker
@@ -56,6 +59,17 @@ pub async fn connect(url: &Secret, name: &str) -> Result<Connection, lapin::Erro
         Ok(Ok(connected)) => connected,
         Ok(Err(_)) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
         Err(ended) => Err(std::io::Error::other(ended).into()),
+    }
+}
+
+/// Ends a connection. Where channels end in the same moment the client library now and then waits
+/// for ever for the broker's answer; nobody else is to wait for it.
+pub async fn disconnect(connection: &Connection) {
+    let goodbye = connection.close(200, "done".into());
+    match tokio::time::timeout(GOODBYE_PATIENCE, goodbye).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!("a connection ended with an error: {error}"),
+        Err(_) => tracing::debug!("a connection ended without an answer"),
     }
 }
 

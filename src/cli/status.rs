@@ -160,6 +160,6 @@ async fn depths(url: &Secret, names: Vec<&str>) -> Vec<Depth> {
             Err(_) => depth(name, None, None, Some("not declared yet".to_owned())),
         });
     }
-    let _ = connection.close(200, "done".into()).await;
+    broker::disconnect(&connection).await;
     depths
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use lapin::Connection;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -94,6 +95,7 @@ impl Broker {
         let stop = self.stop.child_token();
         let mut tasks: JoinSet<Result<()>> = JoinSet::new();
         let connection = Arc::new(connection);
+        let ready = watch::Sender::default();
         for queue in sources.iter().flat_map(|source| &source.queues) {
             let consumer = Consumer {
                 connection: Arc::clone(&connection),
@@ -103,12 +105,13 @@ impl Broker {
                 config: Arc::clone(&self.config),
                 database: self.database.clone(),
                 health: Arc::clone(&self.health),
+                ready: ready.clone(),
                 stop: stop.clone(),
             };
             tasks.spawn(async move { consumer.run().await });
         }
         let result = tokio::select! {
-            result = self.keep_bound(&connection, sources) => result,
+            result = self.keep_bound(&connection, sources, ready.subscribe()) => result,
             ended = tasks.join_next() => match ended {
                 Some(Ok(Err(error))) => Err(error),
                 Some(Err(panic)) => Err(anyhow!(panic)),
@@ -119,7 +122,7 @@ impl Broker {
         };
         stop.cancel();
         while tasks.join_next().await.is_some() {}
-        let _ = connection.close(200, "done".into()).await;
+        broker::disconnect(&connection).await;
         if self.stop.is_cancelled() {
             Ok(())
         } else {
@@ -142,8 +145,14 @@ impl Broker {
         }
     }
 
-    /// Binds every queue as soon as its exchange is there, and again from time to time.
-    async fn keep_bound(&self, connection: &Connection, sources: &[Source]) -> Result<()> {
+    /// Binds every queue as soon as it is ready and its exchange is there, and again from time to
+    /// time.
+    async fn keep_bound(
+        &self,
+        connection: &Connection,
+        sources: &[Source],
+        mut ready: watch::Receiver<HashSet<String>>,
+    ) -> Result<()> {
         let all: Vec<(&Source, &Queue)> =
             sources.iter().flat_map(|s| s.queues.iter().map(move |queue| (s, queue))).collect();
         let mut due = all.clone();
@@ -151,8 +160,10 @@ impl Broker {
         let mut all_again = tokio::time::interval(REBIND_INTERVAL);
         all_again.tick().await;
         loop {
-            let mut missing = Vec::new();
-            for (source, queue) in due {
+            let ready_now = ready.borrow_and_update().clone();
+            let (due_now, mut missing): (Vec<_>, Vec<_>) =
+                due.into_iter().partition(|(_, queue)| ready_now.contains(&queue.name));
+            for (source, queue) in due_now {
                 let exchange = source.exchange.as_str();
                 let part = format!("exchange {exchange} at {}", self.url);
                 match topology::bind(connection, exchange, queue).await? {
@@ -164,7 +175,7 @@ impl Broker {
                     }
                     Binding::Missing => {
                         missing.push((source, queue));
-                        // Our own queues are not there either in the first moment.
+                        // Our exchange stands: what is missing is a queue that the broker refused.
                         if !source.ours && waited_for.insert(exchange) {
                             tracing::info!(
                                 "{part} is not there yet: waiting for the cloud to make it"
@@ -180,6 +191,7 @@ impl Broker {
             }
             due = tokio::select! {
                 _ = all_again.tick() => all.clone(),
+                Ok(()) = ready.changed() => missing,
                 () = tokio::time::sleep(MISSING_EXCHANGE_INTERVAL), if !missing.is_empty() => missing,
             };
         }

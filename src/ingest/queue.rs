@@ -1,6 +1,7 @@
 //! Consuming one queue: one channel, and a pipeline of two halves. A task receives and decodes the
 //! next batch while a thread appends and acks the last.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::ahead::Ahead;
@@ -32,6 +33,9 @@ pub(super) struct Consumer {
     pub config: Arc<Config>,
     pub database: Database,
     pub health: Arc<Health>,
+    /// The queues that may be bound, by name. RabbitMQ lets a quorum queue be bound as soon as it is
+    /// written down, and loses what is routed to it before it runs, which a consumer waits for.
+    pub ready: watch::Sender<HashSet<String>>,
     /// Of the session: what cannot be appended before it ends is delivered again to the next, and
     /// while the database is away the bindings must not wait for it.
     pub stop: CancellationToken,
@@ -50,6 +54,8 @@ impl Consumer {
                     _ => return Err(error),
                 },
             };
+            // It is there all the same, and can keep messages.
+            self.note_ready();
             if self.health.fault(&self.part, &refused) {
                 tracing::error!("{} is not consumed: {refused}; trying again", self.part);
             }
@@ -62,20 +68,26 @@ impl Consumer {
     async fn consume(&self) -> Result<()> {
         let channel = self.connection.create_channel().await?;
         topology::declare_queue(&channel, &self.queue).await?;
-        if self.health.works(&self.part) {
-            tracing::info!("{} is consumed again", self.part);
-        }
-        let sink = Sink::new(self.database.clone(), Arc::clone(&self.health), self.stop.clone());
         let pipeline = Pipeline {
             channel,
             queue: self.queue.clone(),
             decoder: Decoder::new(&self.config),
-            prefetch: self.prefetch,
             batch_size: self.config.batch_size,
             linger: self.config.linger,
             stop: self.stop.clone(),
         };
-        pipeline.run(sink).await
+        let ahead = Ahead::new(self.prefetch);
+        let deliveries = pipeline.subscribe(&ahead).await?;
+        self.note_ready();
+        if self.health.works(&self.part) {
+            tracing::info!("{} is consumed again", self.part);
+        }
+        let sink = Sink::new(self.database.clone(), Arc::clone(&self.health), self.stop.clone());
+        pipeline.run(sink, ahead, deliveries).await
+    }
+
+    fn note_ready(&self) {
+        self.ready.send_if_modified(|ready| ready.insert(self.queue.name.clone()));
     }
 }
 
@@ -84,7 +96,6 @@ struct Pipeline {
     channel: Channel,
     queue: Queue,
     decoder: Decoder,
-    prefetch: u16,
     batch_size: usize,
     linger: Duration,
     stop: CancellationToken,
@@ -98,24 +109,27 @@ struct Tagged {
 }
 
 impl Pipeline {
-    async fn run(self, sink: Sink) -> Result<()> {
+    async fn run(self, sink: Sink, ahead: Ahead, deliveries: lapin::Consumer) -> Result<()> {
         let (sender, receiver) = mpsc::channel(1);
         let channel = self.channel.clone();
         let appending = on_own_thread(&format!("append {}", self.queue.name), move || {
             append(receiver, sink, channel)
         });
-        let received = self.receive(sender).await;
+        let received = self.receive(sender, ahead, deliveries).await;
         // With the sender gone, what is in hand is appended and acked, then the task ends.
         let appended =
             appending.await.map_err(|_| anyhow!("appending from {} panicked", self.queue.name))?;
         received.and(appended)
     }
 
-    async fn receive(&self, sender: mpsc::Sender<Tagged>) -> Result<()> {
+    async fn receive(
+        &self,
+        sender: mpsc::Sender<Tagged>,
+        mut ahead: Ahead,
+        mut deliveries: lapin::Consumer,
+    ) -> Result<()> {
         let received =
             metrics::counter!("stackledger_messages_total", "queue" => self.queue.name.clone());
-        let mut ahead = Ahead::new(self.prefetch);
-        let mut deliveries = self.subscribe(&ahead).await?;
         // Whether the subscription was cancelled, to be made anew with another limit.
         let mut is_ending = false;
         let mut batch = Batch::default();

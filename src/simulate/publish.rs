@@ -101,7 +101,7 @@ async fn play(
         publisher.send(message).await?;
     }
     publisher.settle().await?;
-    connection.close(200, "the plan is played".into()).await.context("cannot close")?;
+    crate::broker::disconnect(&connection).await;
     Ok(Published { elapsed_s: began.elapsed().as_secs_f64(), ..publisher.published })
 }
 

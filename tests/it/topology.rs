@@ -1,12 +1,16 @@
 //! What we declare on a cloud's broker and what we never do: a wrong declaration breaks the cloud's
 //! own publishing, or loses its messages.
 
-use lapin::ExchangeKind;
+use std::time::{Duration, Instant};
+
 use lapin::options::{
-    ExchangeDeclareOptions, ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions,
+    BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions, ExchangeDeleteOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use serde_json::Value;
+use lapin::{BasicProperties, Confirmation, ExchangeKind};
+use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::support::broker::{TestBroker, broker, declare, declare_as_oslo, publish};
 use crate::support::consuming::{consume, consume_file};
@@ -48,7 +52,7 @@ async fn the_cloud_s_exchanges_are_waited_for_never_declared() {
     .await;
     // Several looks for the missing exchanges later, they are still not there, nor is any queue of
     // the cloud's (named as its routing keys).
-    tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
+    tokio::time::sleep(Duration::from_millis(2500)).await;
     let exchanges = names(&broker, "exchanges").await;
     assert!(exchanges.contains(&"stackledger".to_owned()));
     assert!(!exchanges.iter().any(|name| name == "nova" || name == "ceilometer"), "{exchanges:?}");
@@ -201,5 +205,49 @@ async fn further_exchanges_and_quorum_queues_come_from_the_configuration() {
     publish(&cloud, "heat", "notifications.info", &stack, &[]).await;
     holds(&db, 1).await;
     assert_eq!(db.rows("SELECT family FROM log.event").await, [r#"{"family": "deployment"}"#]);
+    consuming.stop().await;
+}
+
+/// RabbitMQ lets a quorum queue be bound to before it takes messages: what is routed to it in that
+/// moment is lost.
+#[tokio::test]
+async fn what_is_routed_to_a_new_quorum_queue_is_in_the_log() {
+    let (db, broker) = (database().await, broker().await);
+    let (_connection, cloud) = broker.channel().await;
+    cloud.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+    let mut waiting: Vec<String> = (0..10).map(|nth| format!("cloud-{nth}")).collect();
+    let mut file = String::new();
+    for exchange in &waiting {
+        declare_as_oslo(&cloud, exchange).await;
+        file += &format!(
+            "[[source]]\nexchange = '{exchange}'\n[[source.queue]]\nname = 'stackledger.{exchange}'\n\
+             keys = ['notifications.*']\ntype = 'quorum'\n"
+        );
+    }
+    let consuming = consume_file(&db, &broker, file.parse().unwrap());
+    // Each exchange is published to until the first message is routed.
+    let mandatory = BasicPublishOptions { mandatory: true, ..Default::default() };
+    let started = Instant::now();
+    let (mut published, mut not_taken) = (0, 0);
+    while !waiting.is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(60), "nobody is bound to {waiting:?}");
+        let mut unrouted = Vec::new();
+        for exchange in waiting {
+            published += 1;
+            let body = json!({"specversion": "1.0", "id": published.to_string(), "source": "cloud", "type": "made.up"});
+            let (body, properties) = (body.to_string(), BasicProperties::default());
+            let (to, key) = (exchange.as_str().into(), "notifications.info".into());
+            let sent = cloud.basic_publish(to, key, mandatory, body.as_bytes(), properties);
+            match timeout(Duration::from_secs(5), sent.await.unwrap()).await {
+                Ok(Ok(Confirmation::Ack(Some(_returned)))) => unrouted.push(exchange),
+                Ok(Ok(Confirmation::Ack(None))) => {}
+                Ok(Ok(Confirmation::Nack(_))) | Err(_) => not_taken += 1,
+                Ok(other) => panic!("{other:?}"),
+            }
+        }
+        waiting = unrouted;
+    }
+    assert_eq!(not_taken, 0, "messages for queues that were bound and did not take them");
+    holds(&db, 10).await;
     consuming.stop().await;
 }
