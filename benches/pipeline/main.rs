@@ -29,7 +29,7 @@ const CASES: [&str; 7] = ["ingest", "replay", "samples", "orders", "rollups", "r
 const COUNTS: [&str; 6] =
     ["--messages", "--events", "--samples", "--resources", "--values", "--deployments"];
 
-/// Of a notification, before it loses its request's context: about what the target is meant for.
+/// Of a notification, before it loses its request's context: what is usual in a cloud's log.
 const BYTES: usize = 2_200;
 
 struct Arguments {

@@ -41,7 +41,7 @@ pub(super) struct CloudEvent {
     source: String,
     /// What happened, e.g. `build.started`.
     r#type: String,
-    /// When it happened; the types of builds, bootstraps and recipes need it.
+    /// When it happened; the types of builds, bootstraps, recipes and deployments need it.
     #[schema(value_type = Option<String>, format = DateTime)]
     time: Option<String>,
     /// What there is to say, depending on the type.

@@ -1,4 +1,5 @@
-//! The command line: one file per command, each with its options and what it does with them.
+//! The command line: commands with their options and what they do with them, each in a file of its
+//! own but for those that are much alike.
 
 mod agent;
 mod client;
@@ -65,7 +66,7 @@ enum Command {
     DeadLetters(dead_letters::Options),
     /// Drop what is older than the configuration keeps, as processes that project do every hour
     Retain(retain::Options),
-    /// Show the log's head, queues, projections and dead letters
+    /// Show the log's head and horizons, queues, projections, exports and dead letters
     Status(status::Options),
     /// Ask a server to issue sales orders, each from the end of the tenant's last one on
     SalesOrder(sales::OrderOptions),
@@ -98,7 +99,8 @@ fn variables_help() -> String {
   TOKENS              bearer tokens that HTTP requests must show, separated by commas
                       [default: none]
   INSECURE_LISTEN     1: listen on an address that is not loopback without TOKENS
-  STACKLEDGER_CONFIG  a TOML file: which exchanges and queues are consumed [default: built in]
+  STACKLEDGER_CONFIG  a TOML file: what is consumed, trusted, exported, billed and kept
+                      [default: built in]
   METERING_SECRET     what samples are signed with; where set, those with a wrong signature are set
                       aside [default: none, signatures are not checked]
   PREFETCH            unacked messages a broker may send ahead at most, per queue; fewer while they

@@ -19,7 +19,7 @@ pub enum Outcome {
 
 /// What an event of family `recipe` says. Texts that are `""` or `null` are `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are the contract's, by the same names")]
+#[expect(missing_docs, reason = "the fields are those of `data`, by the same names")]
 pub enum RecipeEvent {
     BuildStarted {
         instance_id: String,

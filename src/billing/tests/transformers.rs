@@ -1,4 +1,4 @@
-//! What each transformer makes of samples: the examples of the specification, and the edges.
+//! What each transformer makes of samples: examples worked out by hand, and the edges.
 
 use super::world::*;
 use crate::billing::transform::usage;

@@ -21,7 +21,7 @@ pub use registration::{Parameter, Registration, Service, Target, Value as Parame
 /// What an event of family `deployment` says. Texts that are `""` or `null` are `None`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the fields are the contract's, by the same names")]
+#[expect(missing_docs, reason = "the fields are those of `data`, by the same names")]
 pub enum DeploymentEvent {
     Declared {
         deployment_id: String,

@@ -68,7 +68,7 @@ fn read(events: &[Value]) -> HashMap<&str, Seen<'_>> {
                 instance.codes.insert(text(data, "service"), text(data, "code"));
             }
             "instance.contacted" | "instance.configuration.abandoned" => {}
-            _ => panic!("{kind} is none of the contract's"),
+            _ => panic!("{kind} is no kind of a deployment's"),
         }
     }
     seen

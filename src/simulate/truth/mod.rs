@@ -66,7 +66,7 @@ pub struct MessageCounts {
 
 /// One instance as its messages leave it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are the contract's, by the same names")]
+#[expect(missing_docs, reason = "the fields are those of the answers, by the same names")]
 pub struct InstanceTruth {
     pub instance_id: String,
     pub name: String,
@@ -134,7 +134,7 @@ pub struct OperationTruth {
 
 /// One run of a recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are the contract's, by the same names")]
+#[expect(missing_docs, reason = "the fields are those of the answers, by the same names")]
 pub struct RecipeTruth {
     pub recipe: String,
     pub run_id: Option<String>,

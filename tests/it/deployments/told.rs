@@ -22,7 +22,7 @@ pub fn declared(at: u32, id: &str, instances: &[&str]) -> Value {
     event(at, "deployment.declared", data)
 }
 
-/// `services` as the contract has them.
+/// `services` as the event has them (docs/messages.md).
 pub fn registered(
     at: u32,
     instance: &str,

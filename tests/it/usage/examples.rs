@@ -1,4 +1,4 @@
-//! The examples of the specification, and one at least of every transformer, through the real pipeline.
+//! Examples worked out by hand, one at least of every transformer, through the real pipeline.
 
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ fn example(
     Example { meter, samples, from: "10:00:00", to: "11:00:00", used }
 }
 
-/// Those of the specification, and one at least of every transformer.
+/// One at least of every transformer.
 fn examples() -> Vec<Example> {
     let m1 = |time: &str, of: &str| state(time, of, "m1");
     vec![
@@ -174,7 +174,7 @@ fn samples(examples: &[Example]) -> Vec<Value> {
 
 /// Whichever way round they come, and however many at once; rebuilt, the rows are the same.
 #[tokio::test]
-async fn every_example_of_the_specification() {
+async fn every_example() {
     let examples = examples();
     let (forward, mut backward) = (samples(&examples), samples(&examples));
     backward.reverse();
