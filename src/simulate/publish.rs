@@ -26,6 +26,9 @@ const WINDOW_BYTES: usize = 16 << 20;
 /// How long a message may be wanted by nobody.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long the broker may take to say goodbye.
+const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+
 /// How long to wait before a returned message is tried again, at first and at most.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(2)];
 
@@ -101,7 +104,9 @@ async fn play(
         publisher.send(message).await?;
     }
     publisher.settle().await?;
-    crate::broker::disconnect(&connection).await;
+    // All is confirmed, whatever becomes of the goodbye.
+    let goodbye = connection.close(200, "the plan is played".into());
+    let _ = tokio::time::timeout(GOODBYE_PATIENCE, goodbye).await;
     Ok(Published { elapsed_s: began.elapsed().as_secs_f64(), ..publisher.published })
 }
 
