@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{reports, ttm};
+use super::{audrey, ttm};
 use crate::config::Secret;
 use crate::http::Problem;
 
@@ -44,7 +44,7 @@ pub(super) fn around(routes: Router, tokens: Arc<[Secret]>) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(map_response(as_problem))
         .layer(from_fn(ttm::with_error))
-        .layer(from_fn(reports::with_xml))
+        .layer(from_fn(audrey::with_xml))
         .layer(from_fn(counted))
 }
 

@@ -1,18 +1,16 @@
 //! The HTTP server: every route, and what stands around them all.
 
-mod dead_letters;
+mod audrey;
+mod clock;
+mod distil;
 mod docs;
-mod events;
 mod guard;
-mod intake;
 mod lizmon;
 mod operate;
-mod projections;
-mod reports;
-mod sales;
+mod problem;
 mod server;
 mod ttm;
-mod usage;
+mod v1;
 
 pub use guard::patience;
 
@@ -71,14 +69,11 @@ pub async fn serve(
 fn router(state: State, address: std::net::SocketAddr) -> anyhow::Result<Router> {
     let (routes, description) = OpenApiRouter::with_openapi(docs::info())
         .merge(operate::routes())
-        .merge(projections::routes())
-        .merge(events::routes())
-        .merge(dead_letters::routes())
+        .merge(v1::routes())
         .merge(ttm::routes())
         .merge(lizmon::routes())
-        .merge(reports::routes())
-        .merge(sales::routes())
-        .merge(usage::routes())
+        .merge(audrey::routes())
+        .merge(distil::routes())
         .with_state(state.clone())
         .merge(projection::timing::routes::routes().with_state(state.pool.clone()))
         .merge(projection::metering::routes::routes().with_state(state.pool.clone()))

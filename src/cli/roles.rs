@@ -93,7 +93,7 @@ pub(super) async fn run(env: &Env, roles: Roles) -> Result<()> {
         let (database, config) = (database.clone(), Arc::clone(&env.config));
         let (health, stop) = (Arc::clone(&health), stop.clone());
         tasks.spawn(async move {
-            projection::run(database, config, health, stop).await;
+            projection::run(projection::ALL, database, config, health, stop).await;
             Ok(())
         });
     }

@@ -31,7 +31,8 @@ pub(super) struct Options {
 pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     let database = env.checked_database().await?;
     let mut client = database.connect(None).await?;
-    let report = log::verify(&mut client, &options.against, |events| {
+    let applied = projection::applied_positions(&client).await?;
+    let report = log::verify(&mut client, &options.against, &applied, |events| {
         if events.is_multiple_of(500_000) {
             eprintln!("{events} events checked");
         }

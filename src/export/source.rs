@@ -72,10 +72,10 @@ impl Source {
     pub async fn next(&mut self, from: i64) -> Result<Option<(Chunk, Standing)>> {
         // A snapshot keeps rows, not names: without this, a replay's swap would put tables in
         // place whose rows are too young for it.
-        projection::keep_tables(&self.client, METERING).await?;
+        projection::lock_tables_shared(&self.client, METERING).await?;
         // Where this fails, the connection is given up, and the lock goes with it.
         let read = self.read(from).await?;
-        projection::release_tables(&self.client, METERING).await?;
+        projection::unlock_tables(&self.client, METERING).await?;
         Ok(read)
     }
 
@@ -113,7 +113,7 @@ impl Source {
     /// The samples of positions after `from` as they were when the read model stood at `as_of`,
     /// in order, and how far they reach.
     pub async fn next_as_of(&mut self, from: i64, as_of: i64) -> Result<(i64, Vec<Sample>)> {
-        projection::keep_tables(&self.client, METERING).await?;
+        projection::lock_tables_shared(&self.client, METERING).await?;
         let transaction = self
             .client
             .build_transaction()
@@ -127,7 +127,7 @@ impl Source {
         self.window.adapt(from, until, to, rows.len());
         let samples = self.filter.selected(&transaction, rows).await?;
         transaction.rollback().await?;
-        projection::release_tables(&self.client, METERING).await?;
+        projection::unlock_tables(&self.client, METERING).await?;
         Ok((to, samples))
     }
 }

@@ -134,7 +134,7 @@ impl Retainer {
         }
         let transaction = self.client.transaction().await?;
         for projection in readers {
-            if !projection::try_own_tables(&transaction, projection.name).await? {
+            if !projection::try_lock_tables_exclusive(&transaction, projection.name).await? {
                 return Ok(in_use(projection.name));
             }
         }
@@ -150,7 +150,7 @@ impl Retainer {
 
     async fn change_read_model(&mut self, sql: &str) -> Result<Outcome> {
         let transaction = self.client.transaction().await?;
-        if !projection::try_own_tables(&transaction, READ_MODEL).await? {
+        if !projection::try_lock_tables_exclusive(&transaction, READ_MODEL).await? {
             return Ok(in_use(READ_MODEL));
         }
         // Whoever comes while this waits queues up behind it.

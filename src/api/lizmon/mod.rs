@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 
 use self::summary::Summary;
 use super::State;
-use super::projections::Clock;
+use super::clock::Clock;
 use crate::http::{Problem, Query, Segments};
 
 pub(super) fn routes() -> OpenApiRouter<State> {

@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::not_allowed;
-use crate::api::{State, intake};
+use crate::api::State;
+use crate::api::v1::intake;
 use crate::event::{self, Event, perf};
 use crate::http::{Body, Nothing, Problem, Query, Segments};
 

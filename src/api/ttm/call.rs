@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::metric::{self, Metric};
-use crate::api::{State, intake};
+use crate::api::State;
+use crate::api::v1::intake;
 use crate::event::{self, Event};
 use crate::http::Problem;
 use crate::ingest::intake::Appended;

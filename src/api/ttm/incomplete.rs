@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::metric::{IS_KNOWN, LIST_MAX};
 use super::{Unheeded, iso};
 use crate::api::State;
-use crate::api::projections::Clock;
+use crate::api::clock::Clock;
 use crate::http::{Problem, Query};
 
 /// An instance whose build has not ended.

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::call::{self, Call};
 use super::{Unheeded, iso, only_instance};
 use crate::api::State;
-use crate::api::projections::Clock;
+use crate::api::clock::Clock;
 use crate::http::{Problem, Query, Segments};
 
 /// The time.

@@ -10,7 +10,7 @@ use super::PROJECTION;
 use crate::config::File;
 use crate::db::Database;
 use crate::log;
-use crate::projection::{Made, keep_tables};
+use crate::projection::{RowsVersion, lock_tables_shared};
 
 /// How often the read model is looked at while somebody waits for it.
 const POLL: Duration = Duration::from_millis(20);
@@ -46,7 +46,7 @@ pub enum Unread {
 /// Where the live tables stand.
 struct Standing {
     position: i64,
-    made: Made,
+    made: RowsVersion,
     error: Option<String>,
 }
 
@@ -93,7 +93,7 @@ impl Session {
     pub async fn snapshot(&mut self, file: &File) -> Result<Snapshot<'_>, Unread> {
         // A snapshot keeps rows, not names: without this, a replay's swap would put tables in place
         // whose rows are too young for it. It goes with the connection.
-        keep_tables(&self.client, PROJECTION.name).await?;
+        lock_tables_shared(&self.client, PROJECTION.name).await?;
         let tx = self
             .client
             .build_transaction()
@@ -112,7 +112,7 @@ impl Session {
 impl Standing {
     /// Why the tables do not do for who needs everything up to the position, by these rules.
     fn lacks(&self, file: &File, position: i64) -> Option<String> {
-        if self.made != PROJECTION.made(file) {
+        if self.made != PROJECTION.rows_version(file) {
             let why = "usage is being computed anew, by another version or configuration";
             return Some(why.to_owned());
         }
@@ -143,7 +143,7 @@ async fn standing(client: &impl GenericClient) -> Result<Standing, Unread> {
     };
     Ok(Standing {
         position: row.get(0),
-        made: Made { version: row.get(1), config: row.get(2) },
+        made: RowsVersion { version: row.get(1), config: row.get(2) },
         error: row.get(3),
     })
 }

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use super::heard::Heard;
+use super::rows::Keyed;
 use super::rows::{Call, Instance, Operation, Recipe, Request};
-use super::stored::Stored;
 
 /// Rows of all tables but the hourly sums, which follow from how the others change.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -72,7 +72,7 @@ impl Change {
 
 /// Adds to `gone` the rows that stand only before, to `new` those that stand only after, in the order
 /// of their keys.
-fn diff<T: Stored + PartialEq>(before: Vec<T>, after: Vec<T>, gone: &mut Vec<T>, new: &mut Vec<T>) {
+fn diff<T: Keyed + PartialEq>(before: Vec<T>, after: Vec<T>, gone: &mut Vec<T>, new: &mut Vec<T>) {
     let mut before = by_key(before).into_iter().peekable();
     for row in by_key(after) {
         while let Some(old) = before.next_if(|old| old.key() < row.key()) {
@@ -89,7 +89,7 @@ fn diff<T: Stored + PartialEq>(before: Vec<T>, after: Vec<T>, gone: &mut Vec<T>,
     gone.extend(before);
 }
 
-fn by_key<T: Stored>(mut rows: Vec<T>) -> Vec<T> {
+fn by_key<T: Keyed>(mut rows: Vec<T>) -> Vec<T> {
     rows.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
     rows
 }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::rows::Keyed;
 use super::rows::{Hour, Operation, Status};
-use super::stored::Stored;
 use crate::sketch;
 
 const HOUR_US: i64 = 3_600_000_000;

@@ -12,7 +12,7 @@ use super::heard::Heard;
 use super::hours::HourKey;
 use super::keys::Keys;
 use super::rows::{Hour, Instance};
-use super::stored::select;
+use crate::projection::engine::table::select;
 
 type Param<'a> = &'a (dyn ToSql + Sync);
 

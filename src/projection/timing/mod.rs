@@ -24,7 +24,6 @@ mod recipes;
 mod requests;
 pub mod routes;
 mod rows;
-mod stored;
 #[cfg(test)]
 mod tests;
 mod write;

@@ -9,9 +9,9 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
 use uuid::Uuid;
 
-use super::stored::{Columns, Key, Stored, table, text_enum};
 use crate::event::nova::Format;
 use crate::event::recipe::Outcome;
+use crate::projection::engine::table::{Columns, TableRow, table, text_enum};
 
 /// When something was said, and by which event: what is later wins, and ids break ties.
 pub(super) type Stamp = (Timestamp, Uuid);
@@ -43,9 +43,19 @@ text_enum!(BuildStatus: Building = "building", Bootstrapping = "bootstrapping", 
 text_enum!(Format: Legacy = "legacy", Versioned = "versioned");
 text_enum!(Outcome: Success = "success", Failure = "failure");
 
+/// The values that distinguish a row from all others of its table; parts that a table's key does not have
+/// are empty.
+pub(super) type Key<'a> = ([&'a str; 3], Timestamp, Uuid);
+
+/// A row with a primary key.
+pub(super) trait Keyed {
+    /// Returns the row's primary key.
+    fn key(&self) -> Key<'_>;
+}
+
 table! {
     /// What is known of an instance, and its build.
-    Instance in "instance" by |row| ([&row.instance_id, "", ""], Timestamp::UNIX_EPOCH, Uuid::nil());
+    Instance in timing.instance;
     instance_id: String = TEXT,
     name: Option<String> = TEXT,
     project_id: Option<String> = TEXT,
@@ -94,7 +104,7 @@ table! {
 
 table! {
     /// An operation: what its start and its end said.
-    Operation in "operation" by |row| ([&row.instance_id, &row.operation, ""], row.at, row.operation_id);
+    Operation in timing.operation;
     instance_id: String = TEXT,
     operation: String = TEXT,
     at: Timestamp = TIMESTAMPTZ,
@@ -119,7 +129,7 @@ table! {
 
 table! {
     /// Sums of the operations of one hour.
-    Hour in "operation_hour" by |row| ([&row.operation, &row.dimension, &row.value], row.hour, Uuid::nil());
+    Hour in timing.operation_hour;
     operation: String = TEXT,
     dimension: String = TEXT,
     hour: Timestamp = TIMESTAMPTZ,
@@ -134,7 +144,7 @@ table! {
 
 table! {
     /// One run of a recipe.
-    Recipe in "recipe" by |row| ([&row.instance_id, &row.recipe, ""], row.at, row.recipe_id);
+    Recipe in timing.recipe;
     instance_id: String = TEXT,
     at: Timestamp = TIMESTAMPTZ,
     recipe_id: Uuid = UUID,
@@ -155,7 +165,7 @@ table! {
 
 table! {
     /// A call of TTM's recipe route.
-    Call in "ttm_recipe_call" by |row| ([&row.instance_id, "", ""], row.called_at, row.event_id);
+    Call in timing.ttm_recipe_call;
     instance_id: String = TEXT,
     called_at: Timestamp = TIMESTAMPTZ,
     event_id: Uuid = UUID,
@@ -165,11 +175,47 @@ table! {
 
 table! {
     /// What one request caused on one instance.
-    Request in "request" by |row| ([&row.request_id, &row.instance_id, ""], Timestamp::UNIX_EPOCH, Uuid::nil());
+    Request in timing.request;
     request_id: String = TEXT,
     instance_id: String = TEXT,
     occurred_at: Vec<Timestamp> = TIMESTAMPTZ_ARRAY,
     event_id: Vec<Uuid> = UUID_ARRAY,
     kind: Vec<String> = TEXT_ARRAY,
     source: Vec<String> = TEXT_ARRAY,
+}
+
+impl Keyed for Instance {
+    fn key(&self) -> Key<'_> {
+        ([&self.instance_id, "", ""], Timestamp::UNIX_EPOCH, Uuid::nil())
+    }
+}
+
+impl Keyed for Operation {
+    fn key(&self) -> Key<'_> {
+        ([&self.instance_id, &self.operation, ""], self.at, self.operation_id)
+    }
+}
+
+impl Keyed for Hour {
+    fn key(&self) -> Key<'_> {
+        ([&self.operation, &self.dimension, &self.value], self.hour, Uuid::nil())
+    }
+}
+
+impl Keyed for Recipe {
+    fn key(&self) -> Key<'_> {
+        ([&self.instance_id, &self.recipe, ""], self.at, self.recipe_id)
+    }
+}
+
+impl Keyed for Call {
+    fn key(&self) -> Key<'_> {
+        ([&self.instance_id, "", ""], self.called_at, self.event_id)
+    }
+}
+
+impl Keyed for Request {
+    fn key(&self) -> Key<'_> {
+        ([&self.request_id, &self.instance_id, ""], Timestamp::UNIX_EPOCH, Uuid::nil())
+    }
 }

@@ -1,13 +1,13 @@
 //! Writes what changed: rows that are no longer there are deleted, new ones copied in, one statement
 //! each per table. A row that changed is both.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tokio_postgres::Transaction;
 
 use super::fold::Change;
 use super::rows::{Hour, Instance, Operation, Recipe, Request};
-use super::stored::copy;
 use super::{hours, load};
+use crate::projection::engine::table::{copy, delete};
 
 /// Takes out the rows that are gone, puts in those that are new, and the hourly sums follow.
 pub(super) async fn change(tx: &Transaction<'_>, Change { gone, new }: &Change) -> Result<()> {
@@ -42,10 +42,8 @@ async fn delete_instances(tx: &Transaction<'_>, rows: &[Instance]) -> Result<()>
         return Ok(());
     }
     let ids: Vec<&str> = rows.iter().map(|row| row.instance_id.as_str()).collect();
-    let statement = "-- timing::delete_instance
-        DELETE FROM instance WHERE instance_id = ANY($1)";
-    tx.execute(statement, &[&ids]).await.context("replacing instance")?;
-    Ok(())
+    let condition = "instance_id = ANY($1)";
+    delete::<Instance>(tx, condition, &[&ids]).await
 }
 
 async fn delete_operations(tx: &Transaction<'_>, rows: &[Operation]) -> Result<()> {
@@ -56,13 +54,9 @@ async fn delete_operations(tx: &Transaction<'_>, rows: &[Operation]) -> Result<(
     let names: Vec<&str> = rows.iter().map(|row| row.operation.as_str()).collect();
     let times: Vec<_> = rows.iter().map(|row| row.at).collect();
     let ids: Vec<_> = rows.iter().map(|row| row.operation_id).collect();
-    let statement = "-- timing::delete_operation
-        DELETE FROM operation WHERE (instance_id, operation, at, operation_id) IN
+    let condition = "(instance_id, operation, at, operation_id) IN
             (SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[]))";
-    tx.execute(statement, &[&instances, &names, &times, &ids])
-        .await
-        .context("replacing operation")?;
-    Ok(())
+    delete::<Operation>(tx, condition, &[&instances, &names, &times, &ids]).await
 }
 
 async fn delete_hours(tx: &Transaction<'_>, rows: &[Hour]) -> Result<()> {
@@ -73,13 +67,9 @@ async fn delete_hours(tx: &Transaction<'_>, rows: &[Hour]) -> Result<()> {
     let dimensions: Vec<&str> = rows.iter().map(|row| row.dimension.as_str()).collect();
     let hours: Vec<_> = rows.iter().map(|row| row.hour).collect();
     let values: Vec<&str> = rows.iter().map(|row| row.value.as_str()).collect();
-    let statement = "-- timing::delete_operation_hour
-        DELETE FROM operation_hour WHERE (operation, dimension, hour, value) IN
+    let condition = "(operation, dimension, hour, value) IN
             (SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[]))";
-    tx.execute(statement, &[&operations, &dimensions, &hours, &values])
-        .await
-        .context("replacing operation_hour")?;
-    Ok(())
+    delete::<Hour>(tx, condition, &[&operations, &dimensions, &hours, &values]).await
 }
 
 async fn delete_recipes(tx: &Transaction<'_>, rows: &[Recipe]) -> Result<()> {
@@ -90,11 +80,9 @@ async fn delete_recipes(tx: &Transaction<'_>, rows: &[Recipe]) -> Result<()> {
     let names: Vec<&str> = rows.iter().map(|row| row.recipe.as_str()).collect();
     let times: Vec<_> = rows.iter().map(|row| row.at).collect();
     let ids: Vec<_> = rows.iter().map(|row| row.recipe_id).collect();
-    let statement = "-- timing::delete_recipe
-        DELETE FROM recipe WHERE (instance_id, recipe, at, recipe_id) IN
+    let condition = "(instance_id, recipe, at, recipe_id) IN
             (SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[]))";
-    tx.execute(statement, &[&instances, &names, &times, &ids]).await.context("replacing recipe")?;
-    Ok(())
+    delete::<Recipe>(tx, condition, &[&instances, &names, &times, &ids]).await
 }
 
 async fn delete_requests(tx: &Transaction<'_>, rows: &[Request]) -> Result<()> {
@@ -103,9 +91,7 @@ async fn delete_requests(tx: &Transaction<'_>, rows: &[Request]) -> Result<()> {
     }
     let requests: Vec<&str> = rows.iter().map(|row| row.request_id.as_str()).collect();
     let instances: Vec<&str> = rows.iter().map(|row| row.instance_id.as_str()).collect();
-    let statement = "-- timing::delete_request
-        DELETE FROM request WHERE (request_id, instance_id) IN
+    let condition = "(request_id, instance_id) IN
             (SELECT * FROM unnest($1::text[], $2::text[]))";
-    tx.execute(statement, &[&requests, &instances]).await.context("replacing request")?;
-    Ok(())
+    delete::<Request>(tx, condition, &[&requests, &instances]).await
 }

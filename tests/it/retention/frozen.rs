@@ -137,12 +137,12 @@ async fn what_is_still_to_be_read_stays() {
     client.batch_execute("DELETE FROM projection.checkpoint WHERE slot = 'next'").await.unwrap();
     client.batch_execute("UPDATE projection.checkpoint SET position = 12").await.unwrap();
     // Somebody compares.
-    projection::keep_tables(&client, "tally").await.unwrap();
+    projection::lock_tables_shared(&client, "tally").await.unwrap();
     assert_eq!(
         retain(&db, &[&TALLY]).await,
         ["log.event_perf_20200302: waits: the tables of tally are being compared or swapped"]
     );
-    projection::release_tables(&client, "tally").await.unwrap();
+    projection::unlock_tables(&client, "tally").await.unwrap();
     retained(&db, &[&TALLY]).await;
     assert_eq!(super::days(&db).await, ["2020-03-03"]);
     assert!(at() > stackledger::log::horizons(&client).await.unwrap().perf.unwrap());

@@ -244,7 +244,7 @@ async fn dropping_waits_for_a_comparison() {
     let db = database().await;
     three_days(&db).await;
     let (one, other) = (db.client().await, db.client().await);
-    projection::keep_tables(&one, "timing").await.unwrap();
-    assert!(!projection::try_own_tables(&other, "timing").await.unwrap());
-    assert!(projection::try_own_tables(&other, "sales").await.unwrap());
+    projection::lock_tables_shared(&one, "timing").await.unwrap();
+    assert!(!projection::try_lock_tables_exclusive(&other, "timing").await.unwrap());
+    assert!(projection::try_lock_tables_exclusive(&other, "sales").await.unwrap());
 }

@@ -70,7 +70,7 @@ pub async fn retained(db: &TestDatabase, projections: &[&'static Projection]) {
 }
 
 pub async fn report(db: &TestDatabase) -> Report {
-    log::verify(&mut db.client().await, &[], |_| {}).await.unwrap()
+    log::verify(&mut db.client().await, &[], &[], |_| {}).await.unwrap()
 }
 
 /// The days of perf that still stand.

@@ -91,7 +91,7 @@ async fn what_is_being_read_is_dropped_the_next_time() {
     transaction.rollback().await.unwrap();
     let lock = "SELECT pg_advisory_lock_shared(hashtext('log.drop_day'))";
     reading.execute(lock, &[]).await.unwrap();
-    super::super::support::eventually("the one before has ended", || async {
+    crate::support::eventually("the one before has ended", || async {
         let retention = Retention::default();
         let taken = retention::retain(&db.database, &[], &retention, at()).await.unwrap();
         taken.is_some_and(|taken| {
@@ -102,7 +102,7 @@ async fn what_is_being_read_is_dropped_the_next_time() {
     })
     .await;
     drop(reading);
-    super::super::support::eventually("it is dropped", || async {
+    crate::support::eventually("it is dropped", || async {
         let retention = Retention::default();
         let _ = retention::retain(&db.database, &[], &retention, at()).await.unwrap();
         days(&db).await == ["2020-03-03"]

@@ -6,10 +6,10 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::world::*;
-use crate::http::server::answer;
 use crate::support::broker::broker;
 use crate::support::database::TestDatabase;
 use crate::support::process::Process;
+use crate::support::server::answer;
 use crate::support::{is_long, unique};
 
 struct Servers {

@@ -5,10 +5,10 @@ use stackledger::billing::Amount;
 use stackledger::sales::Ask;
 
 use super::world::*;
-use crate::http::server::Server;
 use crate::support::events::{append, now};
 use crate::support::process::{command, run};
 use crate::support::projecting::caught_up;
+use crate::support::server::Server;
 use crate::support::unique;
 
 async fn tell(server: &Server, number: u128, samples: &[Value]) {
@@ -119,7 +119,7 @@ async fn late_samples_count_by_the_rules_of_their_order() {
         rate("m1", "hour", "0.5", "")
     );
     server.stop.cancel();
-    let again = crate::http::server::Server::on(server.db, file(&changed)).await;
+    let again = crate::support::server::Server::on(server.db, file(&changed)).await;
     caught_up(&again.db).await;
     tell(
         &again,
@@ -191,7 +191,7 @@ async fn verify_lists_what_cannot_be_computed_again() {
     let order = server.made("/sales_order", json!({"tenant": "t", "end": "2026-11-03"})).await;
     server.stop.cancel();
     let text = format!("[metering]\ntrust_sources = ['openstack']\n{USAGE}{}", rates());
-    let again = crate::http::server::Server::on(server.db, file(&text)).await;
+    let again = crate::support::server::Server::on(server.db, file(&text)).await;
     caught_up(&again.db).await;
     let report = again.verified(&file(&text)).await;
     let id = order["order_id"].as_str().unwrap().parse().unwrap();

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use stackledger::simulate::{Metering, Options, plan};
 
 use super::world::*;
-use crate::http::server::Server;
 use crate::support::projecting::caught_up;
+use crate::support::server::Server;
 use crate::support::{cloud, is_long};
 
 const HOUR_US: i64 = 3_600_000_000;

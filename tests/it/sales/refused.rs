@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::world::*;
-use crate::http::server::Server;
+use crate::support::server::Server;
 
 async fn detail(server: &Server, path: &str, body: Value, status: u16) -> String {
     server.refuses(path, body, status).await["detail"].as_str().unwrap().to_owned()

@@ -8,9 +8,9 @@ use stackledger::event::Event;
 use stackledger::sales::{Desk, Report, verify};
 use tokio_util::sync::CancellationToken;
 
-use crate::http::server::{Server, answer};
 use crate::support::events::append;
 use crate::support::samples::{polled, sample, with};
+use crate::support::server::{Server, answer};
 
 /// What is billed; the rates come after it.
 pub const USAGE: &str = "
@@ -122,7 +122,7 @@ impl Server {
     /// A request that is refused, with this status: its problem.
     pub async fn refuses(&self, path: &str, body: Value, status: u16) -> Value {
         let problem =
-            crate::http::server::refused(self.http.post(self.url(path)).json(&body)).await;
+            crate::support::server::refused(self.http.post(self.url(path)).json(&body)).await;
         assert_eq!(problem["status"], status, "{body}: {problem}");
         problem
     }

@@ -12,6 +12,7 @@ pub mod process;
 pub mod procfs;
 pub mod projecting;
 pub mod samples;
+pub mod server;
 pub mod services;
 pub mod stub;
 pub mod target;

@@ -21,6 +21,7 @@ pub fn project(db: &TestDatabase) -> Projecting {
     let config = Arc::new(Config::from_vars([]).unwrap());
     let stop = CancellationToken::new();
     let task = tokio::spawn(projection::run(
+        projection::ALL,
         db.database.clone(),
         config,
         Arc::new(Health::default()),

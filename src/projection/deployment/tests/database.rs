@@ -8,7 +8,7 @@ use super::order::{one_fact, shuffled, told};
 use super::world::*;
 use crate::config::File;
 use crate::projection::deployment::{Fact, PROJECTION, World, load, store};
-use crate::projection::scratch::{connect, tables};
+use crate::projection::engine::scratch::{connect, tables};
 
 #[tokio::test]
 async fn any_batches_in_any_order_give_the_rows_of_one() {

@@ -5,8 +5,8 @@ use proptest::test_runner::TestRunner;
 
 use super::order::events;
 use super::world::{facts, file, logged};
+use crate::projection::engine::scratch::{connect, tables};
 use crate::projection::metering::PROJECTION;
-use crate::projection::scratch::{connect, tables};
 
 #[tokio::test]
 async fn small_batches_give_the_rows_of_one() {

@@ -6,8 +6,8 @@ use proptest::test_runner::TestRunner;
 use super::world::{events, facts};
 use crate::config::File;
 use crate::event::Event;
+use crate::projection::engine::scratch::{connect, tables};
 use crate::projection::rollup::PROJECTION;
-use crate::projection::scratch::{connect, tables};
 
 #[tokio::test]
 async fn small_batches_in_any_order_give_the_rows_of_one() {

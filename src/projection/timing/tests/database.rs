@@ -6,7 +6,7 @@ use proptest::test_runner::TestRunner;
 use super::order::{batches, facts};
 use super::world::heard;
 use crate::config::File;
-use crate::projection::scratch::{connect, tables};
+use crate::projection::engine::scratch::{connect, tables};
 use crate::projection::timing::PROJECTION;
 
 #[tokio::test]

@@ -5,13 +5,14 @@ use uuid::Uuid;
 
 use crate::event::nova::{Fault, Format, Notification, Phase, Subject};
 use crate::event::recipe::RecipeEvent;
+use crate::projection::engine::table::TableRow;
 use crate::projection::timing::fact::{Fact, Said};
 use crate::projection::timing::fold::{Change, Rows, fold};
 use crate::projection::timing::heard::{ByInstance, Heard};
 use crate::projection::timing::hours;
 use crate::projection::timing::keys::Keys;
+use crate::projection::timing::rows::Keyed;
 use crate::projection::timing::rows::{Hour, Instance, Operation};
-use crate::projection::timing::stored::Stored;
 
 /// Second 0 of all tests.
 pub fn second(second: i64) -> Timestamp {
@@ -288,7 +289,7 @@ impl Tables {
 }
 
 /// Rows, each on a line, with their columns that hold something. Stamps are left out.
-fn lines<'a, T: Stored + 'a>(rows: impl IntoIterator<Item = &'a T>) -> String {
+fn lines<'a, T: TableRow + 'a>(rows: impl IntoIterator<Item = &'a T>) -> String {
     let mut lines = String::new();
     for row in rows {
         let ids_of_others = ["instance_id", "project_id", "request_id", "run_id"];
@@ -308,7 +309,7 @@ fn lines<'a, T: Stored + 'a>(rows: impl IntoIterator<Item = &'a T>) -> String {
 }
 
 /// Takes out the rows that are gone and puts in those that are new, in the order of keys.
-fn write<T: Stored>(table: &mut Vec<T>, gone: Vec<T>, new: Vec<T>) {
+fn write<T: Keyed + TableRow>(table: &mut Vec<T>, gone: Vec<T>, new: Vec<T>) {
     table.retain(|row| !gone.iter().any(|gone| gone.key() == row.key()));
     table.extend(new);
     table.sort_by(|a, b| a.key().cmp(&b.key()));

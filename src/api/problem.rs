@@ -1,0 +1,38 @@
+//! The problems that clients see for errors of the modules below.
+
+use crate::http::Problem;
+use crate::projection::metering::Unread;
+use crate::sales::Error;
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            Error::UnknownTenant(_) => {
+                Problem { parameter: Some("tenant".to_owned()), ..Problem::not_found(detail) }
+            }
+            Error::Covered { order_id, .. } => {
+                Problem { order_id: Some(order_id), ..Problem::conflict(detail) }
+            }
+            Error::NothingUsed(_) | Error::Settling(_) | Error::Unrated(_) => {
+                Problem::conflict(detail)
+            }
+            Error::NotYet(_) => Problem::unavailable(detail),
+            Error::Database(error) => error.into(),
+            Error::Append(crate::log::AppendError::Transient(error)) => error.into(),
+            Error::Append(_) | Error::Broken(_) => {
+                tracing::error!(error = detail, "a sales order failed");
+                Problem::internal()
+            }
+        }
+    }
+}
+
+impl From<Unread> for Problem {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::NotYet(why) => Problem::unavailable(why),
+            Unread::Database(error) => error.into(),
+        }
+    }
+}

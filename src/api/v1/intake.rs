@@ -1,0 +1,273 @@
+//! `POST /v1/events`: CloudEvents over HTTP, into the same log by the same decoder as from a queue.
+
+use axum::Json;
+use axum::extract;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use crate::api::State;
+use crate::event::{self, Event, Family};
+use crate::http::{Body, Nothing, Problem, Query};
+use crate::ingest::intake::{Appended, Intake};
+use crate::ingest::ours_alone;
+use crate::log::Refusal;
+
+/// The header of a CloudEvent, to say what is wrong with it; the event itself is decoded from the
+/// same bytes.
+#[derive(Deserialize)]
+struct Header<'a> {
+    #[serde(borrow)]
+    specversion: Option<&'a RawValue>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    source: Option<&'a RawValue>,
+    #[serde(borrow, rename = "type")]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow)]
+    time: Option<&'a RawValue>,
+}
+
+/// A CloudEvent 1.0 in structured JSON.
+#[derive(Serialize, ToSchema)]
+pub(super) struct CloudEvent {
+    /// `1.0`
+    specversion: String,
+    /// With `source` the event's identity.
+    id: String,
+    /// Who sends it.
+    source: String,
+    /// What happened, e.g. `build.started`.
+    r#type: String,
+    /// When it happened; the types of builds, bootstraps, recipes and deployments need it.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    time: Option<String>,
+    /// What there is to say, depending on the type.
+    #[schema(value_type = Object)]
+    data: Option<()>,
+}
+
+/// One event or a list of them.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes what is sent")]
+pub(super) enum CloudEvents {
+    /// One.
+    One(CloudEvent),
+    /// Several, appended together.
+    Several(Vec<CloudEvent>),
+}
+
+/// What became of one event.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct Receipt {
+    /// Its id in the log.
+    id: String,
+    /// Whether it was new.
+    created: bool,
+}
+
+/// What became of the events, in their order.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct Receipts {
+    items: Vec<Receipt>,
+}
+
+/// Append CloudEvents; answered when they are durable
+///
+/// 201 when any of them is new, 200 when all were there already: a retry is harmless. 409 when one
+/// lies before its family's horizon: it is kept as a dead letter, the others are stored.
+#[utoipa::path(post, path = "/v1/events", tag = "Write", operation_id = "append_events",
+    request_body(content((CloudEvents = "application/json"),
+        (CloudEvent = "application/cloudevents+json"),
+        (Vec<CloudEvent> = "application/cloudevents-batch+json"))),
+    responses((status = 201, body = Receipts), (status = 200, body = Receipts)))]
+pub(super) async fn append(
+    extract::State(state): extract::State<State>,
+    _: Query<Nothing>,
+    Body(body): Body,
+) -> Result<(StatusCode, Json<Receipts>), Problem> {
+    let events = read(&body)?;
+    let ids: Vec<String> = events.iter().map(|event| event.id.to_string()).collect();
+    let appended = take(&state.intake, events).await?;
+    let items = ids.into_iter().zip(appended.is_new).map(|(id, created)| Receipt { id, created });
+    let items: Vec<Receipt> = items.collect();
+    let is_any_new = items.iter().any(|receipt| receipt.created);
+    let status = if is_any_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(Receipts { items })))
+}
+
+/// Appends events and waits until they are durable.
+pub(in crate::api) async fn take(intake: &Intake, events: Vec<Event>) -> Result<Appended, Problem> {
+    let appended =
+        intake.append(events).await.map_err(|error| Problem::unavailable(error.to_string()))?;
+    match appended.refused {
+        None => Ok(appended),
+        Some(Refusal::Value) => Err(Problem::malformed(
+            "the database refuses a value of an event: it is kept as a dead letter",
+        )),
+        Some(refusal) => {
+            Err(Problem::conflict(format!("{refusal}: the event is kept as a dead letter")))
+        }
+    }
+}
+
+/// One event or a list of them, each from exactly its own bytes.
+fn read(body: &[u8]) -> Result<Vec<Event>, Problem> {
+    let not_json = |error: serde_json::Error| Problem::malformed(format!("not JSON: {error}"));
+    if body.trim_ascii_start().first() != Some(&b'[') {
+        let event: &RawValue = serde_json::from_slice(body).map_err(not_json)?;
+        return Ok(vec![read_one(event, None)?]);
+    }
+    let list: Vec<&RawValue> = serde_json::from_slice(body).map_err(not_json)?;
+    if list.is_empty() {
+        return Err(Problem::malformed("the list holds no event"));
+    }
+    list.iter().enumerate().map(|(index, event)| read_one(event, Some(index))).collect()
+}
+
+fn read_one(raw: &RawValue, index: Option<usize>) -> Result<Event, Problem> {
+    let place = index.map(|index| format!("events[{index}]"));
+    let wrong = |field: &str, detail: &str| {
+        let parameter = match (&place, field) {
+            (None, field) => field.to_owned(),
+            (Some(place), "") => place.clone(),
+            (Some(place), field) => format!("{place}.{field}"),
+        };
+        match parameter.as_str() {
+            "" => Problem::malformed(detail),
+            _ => Problem::bad_request(parameter, detail),
+        }
+    };
+    if !raw.get().starts_with('{') {
+        return Err(wrong("", "a CloudEvent is a JSON object"));
+    }
+    let header: Header<'_> = serde_json::from_str(raw.get())
+        .map_err(|error| wrong("", &format!("not a CloudEvent: {error}")))?;
+    let text = |value: Option<&RawValue>| {
+        value.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok())
+    };
+    for (field, value) in [
+        ("specversion", header.specversion),
+        ("type", header.kind),
+        ("source", header.source),
+        ("id", header.id),
+    ] {
+        if text(value).is_none_or(|text| text.trim().is_empty() || text.contains('\0')) {
+            return Err(wrong(field, "a text is expected that says something"));
+        }
+    }
+    let has_time = header.time.is_some_and(|time| time.get() != "null");
+    if has_time && text(header.time).and_then(|text| event::time::parse(&text)).is_none() {
+        return Err(wrong("time", "an RFC 3339 time from 2000 to 2099 is expected"));
+    }
+    let event = event::decode(raw.get().as_bytes().to_vec(), None)
+        .map_err(|error| wrong("", &error.to_string()))?;
+    if let Some((attribute, reason)) = ours_alone(&event) {
+        return Err(wrong(attribute, reason));
+    }
+    // What would be kept for ever and be of use to nobody: better that the sender hears of it.
+    let mut is_known = false;
+    if event.family == Family::Recipe {
+        let said = event::recipe::decode(&event.kind, &event.body);
+        is_known = said.map_err(|error| wrong(field_in(&error), &error))?.is_some();
+    }
+    if event.family == Family::Deployment {
+        let said = event::deployment::decode(&event.kind, &event.body);
+        is_known = said.map_err(|error| wrong(field_in(&error), &error))?.is_some();
+    }
+    if event.kind == event::perf::SAMPLED {
+        let said = event::perf::read(&event.body, |_| ());
+        said.map_err(|error| wrong(field_in(&error), &error))?;
+    }
+    if is_known && !has_time {
+        return Err(wrong("time", "events of this type need a time"));
+    }
+    Ok(event)
+}
+
+/// The field that a sentence about an event's data begins with.
+fn field_in(error: &str) -> &str {
+    error.split(' ').next().filter(|word| word.starts_with("data.")).unwrap_or("data")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"{"specversion":"1.0","id":"1","source":"s","type":"build.started",
+        "time":"2026-11-20T03:05:54Z","data":{"instance_id":"i","n":1.10}}"#;
+
+    fn wrong(body: &str) -> Option<String> {
+        let problem = read(body.as_bytes()).unwrap_err();
+        assert_eq!(problem.status, 400, "{body}");
+        problem.parameter
+    }
+
+    #[test]
+    fn an_event_keeps_its_bytes() {
+        let events = read(format!(" [ {GOOD} ]").as_bytes()).unwrap();
+        assert_eq!(events[0].body, GOOD.as_bytes());
+        assert_eq!(events, read(GOOD.as_bytes()).unwrap());
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for body in ["", " ", "[]", "x", "[", "1", "null", "\"text\"", "\u{1}", "{\"a\":1,}"] {
+            assert_eq!(wrong(body), None, "{body}");
+        }
+        assert_eq!(wrong(&format!("[{GOOD},1]")).as_deref(), Some("events[1]"));
+        for field in ["specversion", "type", "source", "id"] {
+            for bad in ["1", "null", "\"\"", "{}", "\"\\u0000\""] {
+                let mut event: serde_json::Value = serde_json::from_str(GOOD).unwrap();
+                event[field] = serde_json::from_str(bad).unwrap();
+                assert_eq!(wrong(&event.to_string()).as_deref(), Some(field));
+                let list = format!("[{GOOD},{GOOD},{GOOD},{event}]");
+                assert_eq!(wrong(&list), Some(format!("events[3].{field}")));
+            }
+        }
+        assert_eq!(wrong(&GOOD.replace("\"1.0\"", "\"0.3\"")), None);
+        for time in
+            ["\"soon\"", "1", "null", "\"1999-12-31T23:59:59Z\"", "\"2026-W47-5T03:05:54Z\""]
+        {
+            let event = GOOD.replace("\"2026-11-20T03:05:54Z\"", time);
+            assert_eq!(wrong(&event).as_deref(), Some("time"), "{time}");
+        }
+        let timeless = GOOD.replace("\"time\":\"2026-11-20T03:05:54Z\",", "");
+        assert_eq!(wrong(&timeless).as_deref(), Some("time"));
+        assert!(read(timeless.replace("build.started", "heat.done").as_bytes()).is_ok());
+        assert!(read(timeless.replace("build.started", "recipe.paused").as_bytes()).is_ok());
+        for (data, field) in [
+            ("{}", "data.instance_id"),
+            (r#"{"instance_id":{}}"#, "data.instance_id"),
+            (r#"{"instance_id":"i"}"#, "data.recipe"),
+            (r#"{"instance_id":"i","recipe":"r","outcome":"maybe"}"#, "data.outcome"),
+        ] {
+            let event = GOOD.replace("build.started", "recipe.ended");
+            let event = event.replace(r#"{"instance_id":"i","n":1.10}"#, data);
+            assert_eq!(wrong(&event).as_deref(), Some(field));
+            assert_eq!(wrong(&format!("[{GOOD},{event}]")), Some(format!("events[1].{field}")));
+        }
+        let many = format!(r#"{{"host":"h","samples":[{}0]}}"#, "0,".repeat(50_000));
+        let metrics: Vec<String> = (0..=50_000).map(|n| format!("\"{n}\":0")).collect();
+        let metrics = format!(r#"{{"host":"h","metrics":{{{}}}}}"#, metrics.join(","));
+        for (data, field) in
+            [("{}", "data.host"), (&many, "data.samples"), (&metrics, "data.metrics")]
+        {
+            let event = GOOD.replace("build.started", "perf.sampled");
+            let event = event.replace(r#"{"instance_id":"i","n":1.10}"#, data);
+            assert_eq!(wrong(&event).as_deref(), Some(field));
+            assert_eq!(wrong(&format!("[{GOOD},{event}]")), Some(format!("events[1].{field}")));
+        }
+        // One value that does not count is a projection's to tell of.
+        let broken = r#"{"host":"h","metrics":{"a":null}}"#;
+        let broken = GOOD.replace(r#"{"instance_id":"i","n":1.10}"#, broken);
+        assert!(read(broken.replace("build.started", "perf.sampled").as_bytes()).is_ok());
+        let order = GOOD.replace("build.started", "billing.sales_order.issued");
+        assert_eq!(wrong(&order).as_deref(), Some("type"));
+        let oslo = r#"{"event_type":"compute.instance.create.end","message_id":"1","payload":{}}"#;
+        assert_eq!(wrong(oslo).as_deref(), Some("specversion"));
+    }
+}

@@ -1,0 +1,20 @@
+//! Our own routes and shapes, but for those that a read model brings.
+
+mod dead_letters;
+mod events;
+pub(super) mod intake;
+mod projections;
+mod sales_order_samples;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::State;
+
+pub(super) fn routes() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .merge(projections::routes())
+        .merge(events::routes())
+        .merge(dead_letters::routes())
+        .routes(routes!(sales_order_samples::list))
+}

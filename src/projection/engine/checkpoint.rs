@@ -1,0 +1,333 @@
+//! Where a projection stands, and who may move it. The holder's lease says who is active; the
+//! fence makes sure: a step whose fence is not the row's is refused, however late it comes.
+
+use tokio_postgres::{Client, GenericClient};
+
+use super::{LeaseLost, Projection};
+use crate::db::READER_ROLE;
+
+/// Which set of a projection's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// Those that answer.
+    Live,
+    /// Those that a replay is filling.
+    Next,
+}
+
+impl Slot {
+    /// As in SQL.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Slot::Live => "live",
+            Slot::Next => "next",
+        }
+    }
+
+    /// The PostgreSQL schema that holds the tables.
+    pub fn schema(self, projection: &Projection) -> String {
+        match self {
+            Slot::Live => projection.name.to_owned(),
+            Slot::Next => format!("{}__next", projection.name),
+        }
+    }
+}
+
+/// How long a holder that says nothing keeps its lease: what a standby waits after a crash.
+pub const LEASE_SECONDS: f64 = 5.0;
+
+/// A held checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Last position applied.
+    pub position: i64,
+    /// What a step must show.
+    pub fence: i64,
+}
+
+/// The version and configuration that rows were made with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowsVersion {
+    /// The projection's version.
+    pub version: i32,
+    /// The configuration it depends on.
+    pub config: String,
+}
+
+/// What the rows in a slot were made with; `None` when there are none.
+pub(super) async fn rows_version(
+    client: &impl GenericClient,
+    projection: &Projection,
+    slot: Slot,
+) -> Result<Option<RowsVersion>, tokio_postgres::Error> {
+    let row = client
+        .query_opt(
+            "-- checkpoint::rows_version
+             SELECT version, config FROM projection.checkpoint WHERE name = $1 AND slot = $2",
+            &[&projection.name, &slot.as_str()],
+        )
+        .await?;
+    Ok(row.map(|row| RowsVersion { version: row.get(0), config: row.get(1) }))
+}
+
+/// Last position applied to a slot's tables; `None` where there are none.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn position(
+    client: &impl GenericClient,
+    projection: &Projection,
+    slot: Slot,
+) -> Result<Option<i64>, tokio_postgres::Error> {
+    let row = client
+        .query_opt(
+            "-- checkpoint::position
+             SELECT position FROM projection.checkpoint WHERE name = $1 AND slot = $2",
+            &[&projection.name, &slot.as_str()],
+        )
+        .await?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+/// Makes empty tables and a checkpoint at 0, unless there are some.
+pub(super) async fn create(
+    client: &mut Client,
+    projection: &Projection,
+    slot: Slot,
+    rows_version: &RowsVersion,
+) -> Result<(), tokio_postgres::Error> {
+    let schema = slot.schema(projection);
+    let transaction = client.transaction().await?;
+    // Two processes that start at once: one makes them, the other finds them.
+    transaction.execute("SELECT pg_advisory_xact_lock(hashtext('projection.create'))", &[]).await?;
+    let is_new = transaction
+        .execute(
+            "-- checkpoint::create
+             INSERT INTO projection.checkpoint (name, slot, version, config) VALUES ($1, $2, $3, $4)
+             ON CONFLICT DO NOTHING",
+            &[&projection.name, &slot.as_str(), &rows_version.version, &rows_version.config],
+        )
+        .await?;
+    if is_new > 0 {
+        // What a crash left behind has no checkpoint and is worth nothing.
+        transaction
+            .batch_execute(&format!(
+                "DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema};
+                 SET LOCAL search_path = {schema}; {}; {}",
+                projection.ddl,
+                if slot == Slot::Live { projection.indexes } else { "" }
+            ))
+            .await?;
+        // The rights go with the tables through the swap.
+        transaction
+            .batch_execute(&format!(
+                "DO $$ BEGIN
+                    IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{READER_ROLE}') THEN
+                        GRANT USAGE ON SCHEMA {schema} TO {READER_ROLE};
+                        GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {READER_ROLE};
+                    END IF;
+                 END $$"
+            ))
+            .await?;
+    }
+    transaction.commit().await
+}
+
+/// Drops a slot's tables and checkpoint.
+pub(super) async fn remove(
+    client: &mut Client,
+    projection: &Projection,
+    slot: Slot,
+) -> Result<(), tokio_postgres::Error> {
+    let transaction = client.transaction().await?;
+    transaction
+        .execute(
+            "DELETE FROM projection.checkpoint WHERE name = $1 AND slot = $2",
+            &[&projection.name, &slot.as_str()],
+        )
+        .await?;
+    transaction
+        .batch_execute(&format!("DROP SCHEMA IF EXISTS {} CASCADE", slot.schema(projection)))
+        .await?;
+    transaction.commit().await
+}
+
+/// Takes the lease where it is free or already ours; `None` while another process holds it, or is in
+/// the middle of a step however long ago its lease ran out.
+pub(super) async fn acquire(
+    client: &Client,
+    projection: &Projection,
+    slot: Slot,
+    holder: &str,
+) -> Result<Option<Lease>, tokio_postgres::Error> {
+    // The server's clock, not the process's: the lease is between processes on many machines.
+    let row = client
+        .query_opt(
+            "-- checkpoint::acquire
+             WITH unlocked AS (
+                 SELECT FROM projection.checkpoint WHERE name = $1 AND slot = $2
+                 FOR UPDATE SKIP LOCKED
+             )
+             UPDATE projection.checkpoint
+             SET fence = fence + 1, holder = $3, lease_until = clock_timestamp() + make_interval(secs => $4)
+             WHERE name = $1 AND slot = $2 AND (lease_until < clock_timestamp() OR holder = $3)
+               AND EXISTS (SELECT FROM unlocked)
+             RETURNING position, fence",
+            &[&projection.name, &slot.as_str(), &holder, &LEASE_SECONDS],
+        )
+        .await?;
+    Ok(row.map(|row| Lease { position: row.get(0), fence: row.get(1) }))
+}
+
+/// Keeps the lease while there is nothing to apply, or after something long in its transaction.
+pub(super) async fn extend(
+    client: &impl GenericClient,
+    projection: &Projection,
+    slot: Slot,
+    held: &Lease,
+) -> anyhow::Result<()> {
+    let kept = client
+        .execute(
+            "-- checkpoint::extend
+             UPDATE projection.checkpoint SET lease_until = clock_timestamp() + make_interval(secs => $4)
+             WHERE name = $1 AND slot = $2 AND fence = $3",
+            &[&projection.name, &slot.as_str(), &held.fence, &LEASE_SECONDS],
+        )
+        .await?;
+    if kept == 0 { Err(LeaseLost.into()) } else { Ok(()) }
+}
+
+/// Begins a step: nobody takes the lease over until the step has committed, however long it takes.
+pub(super) async fn lock(
+    transaction: &impl GenericClient,
+    projection: &Projection,
+    slot: Slot,
+    held: &Lease,
+) -> anyhow::Result<()> {
+    let row = transaction
+        .query_opt(
+            "-- checkpoint::lock
+             SELECT FROM projection.checkpoint
+             WHERE name = $1 AND slot = $2 AND fence = $3 FOR UPDATE",
+            &[&projection.name, &slot.as_str(), &held.fence],
+        )
+        .await?;
+    if row.is_some() { Ok(()) } else { Err(LeaseLost.into()) }
+}
+
+/// Moves the checkpoint within the transaction that wrote the rows.
+pub(super) async fn advance(
+    transaction: &impl GenericClient,
+    projection: &Projection,
+    slot: Slot,
+    held: &Lease,
+    to: i64,
+    skipped: u64,
+) -> anyhow::Result<()> {
+    let moved = transaction
+        .execute(
+            "-- checkpoint::advance
+             UPDATE projection.checkpoint
+             SET position = $5, skipped = skipped + $6, error = NULL, error_at = NULL, moved_at = now(),
+                 lease_until = clock_timestamp() + make_interval(secs => $7)
+             WHERE name = $1 AND slot = $2 AND fence = $3 AND position = $4",
+            &[
+                &projection.name,
+                &slot.as_str(),
+                &held.fence,
+                &held.position,
+                &to,
+                &(skipped as i64),
+                &LEASE_SECONDS,
+            ],
+        )
+        .await?;
+    if moved == 1 { Ok(()) } else { Err(LeaseLost.into()) }
+}
+
+/// Until they are released, or the connection ends, no replay swaps the projection's live tables.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn lock_tables_shared(
+    client: &Client,
+    projection: &str,
+) -> Result<(), tokio_postgres::Error> {
+    let lock = "SELECT pg_advisory_lock_shared(hashtext('projection.swap ' || $1::text))";
+    client.execute(lock, &[&projection]).await?;
+    Ok(())
+}
+
+/// Undoes one [`lock_tables_shared`].
+///
+/// # Errors
+///
+/// When the database is away; the lock is then gone as well.
+pub async fn unlock_tables(client: &Client, projection: &str) -> Result<(), tokio_postgres::Error> {
+    let unlock = "SELECT pg_advisory_unlock_shared(hashtext('projection.swap ' || $1::text))";
+    client.execute(unlock, &[&projection]).await?;
+    Ok(())
+}
+
+/// Waits, before a swap and until its transaction ends, for those who keep the tables.
+pub(super) async fn allow_swap(
+    transaction: &impl GenericClient,
+    projection: &Projection,
+) -> Result<(), tokio_postgres::Error> {
+    let lock = "SELECT pg_advisory_xact_lock(hashtext('projection.swap ' || $1::text))";
+    transaction.execute(lock, &[&projection.name]).await?;
+    Ok(())
+}
+
+/// Takes, until the transaction ends, what [`lock_tables_shared`] keeps others from; `false` while somebody
+/// keeps the projection's tables, or swaps them.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn try_lock_tables_exclusive(
+    transaction: &impl GenericClient,
+    projection: &str,
+) -> Result<bool, tokio_postgres::Error> {
+    let lock = "SELECT pg_try_advisory_xact_lock(hashtext('projection.swap ' || $1::text))";
+    Ok(transaction.query_one(lock, &[&projection]).await?.get(0))
+}
+
+/// Lets a standby take over at once.
+pub(super) async fn release(
+    client: &Client,
+    projection: &Projection,
+    slot: Slot,
+    held: &Lease,
+) -> Result<(), tokio_postgres::Error> {
+    client
+        .execute(
+            "-- checkpoint::release
+             UPDATE projection.checkpoint SET lease_until = 'epoch', holder = NULL
+             WHERE name = $1 AND slot = $2 AND fence = $3",
+            &[&projection.name, &slot.as_str(), &held.fence],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Notes why the projection stands still, for everybody to see.
+pub(super) async fn note_error(
+    client: &Client,
+    projection: &Projection,
+    slot: Slot,
+    held: &Lease,
+    error: &str,
+) -> Result<(), tokio_postgres::Error> {
+    client
+        .execute(
+            "-- checkpoint::note_error
+             UPDATE projection.checkpoint SET error = $4, error_at = position
+             WHERE name = $1 AND slot = $2 AND fence = $3",
+            &[&projection.name, &slot.as_str(), &held.fence, &error],
+        )
+        .await?;
+    Ok(())
+}

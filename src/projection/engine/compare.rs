@@ -1,0 +1,113 @@
+//! `verify --read-models`: a read model rebuilt aside, compared row by row with the live one at
+//! the same position. Rows before a horizon are left out, for they cannot be rebuilt.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use tokio_util::sync::CancellationToken;
+
+use super::Projection;
+use super::checkpoint::{self, Slot};
+use super::feed::Feed;
+use super::frozen;
+use super::live;
+use super::step::connect;
+use crate::config::File;
+use crate::db::Database;
+use crate::log;
+
+/// What a comparison saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Comparison {
+    /// The position both stood at.
+    pub position: i64,
+    /// Rows that are the same.
+    pub rows: i64,
+    /// Rows that are compared with nothing: they lie before a horizon, and what they were made of may
+    /// be gone.
+    pub frozen: i64,
+    /// The first row that differs: table, which side has it, and the row as JSON.
+    pub difference: Option<String>,
+}
+
+/// Rebuilds the projection into tables of its own within one transaction that is rolled back, up
+/// to the position of the live tables as of its snapshot, and compares. The live ones go on.
+///
+/// # Errors
+///
+/// When the projection was never run, or the database goes away.
+pub async fn compare(
+    database: &Database,
+    projection: &'static Projection,
+    file: &Arc<File>,
+    stop: &CancellationToken,
+    mut progress: impl FnMut(i64, i64),
+) -> Result<Comparison> {
+    let aside = format!("{}__check_{}", projection.name, std::process::id());
+    let live = Slot::Live.schema(projection);
+    let mut client = connect(database, projection, Slot::Live).await?;
+    // A snapshot keeps rows, not names: without this, a replay's swap would put tables in place
+    // whose rows are too young for it. The lock goes with the connection.
+    checkpoint::lock_tables_shared(&client, projection.name).await?;
+    let transaction = client
+        .build_transaction()
+        .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
+        .start()
+        .await?;
+    let position = live::live_position(&transaction, projection)
+        .await?
+        .with_context(|| format!("the projection {} has never run", projection.name))?
+        .position;
+    transaction
+        .batch_execute(&format!(
+            "CREATE SCHEMA {aside}; SET LOCAL search_path = {aside}; {}",
+            projection.ddl
+        ))
+        .await?;
+    let mut feed = Feed::until(database, projection, file, 0, position);
+    while let Some(prepared) = feed.next().await? {
+        if stop.is_cancelled() {
+            bail!("stopped");
+        }
+        (projection.apply)(&transaction, file, prepared.decoded.facts).await?;
+        progress(prepared.to, position);
+    }
+    let mut comparison = Comparison { position, rows: 0, frozen: 0, difference: None };
+    let horizons = log::horizons(&transaction).await?;
+    let merged = projection.frozen.iter().filter(|frozen| frozen.merge.is_some());
+    frozen::copy_frozen(&transaction, merged, (&live, &aside), log::Horizons::default()).await?;
+    for table in projection.tables {
+        let frozen = projection.frozen.iter().find(|frozen| frozen.table == *table);
+        let is_frozen = frozen.and_then(|frozen| frozen.frozen_condition(horizons));
+        let is_frozen = is_frozen.as_deref().unwrap_or("false");
+        let row = transaction
+            .query_one(
+                // Whole rows as JSON: NULLs and arrays compare by value, and the first difference
+                // can be shown.
+                &format!(
+                    "-- compare
+                     WITH live AS (SELECT to_jsonb(t) AS r FROM {live}.{table} AS t WHERE ({is_frozen}) IS NOT TRUE),
+                          again AS (SELECT to_jsonb(t) AS r FROM {aside}.{table} AS t WHERE ({is_frozen}) IS NOT TRUE),
+                          differ AS (
+                              (SELECT 'only live' AS side, r FROM (SELECT r FROM live EXCEPT ALL SELECT r FROM again) AS x)
+                              UNION ALL
+                              (SELECT 'only replayed', r FROM (SELECT r FROM again EXCEPT ALL SELECT r FROM live) AS x)
+                          )
+                     SELECT (SELECT count(*) FROM again),
+                            (SELECT side || ': ' || r::text FROM differ ORDER BY r::text, side LIMIT 1),
+                            (SELECT count(*) FROM {live}.{table} AS t WHERE {is_frozen})"
+                ),
+                &[],
+            )
+            .await?;
+        comparison.rows += row.get::<_, i64>(0);
+        comparison.frozen += row.get::<_, i64>(2);
+        if let Some(difference) = row.get::<_, Option<String>>(1)
+            && comparison.difference.is_none()
+        {
+            comparison.difference = Some(format!("{live}.{table}, {difference}"));
+        }
+    }
+    transaction.rollback().await?;
+    Ok(comparison)
+}

@@ -1,0 +1,198 @@
+//! Runs projections: each on a thread of its own, active in one process at a time, the others
+//! standing by.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_postgres::Client;
+use tokio_util::sync::CancellationToken;
+
+use super::checkpoint::{self, RowsVersion, Slot};
+use super::feed::Feed;
+use super::step::{Step, describe};
+use super::{LeaseLost, Projection, StandBy, replay, wake};
+use crate::config::{Config, File};
+use crate::db::Database;
+use crate::health::Health;
+use crate::lifecycle::{Backoff, on_own_thread, random_id};
+
+/// How often a standby looks whether the lease is free.
+const STANDBY_INTERVAL: Duration = Duration::from_millis(500);
+/// How often a holder without work extends its lease.
+const EXTEND_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Runs these projections until asked to stop. A projection that fails stops alone: it says why,
+/// tries again from time to time, and the others go on.
+pub async fn run(
+    projections: &'static [&'static Projection],
+    database: Database,
+    config: Arc<Config>,
+    health: Arc<Health>,
+    stop: CancellationToken,
+) {
+    let wake = wake::listen(database.clone(), stop.clone());
+    let holder = format!("{}-{}", std::process::id(), random_id().simple());
+    let mut tasks = JoinSet::new();
+    for projection in projections {
+        let runner = Runner {
+            database: database.clone(),
+            projection,
+            part: format!("projection {}", projection.name),
+            rows_version: projection.rows_version(&config.file),
+            file: Arc::clone(&config.file),
+            health: Arc::clone(&health),
+            holder: holder.clone(),
+            wake: wake.clone(),
+            stop: stop.clone(),
+        };
+        tasks.spawn(keep_running(runner));
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+/// Runs a projection on a thread of its own. A panic is its own fault alone, and may pass.
+async fn keep_running(runner: Runner) {
+    const AFTER_PANIC: Duration = Duration::from_secs(5);
+    loop {
+        let (thread, part) = (runner.clone(), runner.part.clone());
+        if on_own_thread(&part, move || async move { thread.run().await }).await.is_ok() {
+            return;
+        }
+        runner.health.fault(&part, "it panicked");
+        tracing::error!("{part} panicked; trying again");
+        tokio::select! {
+            () = tokio::time::sleep(AFTER_PANIC) => {}
+            () = runner.stop.cancelled() => return,
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Runner {
+    database: Database,
+    projection: &'static Projection,
+    /// What it is called among the parts that [`Health`] knows.
+    part: String,
+    rows_version: RowsVersion,
+    file: Arc<File>,
+    health: Arc<Health>,
+    holder: String,
+    wake: watch::Receiver<i64>,
+    stop: CancellationToken,
+}
+
+impl Runner {
+    async fn run(&self) {
+        let part = &self.part;
+        let mut backoff = Backoff::for_service();
+        while !self.stop.is_cancelled() {
+            match self.session(part, &mut backoff).await {
+                Ok(()) => return,
+                Err(error) if error.is::<StandBy>() => {
+                    self.health.works(part);
+                    tracing::info!("{part}: {error}; standing by");
+                }
+                // The lease went to another process, or a replay has swapped the tables: begin anew.
+                Err(error) if error.is::<LeaseLost>() => {
+                    tracing::info!("{part}: no longer the holder, standing by");
+                    continue;
+                }
+                Err(error) => {
+                    if self.health.fault(part, describe(&error)) {
+                        tracing::error!("{part} stands still: {}", describe(&error));
+                    }
+                }
+            }
+            if !backoff.wait(&self.stop).await {
+                return;
+            }
+        }
+    }
+
+    /// From taking the lease to losing it. Ends well only when asked to stop.
+    async fn session(&self, part: &str, backoff: &mut Backoff) -> Result<()> {
+        let mut client = self.database.connect(Some(&Slot::Live.schema(self.projection))).await?;
+        self.prepare(&mut client).await?;
+        let held = loop {
+            if let Some(held) =
+                checkpoint::acquire(&client, self.projection, Slot::Live, &self.holder).await?
+            {
+                break held;
+            }
+            self.health.works(part);
+            tokio::select! {
+                () = tokio::time::sleep(STANDBY_INTERVAL) => {}
+                () = self.stop.cancelled() => return Ok(()),
+            }
+        };
+        tracing::info!("{part}: projecting from position {}", held.position);
+        let (projection, file) = (self.projection, Arc::clone(&self.file));
+        let wake = self.wake.clone();
+        let mut feed = Feed::follow(&self.database, projection, &file, held.position, wake);
+        let mut step = Step { client, projection, file, slot: Slot::Live, held };
+        // Not at once: whether it works again shows in the first second.
+        let first = tokio::time::Instant::now() + EXTEND_INTERVAL;
+        let mut extend = tokio::time::interval_at(first, EXTEND_INTERVAL);
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => {
+                    let _ = checkpoint::release(&step.client, self.projection, Slot::Live, &step.held).await;
+                    return Ok(());
+                }
+                prepared = feed.next() => {
+                    let Some(prepared) = prepared? else { bail!("its feed ended") };
+                    if let Err(error) = step.apply(prepared).await {
+                        step.note(&error).await;
+                        return Err(error);
+                    }
+                    backoff.reset();
+                    if self.health.works(part) {
+                        tracing::info!("{part}: goes on");
+                    }
+                }
+                _ = extend.tick() => {
+                    checkpoint::extend(&step.client, self.projection, Slot::Live, &step.held).await?;
+                    self.health.works(part);
+                }
+            }
+        }
+    }
+
+    /// Makes the tables where there are none, and replays beside them where they were made by
+    /// another version or configuration.
+    async fn prepare(&self, client: &mut Client) -> Result<()> {
+        let made = checkpoint::rows_version(client, self.projection, Slot::Live).await?;
+        match made {
+            None => {
+                checkpoint::create(client, self.projection, Slot::Live, &self.rows_version).await?
+            }
+            // In a rolling upgrade the older process leaves the tables to the newer one.
+            Some(made) if made.version > self.rows_version.version => {
+                return Err(StandBy::Newer.into());
+            }
+            Some(made) if made != self.rows_version => {
+                tracing::info!(
+                    "projection {}: its tables are of version {}, this is {}, or the configuration \
+                     changed: replaying beside them",
+                    self.projection.name,
+                    made.version,
+                    self.rows_version.version
+                );
+                replay::replay(
+                    &self.database,
+                    self.projection,
+                    &self.file,
+                    &self.holder,
+                    &self.stop,
+                    |_| {},
+                )
+                .await?;
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    }
+}

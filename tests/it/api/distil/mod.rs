@@ -1,0 +1,3 @@
+//! Distil's routes.
+
+mod usage;

@@ -1,0 +1,198 @@
+//! Examples worked out by hand, one at least of every transformer, through the real pipeline.
+
+use serde_json::{Value, json};
+
+use super::world::*;
+use crate::support::process::{command, succeed};
+use crate::support::projecting::caught_up;
+use crate::support::server::Server;
+
+fn state(time: &str, state: &str, flavor: &str) -> (String, Value, Value) {
+    (time.to_owned(), json!(1), json!({"status": state, "flavor": {"name": flavor}}))
+}
+
+fn volume(time: &str, volume: Value) -> (String, Value, Value) {
+    (time.to_owned(), volume, json!({}))
+}
+
+fn said(time: &str, of: Value, metadata: Value) -> (String, Value, Value) {
+    (time.to_owned(), of, metadata)
+}
+
+/// Samples of a meter, and what was used between two times: `service volume` of each.
+struct Example {
+    meter: &'static str,
+    samples: Vec<(String, Value, Value)>,
+    from: &'static str,
+    to: &'static str,
+    used: &'static [&'static str],
+}
+
+fn example(
+    meter: &'static str,
+    samples: Vec<(String, Value, Value)>,
+    used: &'static [&'static str],
+) -> Example {
+    Example { meter, samples, from: "10:00:00", to: "11:00:00", used }
+}
+
+/// One at least of every transformer.
+fn examples() -> Vec<Example> {
+    let m1 = |time: &str, of: &str| state(time, of, "m1");
+    vec![
+        example("uptime", vec![m1("10:00:00", "active"), m1("10:30:00", "stopped")], &["m1 1800"]),
+        example("uptime", vec![m1("09:50:00", "active"), m1("10:10:00", "active")], &["m1 3600"]),
+        example("uptime", vec![m1("10:10:00", "active")], &["m1 3000"]),
+        example(
+            "uptime",
+            vec![
+                m1("10:00:00", "active"),
+                m1("10:10:00", "stopped"),
+                m1("10:30:00", "active"),
+                m1("10:40:00", "ACTIVE"),
+            ],
+            &["m1 2400"],
+        ),
+        example("uptime", vec![m1("09:55:00", "stopped"), m1("10:10:00", "active")], &["m1 3000"]),
+        example(
+            "uptime",
+            vec![m1("10:00:00", "active"), state("10:30:00", "active", "m2")],
+            &["m1 1800", "m2 1800"],
+        ),
+        Example {
+            from: "10:00:00",
+            to: "12:00:00",
+            ..example(
+                "max",
+                vec![volume("10:05:00", json!(3)), volume("11:05:00", json!(8))],
+                &["max 11"],
+            )
+        },
+        // A resource whose samples stop is used for max_gap more, and no longer.
+        Example {
+            to: "14:00:00",
+            ..example("uptime", vec![m1("10:30:00", "active")], &["m1 3600"])
+        },
+        example("max", vec![volume("09:50:00", json!(3))], &[]),
+        example("kept", vec![volume("09:50:00", json!("3.50"))], &["kept 3.5"]),
+        example(
+            "average",
+            vec![
+                volume("10:00:00", json!(1)),
+                volume("10:20:00", json!(2)),
+                volume("10:40:00", json!(2.5)),
+            ],
+            &["average 1.8333333333333333333333333333"],
+        ),
+        example(
+            "sum",
+            vec![
+                volume("09:59:59", json!(100)),
+                volume("10:00:00", json!(1)),
+                volume("10:59:59.999", json!(2)),
+            ],
+            &["sum 3"],
+        ),
+        // At any distance, across restarts, in the window in which it is told.
+        example(
+            "cumulative",
+            vec![
+                volume("01:00:00", json!(10)),
+                volume("10:10:00", json!(50)),
+                volume("10:20:00", json!(5)),
+                volume("10:30:00", json!(20)),
+            ],
+            &["cumulative 60"],
+        ),
+        example(
+            "cumulative",
+            vec![
+                volume("09:00:00", json!(1)),
+                volume("10:00:00", json!("79228162514264337593543950335")),
+            ],
+            &["cumulative 79228162514264337593543950334"],
+        ),
+        example(
+            "storagemax",
+            vec![
+                said("10:10:00", json!(10), json!({"volume_type": "t1"})),
+                said("10:20:00", json!(12), json!({"volume_type": "t2"})),
+            ],
+            &["fast 12"],
+        ),
+        example(
+            "storagemax",
+            vec![said("10:10:00", json!(10), json!({"volume_type": "t1"}))],
+            &["b1.t1 10"],
+        ),
+        example(
+            "networkservice",
+            vec![
+                volume("10:10:00", json!(0)),
+                volume("10:20:00", json!(1)),
+                volume("10:30:00", json!(2)),
+            ],
+            &["networkservice 1"],
+        ),
+        example("networkservice", vec![volume("10:10:00", json!(2))], &["networkservice 0"]),
+        example(
+            "fromimage",
+            vec![
+                said("10:10:00", json!(1), json!({"image_ref": "i", "root_gb": 20})),
+                said("10:20:00", json!(1), json!({"image_ref": "i", "root_gb": "60"})),
+            ],
+            &["b1.root 60"],
+        ),
+        example(
+            "fromimage",
+            vec![said("10:10:00", json!(1), json!({"image_ref": "None", "root_gb": 20}))],
+            &[],
+        ),
+        example(
+            "count",
+            vec![
+                said("10:10:00", json!(1), json!({"status": "active"})),
+                said("10:20:00", json!(1), json!({"status": "down"})),
+            ],
+            &["count 1"],
+        ),
+        example("count", vec![said("10:10:00", json!(1), json!({"status": "down"}))], &[]),
+    ]
+}
+
+/// The samples of all examples; each has a tenant of its own.
+fn samples(examples: &[Example]) -> Vec<Value> {
+    let of = |(number, example): (usize, &Example)| {
+        let tenant = format!("tenant {number}");
+        let sample = move |(time, volume, metadata): &(String, Value, Value)| {
+            sample(example.meter, &tenant, time, volume.clone(), metadata.clone())
+        };
+        example.samples.iter().map(sample).collect::<Vec<_>>()
+    };
+    examples.iter().enumerate().flat_map(of).collect()
+}
+
+/// Whichever way round they come, and however many at once; rebuilt, the rows are the same.
+#[tokio::test]
+async fn every_example() {
+    let examples = examples();
+    let (forward, mut backward) = (samples(&examples), samples(&examples));
+    backward.reverse();
+    for (samples, each) in [(forward, 1000), (backward, 1)] {
+        let server = Server::with_projector_of(MAPPINGS.parse().unwrap()).await;
+        import(&server.db, &samples, each).await;
+        caught_up(&server.db).await;
+        for (number, example) in examples.iter().enumerate() {
+            let tenant = format!("tenant {number}");
+            let answer = server.used(&tenant, example.from, example.to).await;
+            assert_eq!(used(&answer), example.used, "{tenant}, {}: {answer}", example.meter);
+        }
+        let mappings = a_file();
+        std::fs::write(&mappings, MAPPINGS).unwrap();
+        let mut verify = command(&server.db, None);
+        verify.args(["verify", "--read-models"]).env("STACKLEDGER_CONFIG", &mappings);
+        let said = succeed(verify).await;
+        assert!(said.contains("metering: ") && said.contains("the same when rebuilt"), "{said}");
+        std::fs::remove_file(mappings).unwrap();
+    }
+}

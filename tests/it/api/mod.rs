@@ -1,0 +1,9 @@
+//! The routes, called over HTTP.
+
+mod distil;
+mod guard;
+mod hostile;
+mod lizmon;
+mod operate;
+mod ttm;
+mod v1;

@@ -1,0 +1,5 @@
+//! TTM's routes.
+
+mod projected;
+mod readme;
+mod routes;

@@ -1,0 +1,3 @@
+//! Our own routes, but for those of the read models.
+
+mod events;

@@ -1,0 +1,271 @@
+//! The command line: its help, its exit codes, and what it says when it cannot.
+
+mod client;
+mod migrate;
+
+use std::process::{Command, Output};
+
+use clap::CommandFactory;
+use serde_json::Value;
+use stackledger::event::Family;
+
+use crate::support::broker::broker;
+use crate::support::cloud::{append, cloud};
+use crate::support::database::{TestDatabase, database};
+use crate::support::events::{self, event};
+use crate::support::process::{command, run, succeed};
+use crate::support::projecting::{caught_up, project};
+
+/// The program with nothing in its environment that could change what it says.
+fn bare(arguments: &[&str]) -> Command {
+    let mut bare = Command::new(env!("CARGO_BIN_EXE_stackledger"));
+    bare.args(arguments).env_clear();
+    bare
+}
+
+fn said(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+/// Every command that `--help` names has its help pinned: a new one asks for its snapshot.
+#[tokio::test]
+async fn help() {
+    async fn of(command: &clap::Command, path: &[&str]) {
+        let mut arguments = path.to_vec();
+        arguments.push("--help");
+        let help = succeed(bare(&arguments)).await;
+        insta::assert_snapshot!(["help", &path.join("_")].join("_").trim_end_matches('_'), help);
+        let visible = command.get_subcommands().filter(|command| !command.is_hide_set());
+        for command in visible {
+            Box::pin(of(command, &[path, &[command.get_name()]].concat())).await;
+        }
+    }
+    of(&stackledger::cli::Cli::command(), &[]).await;
+}
+
+#[tokio::test]
+async fn wrong_usage_exits_with_2() {
+    let wrong: [&[&str]; 15] = [
+        &[],
+        &["nonsense"],
+        &["up", "--nonsense"],
+        &["replay"],
+        &["import"],
+        &["dead-letters"],
+        &["dead-letters", "redrive"],
+        &["verify", "--against", "1:zz"],
+        &["simulate", "--duplicates", "101"],
+        &["simulate", "--routes", "polling,pigeon"],
+        &["simulate", "--samples-per-message", "0"],
+        &["agent"],
+        &["agent", "--host", " "],
+        &["agent", "--host", "h", "--interval", "0"],
+        &["agent", "--host", "h", "--buffer", "1"],
+    ];
+    for arguments in wrong {
+        let (code, out, err) = said(&run(bare(arguments)).await);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments:?}");
+        assert!(err.contains("Usage: stackledger") || err.contains("try '--help'"), "{err}");
+    }
+    for anchor in ["", "1", "1:", ":", "x:00", "1:zz", "1:00"] {
+        let (code, _, err) = said(&run(bare(&["verify", "--against", anchor])).await);
+        assert!(code == Some(2) && err.contains("POSITION:HASH is expected"), "{anchor:?}: {err}");
+    }
+}
+
+/// Each names the variable, what was given and what is accepted, in one line.
+#[tokio::test]
+async fn a_wrong_configuration_exits_with_2() {
+    let file =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(crate::support::unique("toml"));
+    std::fs::write(&file, "[[source]]\nexchnage = 'nova'").unwrap();
+    let file = file.to_str().unwrap();
+    for (name, given, accepted) in [
+        ("LISTEN", "8080", "an address and a port"),
+        ("LISTEN", "0.0.0.0:8080", "set TOKENS"),
+        ("PREFETCH", "0", "a whole number from 1 to 65535"),
+        ("BATCH_SIZE", "many", "a whole number from 1 to 10000"),
+        ("LINGER_MS", "-1", "a whole number from 0 to 60000"),
+        ("LOG", "stackledger=loud", "error, warn, info, debug, trace"),
+        ("LOG_FORMAT", "xml", "text or json"),
+        ("AMQP_URL", "http://127.0.0.1", "amqp://user:password@host:port/vhost"),
+        ("AMQP_URL", "amqp://a,nonsense", "amqp://user:password@host:port/vhost"),
+        ("STACKLEDGER_CONFIG", "/does/not/exist.toml", "No such file"),
+        ("STACKLEDGER_CONFIG", file, "unknown field `exchnage`"),
+        ("DATABASE_URL", "nonsense", "postgresql://user:password@host:port/database"),
+        ("DATABASE_URL", "postgresql://h:port/d", "postgresql://user:password@host:port/database"),
+    ] {
+        let mut status = bare(&["status"]);
+        status.env(name, given);
+        let (code, out, err) = said(&run(status).await);
+        let shown = given.rsplit(',').next().unwrap();
+        assert!(err.starts_with(&format!("stackledger: {name}={shown}: ")), "{err}");
+        assert!(err.contains(accepted), "{err}");
+        assert_eq!((code, out.as_str(), err.lines().count()), (Some(2), "", 1), "{err}");
+    }
+    for unset in [None, Some("")] {
+        let mut status = bare(&["status"]);
+        status.envs(unset.map(|empty| ("DATABASE_URL", empty)));
+        let (code, _, err) = said(&run(status).await);
+        assert!(err.starts_with("stackledger: DATABASE_URL is not set: run scripts/up"), "{err}");
+        assert_eq!((code, err.lines().count()), (Some(2), 1), "{err}");
+    }
+    std::fs::remove_file(file).unwrap();
+}
+
+#[tokio::test]
+async fn passwords_are_never_shown() {
+    for (name, given) in [
+        ("DATABASE_URL", "postgresql://u:geheim@%2Fnowhere/d"),
+        ("DATABASE_URL", "postgresql://u:geheim@h:port/d"),
+        ("DATABASE_URL", "postgresql://u:geh@geheim@%2Fnowhere/d"),
+        ("DATABASE_URL", "postgresql://u:geheim geheim@%2Fnowhere/d"),
+        ("DATABASE_URL", "postgresql://u@%2Fnowhere/d?password=geheim&user=u"),
+        ("DATABASE_URL", "host=/nowhere password=geheim user=u"),
+        ("DATABASE_URL", "host=/nowhere password = geheim user=u"),
+        ("DATABASE_URL", "host=/nowhere password='ge geheim' user=u"),
+        ("DATABASE_URL", "host=/nowhere password='ge\\' geheim' user=u"),
+        ("DATABASE_URL", "host=/nowhere passwort=geheim user=u"),
+        ("DATABASE_URL", "host=/nowhere user=u password='geheim"),
+        ("AMQP_URL", "http://u:geheim@h"),
+        ("AMQP_URL", "amqp://u:geheim@h:port"),
+        ("AMQP_URL", "amqp://u:geheim@a,amqp://u:geheim@b:port"),
+    ] {
+        for arguments in [&["status"][..], &["migrate"], &["up"]] {
+            let mut refused = bare(arguments);
+            refused.env(name, given);
+            let (code, out, err) = said(&run(refused).await);
+            assert!(
+                matches!(code, Some(1 | 2)) && err.contains(name) || err.contains("no PostgreSQL"),
+                "{err}"
+            );
+            assert!(!(out + &err).contains("geheim"), "{given}: {err}");
+        }
+    }
+}
+
+/// Every command that asks the database says where it looked, in one line.
+#[tokio::test]
+async fn a_database_that_is_away_is_named() {
+    let commands: [&[&str]; 10] = [
+        &["up"],
+        &["migrate"],
+        &["consume"],
+        &["project"],
+        &["serve"],
+        &["replay", "--all"],
+        &["verify"],
+        &["import", "-"],
+        &["dead-letters", "list"],
+        &["status"],
+    ];
+    for arguments in commands {
+        let mut away = bare(arguments);
+        away.env("DATABASE_URL", "postgresql://u@%2Fnowhere/d");
+        let (code, out, err) = said(&run(away).await);
+        assert_eq!((code, out.as_str(), err.lines().count()), (Some(1), "", 1), "{err}");
+        assert!(
+            err.starts_with("stackledger: no PostgreSQL answers at postgresql://u@%2Fnowhere/d")
+                && err.contains("No such file or directory"),
+            "{err}"
+        );
+    }
+}
+
+fn stackledger(db: &TestDatabase, arguments: &[&str]) -> Command {
+    let mut command = command(db, None);
+    command.args(arguments);
+    command
+}
+
+#[tokio::test]
+async fn status_shows_log_queues_projections_and_dead_letters() {
+    let (db, broker) = (database().await, broker().await);
+    append(&cloud(2, 1), &db).await;
+    let projecting = project(&db);
+    caught_up(&db).await;
+    let status = |arguments: &[&str]| {
+        let mut status = command(&db, Some(&broker));
+        status.arg("status").args(arguments);
+        succeed(status)
+    };
+    let json: Value = serde_json::from_str(&status(&["--json"]).await).unwrap();
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(
+        keys(&json),
+        ["dead_letters", "exports", "head", "horizons", "projections", "queues"]
+    );
+    assert_eq!(keys(&json["head"]), ["hash", "position"]);
+    let position = db.number("SELECT position FROM log.head").await;
+    assert_eq!(json["head"]["position"], position);
+    assert_eq!(json["dead_letters"], 0);
+    let names: Vec<&str> = json["projections"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["deployment", "metering", "rollup", "sales", "timing"]);
+    let timing = &json["projections"][4];
+    assert_eq!(
+        keys(timing),
+        ["checkpoint", "error", "head", "lag_events", "lag_s", "name", "skipped", "state"]
+    );
+    assert_eq!((&timing["name"], &timing["state"]), (&"timing".into(), &"running".into()));
+    assert_eq!((&timing["checkpoint"], &timing["lag_events"]), (&position.into(), &0.into()));
+    assert_eq!(json["queues"].as_array().unwrap().len(), 5);
+    assert_eq!(keys(&json["queues"][0]), ["broker", "consumers", "error", "messages", "queue"]);
+    assert_eq!(json["queues"][0]["error"], "not declared yet");
+
+    let text = status(&[]).await;
+    let head = format!("{position}:{}", json["head"]["hash"].as_str().unwrap());
+    assert!(text.starts_with(&format!("log head {head}\ndead letters 0\n")), "{text}");
+    let row = text.lines().find(|line| line.starts_with("  timing")).unwrap();
+    let cells: Vec<&str> = row.split_whitespace().collect();
+    assert_eq!(cells[..5], ["timing", "running", &position.to_string(), "0", "0.0"]);
+    assert!(text.contains("stackledger.recipe") && text.contains("guest:***@"), "{text}");
+    assert!(!text.contains("guest:guest"));
+    // A broker that is away is a line of it, not a failure.
+    let mut away = stackledger(&db, &["status"]);
+    away.env("AMQP_URL", "amqp://u:geheim@127.0.0.1:1/v");
+    let text = succeed(away).await;
+    assert!(text.contains("amqp://u:***@127.0.0.1:1/v: ") && !text.contains("geheim"), "{text}");
+
+    // The head it prints is what `verify --against` takes.
+    succeed(stackledger(&db, &["verify", "--against", &head])).await;
+    let other = format!("{position}:{}", "0".repeat(64));
+    let (code, out, _) = said(&run(stackledger(&db, &["verify", "--against", &other])).await);
+    assert!(code == Some(1) && out.contains("the chain was written again"), "{out}");
+    projecting.stop().await;
+}
+
+#[tokio::test]
+async fn verify_names_the_first_position_that_is_wrong() {
+    let db = database().await;
+    events::append(&db.database, &[event(Family::Other, 0), event(Family::Other, 1)]).await;
+    events::append(&db.database, &[event(Family::Other, 2)]).await;
+    assert!(succeed(stackledger(&db, &["verify"])).await.contains("3 events in 2 batches"));
+    db.superuser()
+        .await
+        .batch_execute(
+            "ALTER TABLE log.event_other DISABLE TRIGGER ALL;
+             UPDATE log.event_other SET body = '{}' WHERE position >= 2",
+        )
+        .await
+        .unwrap();
+    let (code, out, err) = said(&run(stackledger(&db, &["verify"])).await);
+    assert_eq!((code, err.as_str()), (Some(1), ""));
+    assert!(out.starts_with("position 2: the row in event_other is not the one"), "{out}");
+}
+
+#[tokio::test]
+async fn replay_names_the_projections_there_are() {
+    let db = database().await;
+    let (code, _, err) = said(&run(stackledger(&db, &["replay", "nonsense"])).await);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("'nonsense'") && err.contains("there are: timing, metering"), "{err}");
+    // Nothing ran yet: a replay makes the tables.
+    succeed(stackledger(&db, &["replay", "--all"])).await;
+    assert_eq!(db.number("SELECT count(*) FROM timing.instance").await, 0);
+}

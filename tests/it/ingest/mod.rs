@@ -1,0 +1,10 @@
+//! From brokers and files into the log, whatever breaks meanwhile.
+
+mod cloud;
+mod faults;
+mod file;
+mod outages;
+mod poison;
+mod signatures;
+mod sink;
+mod topology;

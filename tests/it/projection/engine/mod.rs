@@ -1,0 +1,4 @@
+//! Running, replaying and handing over projections.
+
+mod replay;
+mod runner;

@@ -1,0 +1,4 @@
+//! Samples, from the log to the answers.
+
+mod routes;
+mod samples;

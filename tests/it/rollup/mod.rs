@@ -1,5 +1,0 @@
-//! Samples of hosts from the broker to their rollups.
-
-mod late;
-mod truth;
-mod world;
