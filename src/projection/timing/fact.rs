@@ -5,7 +5,7 @@ use crate::event::recipe::{self, RecipeEvent};
 use crate::event::{Family, Recorded, TEXT_MAX};
 use crate::projection::{Decode, Decoded};
 
-use super::heard::ByInstance;
+use super::instance_facts::ByInstance;
 use super::rows::Stamp;
 
 /// The longest error text that is shown, in characters.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::heard::Heard;
+use super::instance_facts::Heard;
 use super::rows::Keyed;
 use super::rows::{Call, Instance, Operation, Recipe, Request};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::build;
-use super::heard::Heard;
+use super::instance_facts::Heard;
 
 /// The rows to be loaded beside the instances' own: those whose columns hold one of these. Each key
 /// stands once, in the order of the index that it is looked up in: neighbours lie on one page.

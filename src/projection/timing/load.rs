@@ -8,8 +8,8 @@ use tokio_postgres::Transaction;
 use tokio_postgres::types::ToSql;
 
 use super::fold::Rows;
-use super::heard::Heard;
 use super::hours::HourKey;
+use super::instance_facts::Heard;
 use super::keys::Keys;
 use super::rows::{Hour, Instance};
 use crate::projection::engine::table::select;

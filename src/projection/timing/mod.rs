@@ -1,6 +1,6 @@
 //! Timing: how long builds, operations and recipes took, and what is stuck.
 //!
-//! `fact` reads events, and `heard` keeps of them what rows are made of, instance by instance: that
+//! `fact` reads events, and `instance_facts` keeps of them what rows are made of, instance by instance: that
 //! is done while the log is read. `fold` then makes new rows of it and of the rows there were, with
 //! the rules in `instance` (registers), `pair` and `operations`, `recipes`, `build` (how a build
 //! stands) and `requests`; `load` and `write` carry rows from and to the database, and `hours` sums
@@ -9,13 +9,12 @@
 //! Nothing depends on the order in which facts arrive: rows hold facts, each as it was told, and
 //! what is concluded from them is concluded anew whenever one is added.
 
-mod apart;
 mod build;
 mod fact;
 mod fold;
-mod heard;
 mod hours;
 mod instance;
+mod instance_facts;
 mod keys;
 mod load;
 mod operations;
@@ -24,6 +23,7 @@ mod recipes;
 mod requests;
 pub mod routes;
 mod rows;
+mod sides;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -33,7 +33,7 @@ use std::any::Any;
 use anyhow::{Result, anyhow};
 use tokio_postgres::Transaction;
 
-use self::heard::Heard;
+use self::instance_facts::Heard;
 use crate::event::Family;
 use crate::log::Limit;
 use crate::projection::Projection;

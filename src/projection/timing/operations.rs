@@ -3,9 +3,9 @@
 
 use jiff::SignedDuration;
 
-use super::apart::{merge, split};
 use super::pair::{Mark, Pair, pair};
 use super::rows::{Operation, Stamp, Status};
+use super::sides::{merge, split};
 use crate::event::nova::{Format, Phase};
 
 /// How far apart the two formats' notifications of one fact may be sent.

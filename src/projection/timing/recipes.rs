@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::apart::{merge, split};
 use super::pair::{Mark, Pair, pair};
 use super::rows::{Call, Recipe, Stamp};
+use super::sides::{merge, split};
 use crate::event::recipe::Outcome;
 
 /// What begins or ends a run of a recipe.

@@ -1,6 +1,6 @@
 //! How builds stand.
 
-use super::world::*;
+use super::tables::*;
 use crate::event::nova::{Notification, Subject};
 use crate::event::recipe::{Outcome, RecipeEvent};
 use crate::projection::timing::fact::Fact;

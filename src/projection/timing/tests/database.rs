@@ -4,7 +4,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
 use super::order::{batches, facts};
-use super::world::heard;
+use super::tables::heard;
 use crate::config::File;
 use crate::projection::engine::scratch::{connect, tables};
 use crate::projection::timing::PROJECTION;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::world::Tables;
+use super::tables::Tables;
 use crate::config::File;
 use crate::event::{self, Recorded};
 use crate::projection::timing::PROJECTION;

@@ -6,4 +6,4 @@ mod fixtures;
 mod operations;
 mod order;
 mod recipes;
-mod world;
+mod tables;

@@ -1,6 +1,6 @@
 //! Operations: which end belongs to which start, and what is summed up per hour.
 
-use super::world::*;
+use super::tables::*;
 use crate::event::nova::{Fault, Subject};
 use crate::projection::timing::fact::{self, Said};
 

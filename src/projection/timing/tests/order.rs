@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use uuid::Uuid;
 
-use super::world::*;
+use super::tables::*;
 use crate::event::nova::{Fault, Format, Phase, Subject};
 use crate::event::recipe::{Outcome, RecipeEvent};
 use crate::projection::timing::fact::Fact;

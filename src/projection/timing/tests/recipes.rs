@@ -1,6 +1,6 @@
 //! Recipes, told and called.
 
-use super::world::*;
+use super::tables::*;
 use crate::event::recipe::{Outcome, RecipeEvent};
 use crate::projection::timing::fact::Fact;
 use crate::projection::timing::keys::Keys;
