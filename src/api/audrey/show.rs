@@ -13,7 +13,7 @@ use crate::api::State;
 use crate::api::clock::Clock;
 use crate::http::{Problem, Query, Segments};
 use crate::projection::deployment::{self as model, Asked, Attempt, Deployment, Fact, World};
-use crate::projection::timing::routes::nova;
+use crate::projection::timing::routes::load_nova;
 
 /// A deployment: what is done, what failed, and what everything is waiting for
 #[utoipa::path(get, path = "/reports/deployment/{deployment_id}", tag = "Reports", operation_id = "report_deployment",
@@ -144,7 +144,7 @@ async fn of_instance(client: &mut Object, id: &str) -> Result<Vec<Fact>, Problem
 /// What Nova and recipes tell of the instances.
 async fn of_nova(client: &Object, attempts: &[Attempt]) -> Result<ByInstance, Problem> {
     let ids: Vec<&str> = attempts.iter().map(|attempt| attempt.instance_id.as_str()).collect();
-    Ok(nova(&***client, &ids).await?)
+    Ok(load_nova(&***client, &ids).await?)
 }
 
 /// The deployment of that id, and those before it.

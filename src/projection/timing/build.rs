@@ -1,18 +1,18 @@
-//! How an instance's build stands, from all that is known of it.
+//! Builds: the state of an instance's build, derived from the instance's row and its operations.
 
 use jiff::Timestamp;
 
 use super::operations::FORMATS_APART_MAX;
-use super::pair::duration;
-use super::rows::{BuildStatus, Instance, Operation, Status};
+use super::pair::measure_duration;
+use super::rows::{BuildStatus, Instance, Operation, OperationStatus};
 use crate::event::nova::Format;
 use crate::event::recipe::Outcome;
 use crate::event::time;
 
-/// The operation a build depends on.
+/// The name of the operation that a build depends on.
 pub(super) const CREATE: &str = "create";
 
-/// The build of an instance: the columns that are derived, not heard.
+/// The build of an instance: the derived columns of its row.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Build {
     pub status: Option<BuildStatus>,
@@ -27,7 +27,7 @@ pub(super) struct Build {
 }
 
 impl Instance {
-    /// Puts a build into its columns.
+    /// Sets the columns of the build.
     pub fn set_build(&mut self, build: Build) {
         self.build_status = build.status;
         self.build_started_at = build.started_at;
@@ -41,18 +41,18 @@ impl Instance {
     }
 }
 
-/// The build of an instance, of whose operations at least the [`CREATE`] ones are given.
+/// Derives the build of an instance. `operations` must contain all its [`CREATE`] operations.
 pub(super) fn derive(instance: &Instance, operations: &[Operation]) -> Build {
     let creates: Vec<&Operation> =
         operations.iter().filter(|operation| operation.operation == CREATE).collect();
-    let attempt = decisive(&creates);
+    let attempt = find_decisive_attempt(&creates);
     let starts = creates.iter().map(|create| create.started_at);
     let ttm_start = instance.ttm_start_time.as_deref().and_then(time::parse);
     let announcements = [instance.announced_at, instance.ttm_first_at, ttm_start];
     let started_at = starts.chain(announcements).flatten().min();
-    let bootstrap_started_at = instance.bootstrap_at.or_else(|| second_ttm_call(instance));
+    let bootstrap_started_at = instance.bootstrap_at.or_else(|| find_bootstrap_call(instance));
 
-    let verdict = verdict(instance, &creates, attempt, bootstrap_started_at);
+    let verdict = judge(instance, &creates, attempt, bootstrap_started_at);
     let (status, ended_at, error) = match verdict {
         None => (None, None, None),
         Some(Verdict::Unfinished(status)) => (Some(status), None, None),
@@ -61,7 +61,7 @@ pub(super) fn derive(instance: &Instance, operations: &[Operation]) -> Build {
             (Some(BuildStatus::Failed), Some(failure.at), failure.error)
         }
     };
-    let wait = started_at.zip(ended_at).map(|(start, end)| duration(start, end));
+    let wait = started_at.zip(ended_at).map(|(start, end)| measure_duration(start, end));
     Build {
         status,
         started_at,
@@ -76,40 +76,45 @@ pub(super) fn derive(instance: &Instance, operations: &[Operation]) -> Build {
     }
 }
 
+/// The state of a build.
 enum Verdict {
     Unfinished(BuildStatus),
     Complete(Timestamp),
     Failed(Failure),
 }
 
+/// A failure to build.
 struct Failure {
     at: Timestamp,
     error: Option<String>,
 }
 
-/// How the build stands; `None` when nothing was heard of one. A failure is final only when nothing
-/// later speaks against it.
-fn verdict(
+/// Judges the state of the build; `None` if nothing indicates that there is one. A failure is final only
+/// as long as nothing later contradicts it.
+fn judge(
     instance: &Instance,
     creates: &[&Operation],
     attempt: Option<&Operation>,
     bootstrap_started_at: Option<Timestamp>,
 ) -> Option<Verdict> {
     let created_at = attempt.filter(|create| ended_well(create)).and_then(|create| create.ended_at);
-    let failure = if created_at.is_some() { None } else { failure(instance, creates, attempt) };
-    // TTM's builds are announced by its first call and end with its metrics. Whatever says that a
-    // bootstrap ended also says that there was one.
+    let failure = match created_at {
+        Some(_) => None,
+        None => find_creation_failure(instance, creates, attempt),
+    };
+    // TTM's builds are announced by its first call and end with its metrics. A report that a bootstrap
+    // ended implies that there was one.
     let has_bootstrap = instance.announced_at.is_some()
         || instance.bootstrap_at.is_some()
         || instance.ended_at.is_some()
         || instance.ttm_first_at.is_some()
         || instance.ttm_end_at.is_some();
-    // Nova says "building" before any compute node has begun: a build that hangs there is stuck.
+    // Nova reports "building" before any compute node has begun: a build that hangs there is stuck.
     let is_building = instance.state.as_deref() == Some("building");
     if attempt.is_none() && !has_bootstrap && failure.is_none() && !is_building {
         return None;
     }
-    if let Some((at, outcome)) = bootstrap_end(instance)
+    if let Some((at, outcome)) = find_bootstrap_end(instance)
         && failure.as_ref().is_none_or(|failure| at > failure.at)
     {
         return Some(match outcome {
@@ -137,9 +142,9 @@ fn verdict(
     Some(Verdict::Unfinished(status))
 }
 
-/// The attempt that counts: the one that succeeded, since nothing is created twice (whatever the
-/// clocks of other hosts say), else the latest.
-fn decisive<'a>(creates: &[&'a Operation]) -> Option<&'a Operation> {
+/// Returns the attempt that counts: the successful one, because nothing is created twice (whatever the
+/// clocks of other hosts show), else the latest.
+fn find_decisive_attempt<'a>(creates: &[&'a Operation]) -> Option<&'a Operation> {
     let by_start = |create: &&&Operation| (create.at, create.operation_id);
     let succeeded = creates.iter().filter(|create| ended_well(create));
     let latest = || creates.iter().max_by_key(by_start);
@@ -147,12 +152,12 @@ fn decisive<'a>(creates: &[&'a Operation]) -> Option<&'a Operation> {
 }
 
 fn ended_well(operation: &Operation) -> bool {
-    matches!(operation.status, Status::Complete | Status::StartMissing)
+    matches!(operation.status, OperationStatus::Complete | OperationStatus::StartMissing)
 }
 
-/// Why the instance could not be created, if that is how it stands: the last attempt failed, or no
-/// host was found after it began, whichever is later; or the instance is said to be in error.
-fn failure(
+/// Returns why the instance could not be created, if it could not: the last attempt failed, or no host was
+/// found after it began, whichever is later; else the instance's state is `error`.
+fn find_creation_failure(
     instance: &Instance,
     creates: &[&Operation],
     attempt: Option<&Operation>,
@@ -161,27 +166,27 @@ fn failure(
     let is_later = |at: &Timestamp| last_start.is_none_or(|start| *at > start);
 
     let failed = attempt
-        .filter(|attempt| attempt.status == Status::Failed)
+        .filter(|attempt| attempt.status == OperationStatus::Failed)
         .and_then(|attempt| Some(Failure { at: attempt.ended_at?, error: attempt.error.clone() }));
-    let no_host = no_host(instance).filter(|failure| is_later(&failure.at));
+    let no_host = find_no_host_failure(instance).filter(|failure| is_later(&failure.at));
     let in_error = || {
         if instance.state.as_deref() != Some("error") || instance.launched_at.is_some() {
             return None;
         }
-        // It failed when that was first said, unless that was said of an earlier attempt.
+        // It failed at the first report of that state, unless that report is about an earlier attempt.
         let at = [instance.error_said_at, instance.state_at()].into_iter().flatten();
         Some(Failure { at: at.filter(is_later).min()?, error: None })
     };
     [failed, no_host].into_iter().flatten().max_by_key(|failure| failure.at).or_else(in_error)
 }
 
-/// The latest failure to find a host; where both formats told it, as the legacy one did.
-fn no_host(instance: &Instance) -> Option<Failure> {
-    let told = |format: Format| {
+/// Returns the latest failure to find a host; if both formats report it, as the legacy one does.
+fn find_no_host_failure(instance: &Instance) -> Option<Failure> {
+    let reported = |format: Format| {
         let at = instance.no_host_at[format as usize]?;
         Some(Failure { at, error: instance.no_host_error[format as usize].clone() })
     };
-    match (told(Format::Legacy), told(Format::Versioned)) {
+    match (reported(Format::Legacy), reported(Format::Versioned)) {
         (Some(legacy), Some(versioned)) => {
             let is_another = versioned.at.duration_since(legacy.at) > FORMATS_APART_MAX;
             Some(if is_another { versioned } else { legacy })
@@ -190,13 +195,13 @@ fn no_host(instance: &Instance) -> Option<Failure> {
     }
 }
 
-/// TTM's second and every later call of `time/now` is the bootstrap's.
-fn second_ttm_call(instance: &Instance) -> Option<Timestamp> {
+/// Returns the time of the last call of `time/now` after the first one: these report the bootstrap's start.
+fn find_bootstrap_call(instance: &Instance) -> Option<Timestamp> {
     instance.ttm_last_at.filter(|_| instance.ttm_last_id != instance.ttm_first_id)
 }
 
-/// When the bootstrap ended, and how: by `build.ended`, TTM's metrics, or the later of both.
-fn bootstrap_end(instance: &Instance) -> Option<(Timestamp, Option<Outcome>)> {
+/// Returns when the bootstrap ended, and its outcome: by `build.ended` or TTM's metrics, whichever is later.
+fn find_bootstrap_end(instance: &Instance) -> Option<(Timestamp, Option<Outcome>)> {
     let ttm = instance.ttm_end_time.as_deref().and_then(time::parse);
     let at = instance.ended_at.max(ttm)?;
     Some((at, instance.ended_outcome))

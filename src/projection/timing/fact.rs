@@ -1,84 +1,66 @@
-//! Facts: what the projection needs of an event, without its body.
+//! Facts: the parts of an event that the projection uses, without the event's body.
 
 use crate::event::nova::{self, Fault, Notification};
 use crate::event::recipe::{self, RecipeEvent};
 use crate::event::{Family, Recorded, TEXT_MAX};
-use crate::projection::{Decode, Decoded};
 
-use super::instance_facts::ByInstance;
-use super::rows::Stamp;
+use super::stamp::Stamp;
 
-/// The longest error text that is shown, in characters.
+/// The longest error text that is stored, in characters.
 const ERROR_MAX: usize = 1000;
 
-/// One event, as this projection sees it.
+/// An event, reduced to the values that rows are made of.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Fact {
-    pub by: Stamp,
+    pub stamp: Stamp,
     pub kind: String,
     pub source: String,
-    pub said: Said,
+    pub content: Content,
 }
 
-/// What was said.
+/// The decoded body of an event.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Said {
-    /// By Nova.
+pub(super) enum Content {
+    /// A notification of Nova's.
     Nova(Box<Notification>),
-    /// By recipes, bootstraps, and TTM's routes.
+    /// A report of a recipe or a bootstrap, or a call of one of TTM's routes.
     Recipe(RecipeEvent),
 }
 
-/// Takes facts from the events of a stretch of the log.
-#[derive(Default)]
-pub(super) struct Decoder {
-    heard: ByInstance,
-    skipped: u64,
-}
-
-impl Decode for Decoder {
-    fn read(&mut self, recorded: Recorded) {
-        match read(recorded) {
-            Ok(Some(mut fact)) => {
-                self.skipped += u64::from(fact.said.drop_what_is_too_long());
-                self.heard.add(fact);
-            }
-            Ok(None) => {}
-            Err(Unusable) => self.skipped += 1,
-        }
-    }
-
-    fn finish(self: Box<Self>) -> Decoded {
-        Decoded { facts: Box::new(self.heard.finish()), skipped: self.skipped }
-    }
-}
-
-/// Why a notification reports a failure, as one text.
-pub(super) fn error(fault: &Fault) -> Option<String> {
-    let text = match (&fault.class, &fault.message) {
-        (Some(class), Some(message)) if message.starts_with(class.as_str()) => message.clone(),
-        (Some(class), Some(message)) => format!("{class}: {message}"),
-        (class, message) => class.clone().or_else(|| message.clone())?,
-    };
-    match text.char_indices().nth(ERROR_MAX) {
-        // The last character makes room for the mark that there was more.
-        Some(_) => Some(text.chars().take(ERROR_MAX - 1).chain(['…']).collect()),
-        None => Some(text),
-    }
-}
+/// The event should have been a fact and cannot be one.
+pub(super) struct UnusableEvent;
 
 impl Fact {
-    /// The instance it is about.
+    /// Reads an event. Returns `None` if it does not concern timing.
+    pub fn read(Recorded { event, .. }: Recorded) -> Result<Option<Self>, UnusableEvent> {
+        let content = match event.family {
+            Family::Recipe => {
+                recipe::decode(&event.kind, &event.body).map(|decoded| decoded.map(Content::Recipe))
+            }
+            _ => nova::decode(&event.kind, &event.body)
+                .map(|decoded| decoded.map(|notification| Content::Nova(Box::new(notification)))),
+        };
+        let Some(content) = content.map_err(|_| UnusableEvent)? else { return Ok(None) };
+        // Without a time it has no place among the others, and a projection does not read the clock.
+        let at = event.occurred_at.ok_or(UnusableEvent)?;
+        let is_too_long = |text: &str| text.len() > TEXT_MAX;
+        if is_too_long(content.instance_id()) || content.recipe().is_some_and(is_too_long) {
+            return Err(UnusableEvent);
+        }
+        Ok(Some(Fact { stamp: (at, event.id), kind: event.kind, source: event.source, content }))
+    }
+
+    /// The id of the instance that the fact is about.
     pub fn instance_id(&self) -> &str {
-        self.said.instance_id()
+        self.content.instance_id()
     }
 }
 
-impl Said {
+impl Content {
     fn instance_id(&self) -> &str {
         match self {
-            Said::Nova(said) => &said.instance_id,
-            Said::Recipe(
+            Content::Nova(notification) => &notification.instance_id,
+            Content::Recipe(
                 RecipeEvent::BuildStarted { instance_id, .. }
                 | RecipeEvent::BootstrapStarted { instance_id }
                 | RecipeEvent::RecipeStarted { instance_id, .. }
@@ -91,16 +73,16 @@ impl Said {
         }
     }
 
-    /// The recipe it names.
+    /// The name of the recipe, if there is one.
     fn recipe(&self) -> Option<&str> {
         match self {
-            Said::Recipe(
+            Content::Recipe(
                 RecipeEvent::RecipeStarted { recipe, .. }
                 | RecipeEvent::RecipeEnded { recipe, .. }
                 | RecipeEvent::TtmRecipe { recipe: Some(recipe), .. },
             ) => Some(recipe),
-            Said::Nova(_)
-            | Said::Recipe(
+            Content::Nova(_)
+            | Content::Recipe(
                 RecipeEvent::BuildStarted { .. }
                 | RecipeEvent::BootstrapStarted { .. }
                 | RecipeEvent::BuildEnded { .. }
@@ -111,19 +93,19 @@ impl Said {
         }
     }
 
-    /// Forgets values that no index could hold; whether there were any. They are nobody's names, and
-    /// one of them must not stop the projection.
-    pub fn drop_what_is_too_long(&mut self) -> bool {
+    /// Drops indexed values that are too long for an index. Returns whether there were any. Real names are
+    /// shorter, and one such value must not stop the projection.
+    pub fn drop_overlong_values(&mut self) -> bool {
         let indexed: &mut [&mut Option<String>] = match self {
-            Said::Nova(said) => &mut [
-                &mut said.request_id,
-                &mut said.publisher_host,
-                &mut said.project_id,
-                &mut said.host,
-                &mut said.flavor,
-                &mut said.image,
+            Content::Nova(notification) => &mut [
+                &mut notification.request_id,
+                &mut notification.publisher_host,
+                &mut notification.project_id,
+                &mut notification.host,
+                &mut notification.flavor,
+                &mut notification.image,
             ],
-            Said::Recipe(_) => &mut [],
+            Content::Recipe(_) => &mut [],
         };
         let mut dropped = false;
         for value in indexed {
@@ -136,23 +118,16 @@ impl Said {
     }
 }
 
-/// The event should have been a fact and cannot be.
-struct Unusable;
-
-/// The fact an event is; `None` for events that do not concern timing.
-fn read(Recorded { event, .. }: Recorded) -> Result<Option<Fact>, Unusable> {
-    let said = match event.family {
-        Family::Recipe => {
-            recipe::decode(&event.kind, &event.body).map(|said| said.map(Said::Recipe))
-        }
-        _ => nova::decode(&event.kind, &event.body)
-            .map(|said| said.map(|said| Said::Nova(Box::new(said)))),
+/// Returns the reason of a failure as one text of at most [`ERROR_MAX`] characters.
+pub(super) fn error_text(fault: &Fault) -> Option<String> {
+    let text = match (&fault.class, &fault.message) {
+        (Some(class), Some(message)) if message.starts_with(class.as_str()) => message.clone(),
+        (Some(class), Some(message)) => format!("{class}: {message}"),
+        (class, message) => class.clone().or_else(|| message.clone())?,
     };
-    let Some(said) = said.map_err(|_| Unusable)? else { return Ok(None) };
-    // Without a time it has no place among the others, and the clock is not ours to ask.
-    let at = event.occurred_at.ok_or(Unusable)?;
-    if said.instance_id().len() > TEXT_MAX || said.recipe().is_some_and(|r| r.len() > TEXT_MAX) {
-        return Err(Unusable);
+    match text.char_indices().nth(ERROR_MAX) {
+        // The last character makes room for the mark of a text that was cut.
+        Some(_) => Some(text.chars().take(ERROR_MAX - 1).chain(['…']).collect()),
+        None => Some(text),
     }
-    Ok(Some(Fact { by: (at, event.id), kind: event.kind, source: event.source, said }))
 }

@@ -1,21 +1,20 @@
-//! Hourly sums of operations. They follow the operations' rows: what a row that changed had added
-//! is taken out again, so the sums are those of the rows that stand.
+//! Hourly sums of operations. They follow the operations' rows: when a row changes, its old contribution is
+//! subtracted and its new one added, so the sums are always those of the present rows.
 
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-use super::rows::Keyed;
-use super::rows::{Hour, Operation, Status};
+use super::rows::{Hour, KeyedRow, Operation, OperationStatus};
 use crate::sketch;
 
 const HOUR_US: i64 = 3_600_000_000;
 
-/// What tells an hour's row from others: operation, dimension, hour, value.
+/// The primary key of a row of sums: operation, dimension, hour, value.
 pub(super) type HourKey<'a> = (&'a str, &'a str, Timestamp, &'a str);
 
-/// What is to be added to a row; negative where it is taken out.
+/// The amounts to add to a row; negative to subtract.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Delta {
     count: i64,
@@ -25,31 +24,31 @@ pub(super) struct Delta {
     bins: BTreeMap<i32, i64>,
 }
 
-/// What the sums change by, when the rows of operations in `gone` are replaced by those in `new`.
-pub(super) fn deltas<'a>(
-    gone: &'a [Operation],
-    new: &'a [Operation],
+/// Returns how the sums change when the operations in `removed` are replaced by the ones in `added`.
+pub(super) fn compute_deltas<'a>(
+    removed: &'a [Operation],
+    added: &'a [Operation],
 ) -> HashMap<HourKey<'a>, Delta> {
     let mut deltas = HashMap::<HourKey<'_>, Delta>::new();
-    for (operations, sign) in [(gone, -1), (new, 1)] {
+    for (operations, sign) in [(removed, -1), (added, 1)] {
         for operation in operations {
-            let (name, hour) = (operation.operation.as_str(), hour(operation.at));
-            for (dimension, value) in dimensions(operation) {
+            let (name, hour) = (operation.operation.as_str(), floor_to_hour(operation.at));
+            for (dimension, value) in dimension_values(operation) {
                 let key = (name, dimension, hour, value.unwrap_or_default());
                 deltas.entry(key).or_default().add(operation, sign);
             }
         }
     }
-    deltas.retain(|_, delta| !delta.is_nothing());
+    deltas.retain(|_, delta| !delta.is_zero());
     deltas
 }
 
-/// The rows after the change of those there were, in the order of their keys. Where the last
-/// operation is taken out there is no row.
+/// Adds deltas to the rows of their keys; `rows` contains the existing ones. Returns the new rows in the order
+/// of their keys; a row without any operation left is dropped.
 pub(super) fn fold<'a>(rows: &'a [Hour], mut deltas: HashMap<HourKey<'a>, Delta>) -> Vec<Hour> {
     let mut after = Vec::with_capacity(deltas.len());
     for row in rows {
-        if let Some(delta) = deltas.remove(&key(row)) {
+        if let Some(delta) = deltas.remove(&hour_key(row)) {
             let mut row = row.clone();
             delta.add_to(&mut row);
             after.push(row);
@@ -76,13 +75,14 @@ pub(super) fn fold<'a>(rows: &'a [Hour], mut deltas: HashMap<HourKey<'a>, Delta>
     after
 }
 
-pub(super) fn key(row: &Hour) -> HourKey<'_> {
+/// Returns the row's primary key.
+pub(super) fn hour_key(row: &Hour) -> HourKey<'_> {
     (&row.operation, &row.dimension, row.hour, &row.value)
 }
 
-/// Each operation counts once as a whole and once per dimension, where its value is not known with
-/// the empty one, so that every dimension adds up to the whole.
-fn dimensions(operation: &Operation) -> [(&'static str, Option<&str>); 5] {
+/// Returns the dimensions and values that an operation is counted under: once as a whole, and once per
+/// dimension. An unknown value counts as the empty one, so that every dimension adds up to the whole.
+fn dimension_values(operation: &Operation) -> [(&'static str, Option<&str>); 5] {
     [
         ("", None),
         ("host", operation.host.as_deref()),
@@ -92,8 +92,8 @@ fn dimensions(operation: &Operation) -> [(&'static str, Option<&str>); 5] {
     ]
 }
 
-/// The UTC hour that holds the time.
-pub(super) fn hour(at: Timestamp) -> Timestamp {
+/// Rounds a time down to the beginning of its UTC hour.
+pub(super) fn floor_to_hour(at: Timestamp) -> Timestamp {
     let us = at.as_microsecond();
     Timestamp::from_microsecond(us - us.rem_euclid(HOUR_US)).unwrap_or(at)
 }
@@ -102,17 +102,17 @@ impl Delta {
     fn add(&mut self, operation: &Operation, sign: i64) {
         self.count += sign;
         match operation.status {
-            Status::Failed => self.failed += sign,
-            Status::Open => self.open += sign,
-            Status::Complete | Status::StartMissing => {}
+            OperationStatus::Failed => self.failed += sign,
+            OperationStatus::Open => self.open += sign,
+            OperationStatus::Complete | OperationStatus::StartMissing => {}
         }
-        if let (Status::Complete, Some(us)) = (operation.status, operation.duration_us) {
+        if let (OperationStatus::Complete, Some(us)) = (operation.status, operation.duration_us) {
             self.sum_us += Decimal::from(sign * us);
             *self.bins.entry(sketch::bin(us.unsigned_abs())).or_default() += sign;
         }
     }
 
-    fn is_nothing(&self) -> bool {
+    fn is_zero(&self) -> bool {
         let counts = [self.count, self.failed, self.open];
         counts == [0; 3] && self.sum_us.is_zero() && self.bins.values().all(|count| *count == 0)
     }

@@ -1,15 +1,15 @@
-//! What is known of an instance: registers, each of which keeps the first or the last thing said, so
-//! that the order in which things are heard does not matter.
+//! Instances: rows of registers. Each register keeps the earliest or the latest value by stamp, so that
+//! the order in which facts arrive does not matter.
 
 use jiff::Timestamp;
-use uuid::Uuid;
 
-use super::fact::{self, Fact, Said};
-use super::rows::{Instance, Stamp};
+use super::fact::{self, Content, Fact};
+use super::rows::Instance;
+use super::stamp::{Stamp, advance, earliest, move_back};
 use crate::event::nova::{Notification, Phase, Subject};
 use crate::event::recipe::RecipeEvent;
 
-/// Places of the attributes in `stamp_at` and `stamp_id`.
+/// Indexes of the attributes in `stamp_at` and `stamp_id`.
 const NAME: usize = 0;
 const PROJECT_ID: usize = 1;
 const HOST: usize = 2;
@@ -20,11 +20,11 @@ const LAUNCHED_AT: usize = 6;
 const DELETED_AT: usize = 7;
 const ATTRIBUTES: usize = 8;
 
-/// Of Nova's formats, in each of which a failure to find a host may be told.
+/// Nova's formats. Each may report a failure to find a host.
 const FORMATS: usize = 2;
 
 impl Instance {
-    /// An instance that was just heard of.
+    /// Creates the row of an instance without any attributes; `fact` is yet to be recorded.
     pub fn new(fact: &Fact) -> Self {
         Instance {
             instance_id: fact.instance_id().to_owned(),
@@ -38,9 +38,9 @@ impl Instance {
             deleted_at: None,
             stamp_at: vec![None; ATTRIBUTES],
             stamp_id: vec![None; ATTRIBUTES],
-            first_at: fact.by.0,
-            last_at: fact.by.0,
-            last_id: fact.by.1,
+            first_at: fact.stamp.0,
+            last_at: fact.stamp.0,
+            last_id: fact.stamp.1,
             last_kind: fact.kind.clone(),
             reported_at: None,
             error_said_at: None,
@@ -74,95 +74,96 @@ impl Instance {
         }
     }
 
-    /// Takes note of what a fact says.
-    pub fn note(&mut self, fact: &Fact) {
-        let by = fact.by;
-        self.first_at = self.first_at.min(by.0);
-        if by > (self.last_at, self.last_id) {
-            (self.last_at, self.last_id) = by;
+    /// Updates the registers by a fact.
+    pub fn record(&mut self, fact: &Fact) {
+        let stamp = fact.stamp;
+        self.first_at = self.first_at.min(stamp.0);
+        if stamp > (self.last_at, self.last_id) {
+            (self.last_at, self.last_id) = stamp;
             self.last_kind.clone_from(&fact.kind);
         }
-        match &fact.said {
-            Said::Nova(said) => self.note_notification(by, said),
-            Said::Recipe(said) => {
-                self.reported_at = earliest(self.reported_at, Some(by.0));
-                self.note_recipe(by, said);
+        match &fact.content {
+            Content::Nova(notification) => self.record_notification(stamp, notification),
+            Content::Recipe(event) => {
+                self.reported_at = earliest(self.reported_at, Some(stamp.0));
+                self.record_recipe_event(stamp, event);
             }
         }
     }
 
-    /// When its state was last said to be what it is.
+    /// The time of the latest report of its state.
     pub fn state_at(&self) -> Option<Timestamp> {
         self.stamp_at[STATE]
     }
 
-    fn note_notification(&mut self, by: Stamp, said: &Notification) {
-        if self.is_news(NAME, said.name.is_some().then_some(by)) {
-            self.name.clone_from(&said.name);
+    fn record_notification(&mut self, stamp: Stamp, notification: &Notification) {
+        if self.advance_stamp(NAME, notification.name.is_some().then_some(stamp)) {
+            self.name.clone_from(&notification.name);
         }
-        if self.is_news(PROJECT_ID, said.project_id.is_some().then_some(by)) {
-            self.project_id.clone_from(&said.project_id);
+        if self.advance_stamp(PROJECT_ID, notification.project_id.is_some().then_some(stamp)) {
+            self.project_id.clone_from(&notification.project_id);
         }
-        if self.is_news(HOST, said.host.is_some().then_some(by)) {
-            self.host.clone_from(&said.host);
+        if self.advance_stamp(HOST, notification.host.is_some().then_some(stamp)) {
+            self.host.clone_from(&notification.host);
         }
-        if self.is_news(FLAVOR, said.flavor.is_some().then_some(by)) {
-            self.flavor.clone_from(&said.flavor);
+        if self.advance_stamp(FLAVOR, notification.flavor.is_some().then_some(stamp)) {
+            self.flavor.clone_from(&notification.flavor);
         }
-        if self.is_news(IMAGE, said.image.is_some().then_some(by)) {
-            self.image.clone_from(&said.image);
+        if self.advance_stamp(IMAGE, notification.image.is_some().then_some(stamp)) {
+            self.image.clone_from(&notification.image);
         }
-        if self.is_news(STATE, said.state.is_some().then_some(by)) {
-            self.state.clone_from(&said.state);
+        if self.advance_stamp(STATE, notification.state.is_some().then_some(stamp)) {
+            self.state.clone_from(&notification.state);
         }
-        if self.is_news(LAUNCHED_AT, said.launched_at.is_some().then_some(by)) {
-            self.launched_at = said.launched_at;
+        if self.advance_stamp(LAUNCHED_AT, notification.launched_at.is_some().then_some(stamp)) {
+            self.launched_at = notification.launched_at;
         }
-        if self.is_news(DELETED_AT, said.tells_deletion.then_some(by)) {
-            self.deleted_at = said.deleted_at;
+        if self.advance_stamp(DELETED_AT, notification.tells_deletion.then_some(stamp)) {
+            self.deleted_at = notification.deleted_at;
         }
-        // One that was launched once has been built; its error is that of another operation.
-        if said.state.as_deref() == Some("error") && said.launched_at.is_none() {
-            self.error_said_at = earliest(self.error_said_at, Some(by.0));
+        // An instance that was launched once has been built; an error is another operation's.
+        if notification.state.as_deref() == Some("error") && notification.launched_at.is_none() {
+            self.error_said_at = earliest(self.error_said_at, Some(stamp.0));
         }
-        let is_deleted = said.state.as_deref() == Some("deleted");
+        let is_deleted = notification.state.as_deref() == Some("deleted");
         if is_deleted {
-            self.deletion_said_at = earliest(self.deletion_said_at, Some(by.0));
+            self.deletion_said_at = earliest(self.deletion_said_at, Some(stamp.0));
         }
-        // The API tells of the end of a deletion that failed too, and then of no time of it.
-        if ends_deletion(&said.subject) && (is_deleted || said.deleted_at.is_some()) {
-            self.deletion_ended_at = earliest(self.deletion_ended_at, Some(by.0));
-        }
-        let format = said.format as usize;
-        if said.subject == Subject::BuildFailed
-            && later(&mut self.no_host_at[format], &mut self.no_host_id[format], Some(by))
+        // The API reports the end of a failed deletion too, then without a time of deletion.
+        if ends_deletion(&notification.subject) && (is_deleted || notification.deleted_at.is_some())
         {
-            self.no_host_error[format] = said.fault.as_ref().and_then(fact::error);
+            self.deletion_ended_at = earliest(self.deletion_ended_at, Some(stamp.0));
+        }
+        let format = notification.format as usize;
+        if notification.subject == Subject::BuildFailed
+            && advance(&mut self.no_host_at[format], &mut self.no_host_id[format], Some(stamp))
+        {
+            self.no_host_error[format] = notification.fault.as_ref().and_then(fact::error_text);
         }
     }
 
-    fn note_recipe(&mut self, by: Stamp, said: &RecipeEvent) {
-        match said {
+    fn record_recipe_event(&mut self, stamp: Stamp, event: &RecipeEvent) {
+        match event {
             RecipeEvent::BuildStarted { instance_name, .. } => {
-                self.note_name(by, instance_name);
-                self.announced_at = earliest(self.announced_at, Some(by.0));
+                self.record_name(stamp, instance_name);
+                self.announced_at = earliest(self.announced_at, Some(stamp.0));
             }
             RecipeEvent::BootstrapStarted { .. } => {
-                self.bootstrap_at = earliest(self.bootstrap_at, Some(by.0));
+                self.bootstrap_at = earliest(self.bootstrap_at, Some(stamp.0));
             }
             RecipeEvent::BuildEnded { instance_name, outcome, .. } => {
-                self.note_name(by, instance_name);
-                if later(&mut self.ended_at, &mut self.ended_id, Some(by)) {
+                self.record_name(stamp, instance_name);
+                if advance(&mut self.ended_at, &mut self.ended_id, Some(stamp)) {
                     self.ended_outcome = *outcome;
                 }
             }
             RecipeEvent::TtmTimeNow { .. } => {
-                sooner(&mut self.ttm_first_at, &mut self.ttm_first_id, Some(by));
-                later(&mut self.ttm_last_at, &mut self.ttm_last_id, Some(by));
+                move_back(&mut self.ttm_first_at, &mut self.ttm_first_id, Some(stamp));
+                advance(&mut self.ttm_last_at, &mut self.ttm_last_id, Some(stamp));
             }
             RecipeEvent::TtmMetrics { instance_name, start_time, end_time, .. } => {
-                self.note_name(by, instance_name);
-                if later(&mut self.ttm_end_at, &mut self.ttm_end_id, Some(by)) {
+                self.record_name(stamp, instance_name);
+                if advance(&mut self.ttm_end_at, &mut self.ttm_end_id, Some(stamp)) {
                     self.ttm_start_time.clone_from(start_time);
                     self.ttm_end_time.clone_from(end_time);
                 }
@@ -173,15 +174,16 @@ impl Instance {
         }
     }
 
-    fn note_name(&mut self, by: Stamp, name: &Option<String>) {
-        if self.is_news(NAME, name.is_some().then_some(by)) {
+    fn record_name(&mut self, stamp: Stamp, name: &Option<String>) {
+        if self.advance_stamp(NAME, name.is_some().then_some(stamp)) {
             self.name.clone_from(name);
         }
     }
 
-    /// Takes in what other facts said of the same instance; its build has to be set anew.
+    /// Merges in the registers of other facts about the same instance. The build has to be derived again
+    /// afterwards.
     pub fn merge(&mut self, other: Instance) {
-        // Each column by its name, so that none is forgotten here.
+        // Names each column, so that a new one cannot be forgotten here.
         let Instance {
             instance_id: _,
             name,
@@ -228,29 +230,29 @@ impl Instance {
             build_error: _,
             skewed: _,
         } = other;
-        let said = |attribute: usize| stamp_at[attribute].zip(stamp_id[attribute]);
-        if self.is_news(NAME, said(NAME)) {
+        let stamp_of = |attribute: usize| stamp_at[attribute].zip(stamp_id[attribute]);
+        if self.advance_stamp(NAME, stamp_of(NAME)) {
             self.name = name;
         }
-        if self.is_news(PROJECT_ID, said(PROJECT_ID)) {
+        if self.advance_stamp(PROJECT_ID, stamp_of(PROJECT_ID)) {
             self.project_id = project_id;
         }
-        if self.is_news(HOST, said(HOST)) {
+        if self.advance_stamp(HOST, stamp_of(HOST)) {
             self.host = host;
         }
-        if self.is_news(FLAVOR, said(FLAVOR)) {
+        if self.advance_stamp(FLAVOR, stamp_of(FLAVOR)) {
             self.flavor = flavor;
         }
-        if self.is_news(IMAGE, said(IMAGE)) {
+        if self.advance_stamp(IMAGE, stamp_of(IMAGE)) {
             self.image = image;
         }
-        if self.is_news(STATE, said(STATE)) {
+        if self.advance_stamp(STATE, stamp_of(STATE)) {
             self.state = state;
         }
-        if self.is_news(LAUNCHED_AT, said(LAUNCHED_AT)) {
+        if self.advance_stamp(LAUNCHED_AT, stamp_of(LAUNCHED_AT)) {
             self.launched_at = launched_at;
         }
-        if self.is_news(DELETED_AT, said(DELETED_AT)) {
+        if self.advance_stamp(DELETED_AT, stamp_of(DELETED_AT)) {
             self.deleted_at = deleted_at;
         }
         self.first_at = self.first_at.min(first_at);
@@ -263,58 +265,31 @@ impl Instance {
         self.deletion_said_at = earliest(self.deletion_said_at, deletion_said_at);
         self.announced_at = earliest(self.announced_at, announced_at);
         self.bootstrap_at = earliest(self.bootstrap_at, bootstrap_at);
-        if later(&mut self.ended_at, &mut self.ended_id, ended_at.zip(ended_id)) {
+        if advance(&mut self.ended_at, &mut self.ended_id, ended_at.zip(ended_id)) {
             self.ended_outcome = ended_outcome;
         }
         for (format, error) in no_host_error.into_iter().enumerate() {
-            let by = no_host_at[format].zip(no_host_id[format]);
-            if later(&mut self.no_host_at[format], &mut self.no_host_id[format], by) {
+            let stamp = no_host_at[format].zip(no_host_id[format]);
+            if advance(&mut self.no_host_at[format], &mut self.no_host_id[format], stamp) {
                 self.no_host_error[format] = error;
             }
         }
         let first = ttm_first_at.zip(ttm_first_id);
-        sooner(&mut self.ttm_first_at, &mut self.ttm_first_id, first);
-        later(&mut self.ttm_last_at, &mut self.ttm_last_id, ttm_last_at.zip(ttm_last_id));
-        if later(&mut self.ttm_end_at, &mut self.ttm_end_id, ttm_end_at.zip(ttm_end_id)) {
+        move_back(&mut self.ttm_first_at, &mut self.ttm_first_id, first);
+        advance(&mut self.ttm_last_at, &mut self.ttm_last_id, ttm_last_at.zip(ttm_last_id));
+        if advance(&mut self.ttm_end_at, &mut self.ttm_end_id, ttm_end_at.zip(ttm_end_id)) {
             (self.ttm_start_time, self.ttm_end_time) = (ttm_start_time, ttm_end_time);
         }
     }
 
-    /// Whether an attribute was said, and later than what is known of it. If so, it now is known.
-    fn is_news(&mut self, attribute: usize, said: Option<Stamp>) -> bool {
-        later(&mut self.stamp_at[attribute], &mut self.stamp_id[attribute], said)
+    /// Moves an attribute's stamp forward to `to`, if `to` is later. Returns whether it moved, and so
+    /// whether the value that came with `to` replaces the known one.
+    fn advance_stamp(&mut self, attribute: usize, to: Option<Stamp>) -> bool {
+        advance(&mut self.stamp_at[attribute], &mut self.stamp_id[attribute], to)
     }
 }
 
 fn ends_deletion(subject: &Subject) -> bool {
     matches!(subject, Subject::Operation { operation, phase: Phase::End }
         if matches!(operation.as_str(), "delete" | "force_delete"))
-}
-
-/// Moves a stamp forward, if there is one to move it to; whether it moved.
-fn later(at: &mut Option<Timestamp>, id: &mut Option<Uuid>, to: Option<Stamp>) -> bool {
-    move_to(at, id, to, |to, known| to > known)
-}
-
-/// Moves a stamp backward, if there is one to move it to; whether it moved.
-fn sooner(at: &mut Option<Timestamp>, id: &mut Option<Uuid>, to: Option<Stamp>) -> bool {
-    move_to(at, id, to, |to, known| to < known)
-}
-
-fn move_to(
-    at: &mut Option<Timestamp>,
-    id: &mut Option<Uuid>,
-    to: Option<Stamp>,
-    is_better: impl Fn(Stamp, Stamp) -> bool,
-) -> bool {
-    let Some(to) = to else { return false };
-    let moves = at.zip(*id).is_none_or(|known| is_better(to, known));
-    if moves {
-        (*at, *id) = (Some(to.0), Some(to.1));
-    }
-    moves
-}
-
-fn earliest(known: Option<Timestamp>, at: Option<Timestamp>) -> Option<Timestamp> {
-    [known, at].into_iter().flatten().min()
 }

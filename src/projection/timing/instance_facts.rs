@@ -1,56 +1,58 @@
-//! What was heard of one instance, folded as it is read, and how it changes the instance's rows.
+//! The facts of one instance, condensed as they are read, and their effect on the instance's rows.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::fact::{self, Fact, Said};
-use super::fold::Rows;
-use super::requests::{self, Mention};
-use super::rows::{Call, Instance, Stamp};
+use super::fact::{self, Content, Fact};
+use super::requests::{self, Effect};
+use super::rows::{Call, Instance, Rows};
+use super::stamp::Stamp;
 use super::{build, operations, recipes};
 use crate::event::nova::{Notification, Phase, Subject};
 use crate::event::recipe::RecipeEvent;
 
-/// What was heard of one instance. Only what rows are made of is kept of each fact.
-pub(super) struct Heard {
-    /// Its registers, as they would be had nothing else been heard.
+/// The facts of one instance, reduced to the values that rows are made of.
+pub(super) struct InstanceFacts {
+    /// The instance's row as it would be without any other facts.
     instance: Instance,
     /// Steps, by operation.
     pub operations: BTreeMap<String, Vec<operations::Step>>,
     pub recipes: Vec<recipes::Step>,
     pub calls: Vec<Call>,
-    /// By request.
-    pub requests: BTreeMap<String, Vec<Mention>>,
+    /// Effects, by request.
+    pub requests: BTreeMap<String, Vec<Effect>>,
 }
 
-/// What was heard of each instance. A map has room for twice what it holds: it holds pointers.
+/// The facts of each instance. The map contains pointers, because it allocates up to twice the entries
+/// that it holds.
 #[derive(Default)]
-pub(super) struct ByInstance(HashMap<String, Box<Heard>>);
+pub(super) struct FactsByInstance(HashMap<String, Box<InstanceFacts>>);
 
-impl ByInstance {
-    /// Takes a fact up.
+impl FactsByInstance {
+    /// Adds a fact.
     pub fn add(&mut self, fact: Fact) {
         match self.0.get_mut(fact.instance_id()) {
-            Some(heard) => heard.add(fact),
+            Some(facts) => facts.add(fact),
             None => {
                 let instance_id = fact.instance_id().to_owned();
-                let mut heard = Box::new(Heard::new(&fact));
-                heard.add(fact);
-                self.0.insert(instance_id, heard);
+                let mut facts = Box::new(InstanceFacts::new(&fact));
+                facts.add(fact);
+                self.0.insert(instance_id, facts);
             }
         }
     }
 
-    /// In the order of the instances' ids, in which the tables' indexes take their rows best.
-    pub fn finish(self) -> Vec<Heard> {
-        let mut heard: Vec<Heard> = self.0.into_values().map(|heard| *heard).collect();
-        heard.sort_unstable_by(|a, b| a.instance_id().cmp(b.instance_id()));
-        heard
+    /// Returns the facts in the order of the instances' ids, the order in which the tables' indexes take
+    /// their rows best.
+    pub fn finish(self) -> Vec<InstanceFacts> {
+        let mut facts: Vec<InstanceFacts> = self.0.into_values().map(|facts| *facts).collect();
+        facts.sort_unstable_by(|a, b| a.instance_id().cmp(b.instance_id()));
+        facts
     }
 }
 
-impl Heard {
+impl InstanceFacts {
     fn new(first: &Fact) -> Self {
-        Heard {
+        InstanceFacts {
             instance: Instance::new(first),
             operations: BTreeMap::new(),
             recipes: Vec::new(),
@@ -59,65 +61,70 @@ impl Heard {
         }
     }
 
-    /// Of which instance.
+    /// The instance's id.
     pub fn instance_id(&self) -> &str {
         &self.instance.instance_id
     }
 
     fn add(&mut self, fact: Fact) {
-        self.instance.note(&fact);
-        let Fact { by, kind, source, said } = fact;
-        match said {
-            Said::Nova(said) => {
-                self.add_mention(
-                    &said,
-                    Mention { occurred_at: by.0, event_id: by.1, kind, source },
+        self.instance.record(&fact);
+        let Fact { stamp, kind, source, content } = fact;
+        match content {
+            Content::Nova(notification) => {
+                self.add_effect(
+                    &notification,
+                    Effect { occurred_at: stamp.0, event_id: stamp.1, kind, source },
                 );
-                self.add_notification(by, *said);
+                self.add_notification(stamp, *notification);
             }
-            Said::Recipe(said) => self.add_recipe(by, said),
+            Content::Recipe(event) => self.add_recipe_event(stamp, event),
         }
     }
 
-    /// What an event is to the request that caused it. Periodic `exists` are caused by none.
-    fn add_mention(&mut self, said: &Notification, mention: Mention) {
-        let Some(request_id) = &said.request_id else { return };
-        if said.subject == Subject::Exists {
+    /// Adds an event to the request that caused it. No request causes the periodic `exists`.
+    fn add_effect(&mut self, notification: &Notification, effect: Effect) {
+        let Some(request_id) = &notification.request_id else { return };
+        if notification.subject == Subject::Exists {
             return;
         }
         match self.requests.get_mut(request_id) {
-            Some(mentions) => mentions.push(mention),
+            Some(effects) => effects.push(effect),
             None => {
-                self.requests.insert(request_id.clone(), vec![mention]);
+                self.requests.insert(request_id.clone(), vec![effect]);
             }
         }
     }
 
-    fn add_notification(&mut self, by: Stamp, said: Notification) {
-        let Subject::Operation { operation, phase } = said.subject else { return };
+    fn add_notification(&mut self, stamp: Stamp, notification: Notification) {
+        let Notification { format, publisher_host, request_id, flavor, image, project_id, .. } =
+            notification;
+        let Subject::Operation { operation, phase } = notification.subject else { return };
+        let fault = notification.fault.filter(|_| phase == Phase::Error);
         let step = operations::Step {
-            by,
-            format: said.format,
+            stamp,
+            format,
             phase,
-            host: said.publisher_host,
-            said: [said.request_id, said.flavor, said.image, said.project_id],
-            error: said.fault.filter(|_| phase == Phase::Error).as_ref().and_then(fact::error),
+            host: publisher_host,
+            attributes: [request_id, flavor, image, project_id],
+            error: fault.as_ref().and_then(fact::error_text),
         };
         self.operations.entry(operation).or_default().push(step);
     }
 
-    fn add_recipe(&mut self, by: Stamp, said: RecipeEvent) {
-        match said {
+    fn add_recipe_event(&mut self, stamp: Stamp, event: RecipeEvent) {
+        match event {
             RecipeEvent::RecipeStarted { recipe, run_id, message, .. } => {
                 let (is_start, outcome) = (true, None);
-                self.recipes.push(recipes::Step { by, is_start, recipe, run_id, message, outcome });
+                let step = recipes::Step { stamp, is_start, recipe, run_id, message, outcome };
+                self.recipes.push(step);
             }
             RecipeEvent::RecipeEnded { recipe, run_id, message, outcome, .. } => {
                 let is_start = false;
-                self.recipes.push(recipes::Step { by, is_start, recipe, run_id, message, outcome });
+                let step = recipes::Step { stamp, is_start, recipe, run_id, message, outcome };
+                self.recipes.push(step);
             }
             RecipeEvent::TtmRecipe { instance_id, recipe, message } => {
-                let (called_at, event_id) = by;
+                let (called_at, event_id) = stamp;
                 self.calls.push(Call { instance_id, called_at, event_id, recipe, message });
             }
             RecipeEvent::BuildStarted { .. }
@@ -128,15 +135,15 @@ impl Heard {
         }
     }
 
-    /// The instance's rows after this, of those there were before, among which are all that what was
-    /// heard can change.
+    /// Returns the instance's rows with these facts folded in. `before` must contain every row of the
+    /// instance that the facts can change.
     pub fn fold(mut self, before: Rows) -> Rows {
         let mut after = Rows::default();
         let instance_id = self.instance.instance_id.clone();
 
         for row in before.operations {
             match self.operations.get_mut(&row.operation) {
-                Some(steps) => steps.extend(operations::take_apart(row)),
+                Some(steps) => steps.extend(operations::unfold(row)),
                 None => after.operations.push(row),
             }
         }
@@ -154,26 +161,26 @@ impl Heard {
         instance.set_build(build::derive(&instance, &after.operations));
         after.instances.push(instance);
 
-        let (called, told) =
+        let (of_calls, of_reports) =
             before.recipes.into_iter().partition::<Vec<_>, _>(|recipe| recipe.is_ttm);
-        self.recipes.extend(told.into_iter().flat_map(recipes::take_apart));
+        self.recipes.extend(of_reports.into_iter().flat_map(recipes::unfold));
         after.recipes = recipes::fold(&instance_id, self.recipes);
         if self.calls.is_empty() {
-            after.recipes.extend(called);
+            after.recipes.extend(of_calls);
             after.calls = before.calls;
         } else {
             after.calls = recipes::add_calls(before.calls, self.calls);
-            after.recipes.extend(recipes::of_calls(&instance_id, &after.calls));
+            after.recipes.extend(recipes::fold_calls(&instance_id, &after.calls));
         }
 
         for row in before.requests {
             match self.requests.get_mut(&row.request_id) {
-                Some(mentions) => mentions.extend(requests::take_apart(row)),
+                Some(effects) => effects.extend(requests::unfold(row)),
                 None => after.requests.push(row),
             }
         }
-        for (request_id, mentions) in self.requests {
-            after.requests.push(requests::fold(request_id, &instance_id, mentions));
+        for (request_id, effects) in self.requests {
+            after.requests.push(requests::fold(request_id, &instance_id, effects));
         }
         after
     }

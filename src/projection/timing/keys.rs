@@ -1,17 +1,17 @@
-//! Which rows a stretch of the log can change.
+//! Keys: which rows a stretch of the log can change.
 
 use std::collections::BTreeSet;
 
 use super::build;
-use super::instance_facts::Heard;
+use super::instance_facts::InstanceFacts;
 
-/// The rows to be loaded beside the instances' own: those whose columns hold one of these. Each key
-/// stands once, in the order of the index that it is looked up in: neighbours lie on one page.
+/// The keys of the rows to load beside the instances' own. Each key occurs once, in the order of the index
+/// that it is looked up in, because neighbours lie on one page.
 #[derive(Debug, Default)]
 pub(super) struct Keys<'a> {
     /// Instances and names of operations.
     pub operations: Vec<(&'a str, &'a str)>,
-    /// Instances and names of recipes, of those that were told.
+    /// Instances and names of recipes that events report.
     pub recipes: Vec<(&'a str, &'a str)>,
     /// Instances whose calls of TTM's recipe route are needed, and the recipes derived from them.
     pub calls: Vec<&'a str>,
@@ -20,20 +20,20 @@ pub(super) struct Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
-    /// Of what was heard of each instance, in the order of their ids.
-    pub fn of(heard: impl IntoIterator<Item = &'a Heard>) -> Self {
+    /// Collects the keys of facts, which come in the order of the instances' ids.
+    pub fn of(facts: impl IntoIterator<Item = &'a InstanceFacts>) -> Self {
         let mut keys = Keys::default();
-        for heard in heard {
-            let instance = heard.instance_id();
-            // The build depends on its operations, whatever was said.
-            let said = heard.operations.keys().map(String::as_str);
-            let operations: BTreeSet<&str> = said.chain([build::CREATE]).collect();
+        for facts in facts {
+            let instance = facts.instance_id();
+            // The build depends on the operations named CREATE, whatever the facts are about.
+            let names = facts.operations.keys().map(String::as_str);
+            let operations: BTreeSet<&str> = names.chain([build::CREATE]).collect();
             keys.operations.extend(operations.into_iter().map(|operation| (instance, operation)));
             let recipes: BTreeSet<&str> =
-                heard.recipes.iter().map(|step| step.recipe.as_str()).collect();
+                facts.recipes.iter().map(|step| step.recipe.as_str()).collect();
             keys.recipes.extend(recipes.into_iter().map(|recipe| (instance, recipe)));
-            keys.calls.extend((!heard.calls.is_empty()).then_some(instance));
-            keys.requests.extend(heard.requests.keys().map(|id| (id.as_str(), instance)));
+            keys.calls.extend((!facts.calls.is_empty()).then_some(instance));
+            keys.requests.extend(facts.requests.keys().map(|id| (id.as_str(), instance)));
         }
         keys.requests.sort_unstable();
         keys

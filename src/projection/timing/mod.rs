@@ -1,29 +1,33 @@
 //! Timing: how long builds, operations and recipes took, and what is stuck.
 //!
-//! `fact` reads events, and `instance_facts` keeps of them what rows are made of, instance by instance: that
-//! is done while the log is read. `fold` then makes new rows of it and of the rows there were, with
-//! the rules in `instance` (registers), `pair` and `operations`, `recipes`, `build` (how a build
-//! stands) and `requests`; `load` and `write` carry rows from and to the database, and `hours` sums
-//! up how they changed. All but `load`, `write`, `stored` and the routes is pure.
+//! While the log is read, `decoder` reads events as facts (`fact`) and condenses them instance by instance
+//! (`instance_facts`). `fold` makes new rows of the existing rows and these facts, by the rules in
+//! `instance` (registers), `pair` and `operations`, `recipes`, `build` (the state of a build) and
+//! `requests`; `hours` sums up the operations. `read` contains every query on the tables: of the rows that
+//! facts can change, and of the answers in `routes` and in TTM's shapes. `write` stores a change. Everything
+//! except `read`, `write` and `routes` is pure.
 //!
-//! Nothing depends on the order in which facts arrive: rows hold facts, each as it was told, and
-//! what is concluded from them is concluded anew whenever one is added.
+//! Nothing depends on the order in which facts arrive: rows keep the facts themselves, and conclusions are
+//! drawn again whenever a fact is added.
 
 mod build;
+mod change;
+mod decoder;
 mod fact;
 mod fold;
 mod hours;
 mod instance;
 mod instance_facts;
 mod keys;
-mod load;
 mod operations;
 mod pair;
+pub(crate) mod read;
 mod recipes;
 mod requests;
 pub mod routes;
 mod rows;
 mod sides;
+mod stamp;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -33,7 +37,7 @@ use std::any::Any;
 use anyhow::{Result, anyhow};
 use tokio_postgres::Transaction;
 
-use self::instance_facts::Heard;
+use self::instance_facts::InstanceFacts;
 use crate::event::Family;
 use crate::log::Limit;
 use crate::projection::Projection;
@@ -49,17 +53,17 @@ pub const PROJECTION: Projection = Projection {
     tables: &["instance", "operation", "operation_hour", "recipe", "ttm_recipe_call", "request"],
     frozen: &[],
     stretch: Limit::USUAL,
-    decode: |_| Box::<fact::Decoder>::default(),
+    decode: |_| Box::<decoder::Decoder>::default(),
     apply: |tx, _, facts| Box::pin(async move { apply(tx, facts).await }),
 };
 
 /// Folds facts into the rows of the search path's schema.
 async fn apply(tx: &Transaction<'_>, facts: Box<dyn Any + Send>) -> Result<()> {
-    let heard: Box<Vec<Heard>> =
-        facts.downcast().map_err(|_| anyhow!("these are not facts of timing"))?;
-    if heard.is_empty() {
+    let facts: Box<Vec<InstanceFacts>> =
+        facts.downcast().map_err(|_| anyhow!("the facts are not timing's"))?;
+    if facts.is_empty() {
         return Ok(());
     }
-    let rows = load::rows(tx, &heard).await?;
-    write::change(tx, &fold::fold(rows, *heard)).await
+    let rows = read::load_rows(tx, &facts).await?;
+    write::write_change(tx, &fold::fold(rows, *facts)).await
 }

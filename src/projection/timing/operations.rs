@@ -1,99 +1,136 @@
-//! Operations: their steps, and how rows are made of them and taken apart again. The rows are the
-//! only memory there is, so each holds all that its start and its end said.
+//! Operations: how rows are made of steps and taken apart into steps again. The rows are the projection's
+//! only memory, so each keeps every value of its start and its end.
 
 use jiff::SignedDuration;
 
 use super::pair::{Mark, Pair, pair};
-use super::rows::{Operation, Stamp, Status};
+use super::rows::{Operation, OperationStatus};
 use super::sides::{merge, split};
+use super::stamp::Stamp;
 use crate::event::nova::{Format, Phase};
 
-/// How far apart the two formats' notifications of one fact may be sent.
+/// The longest time between the notifications of one fact in the two formats.
 pub(super) const FORMATS_APART_MAX: SignedDuration = SignedDuration::from_secs(5);
 
-/// What a notification says of an operation beside its phase: request, flavor, image, project.
-pub(super) type Said = [Option<String>; 4];
+/// The attributes of an operation that its start and its end may report differently: request, flavor,
+/// image, project.
+pub(super) type Attributes = [Option<String>; 4];
 
-/// What begins or ends an operation.
+/// The start or the end of an operation.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Step {
-    pub by: Stamp,
+    pub stamp: Stamp,
     pub format: Format,
     pub phase: Phase,
     /// The host that reported it.
     pub host: Option<String>,
-    pub said: Said,
-    /// Why it failed; only where the phase is an error.
+    pub attributes: Attributes,
+    /// The reason of a failure; only where the phase is an error.
     pub error: Option<String>,
 }
 
-/// The operations of one name of one instance, of all their steps.
+impl Step {
+    fn request_id(&self) -> Option<&str> {
+        self.attributes[0].as_deref()
+    }
+
+    /// Whether two steps of about the same time report the same fact.
+    fn is_same(&self, other: &Step) -> bool {
+        let same_request = match (self.request_id(), other.request_id()) {
+            (Some(a), Some(b)) => a == b,
+            _ => true,
+        };
+        self.phase == other.phase && self.host == other.host && same_request
+    }
+}
+
+/// Creates the operations of one name and one instance from all their steps.
 pub(super) fn fold(
     instance_id: &str,
     operation: &str,
     steps: Vec<Step>,
 ) -> impl Iterator<Item = Operation> {
-    pair(once(steps), mark).into_iter().map(move |pair| row(instance_id, operation, pair))
+    pair(drop_versioned_copies(steps), mark)
+        .into_iter()
+        .map(move |pair| make_row(instance_id, operation, pair))
+}
+
+/// Returns the steps that made a row.
+pub(super) fn unfold(row: Operation) -> impl Iterator<Item = Step> {
+    let (start_attributes, end_attributes) =
+        split([row.request_id, row.flavor, row.image, row.project_id], row.apart);
+    let start =
+        row.started_at.zip(row.start_id).zip(row.start_format).map(|(stamp, format)| Step {
+            stamp,
+            format,
+            phase: Phase::Start,
+            host: row.host.clone(),
+            attributes: start_attributes,
+            error: None,
+        });
+    let end = row.ended_at.zip(row.end_id).zip(row.end_format).map(|(stamp, format)| Step {
+        stamp,
+        format,
+        phase: if row.status == OperationStatus::Failed { Phase::Error } else { Phase::End },
+        host: row.host,
+        attributes: end_attributes,
+        error: row.error,
+    });
+    start.into_iter().chain(end)
 }
 
 fn mark(step: &Step) -> Mark<'_> {
     Mark {
-        by: step.by,
+        stamp: step.stamp,
         rank: step.phase as u8,
         is_start: step.phase == Phase::Start,
         lane: step.host.as_deref(),
-        token: step.said[0].as_deref(),
-        // A failure before a start is a failed attempt, and the start that of its retry.
+        token: step.request_id(),
+        // A failure before a start is a failed attempt, and the start is its retry's.
         may_precede: step.phase == Phase::End,
     }
 }
 
-/// The steps without what the versioned format says again. Legacy steps are always kept, so one that
-/// is left out once stays out whatever else arrives, and rows need not remember it.
-fn once(steps: Vec<Step>) -> Vec<Step> {
+/// Drops versioned steps that repeat a legacy one. Legacy steps are always kept; a step that is dropped
+/// once therefore stays dropped whatever else arrives, and rows need not remember it.
+fn drop_versioned_copies(steps: Vec<Step>) -> Vec<Step> {
     let (mut kept, versioned): (Vec<Step>, Vec<Step>) =
         steps.into_iter().partition(|step| step.format == Format::Legacy);
-    kept.sort_by_key(|step| step.by);
+    kept.sort_by_key(|step| step.stamp);
     let legacy = kept.len();
     for step in versioned {
-        let time = |other: &Step| step.by.0.duration_until(other.by.0);
+        let time = |other: &Step| step.stamp.0.duration_until(other.stamp.0);
         let first = kept[..legacy].partition_point(|other| time(other) < -FORMATS_APART_MAX);
         let near = kept[first..legacy].iter().take_while(|other| time(other) <= FORMATS_APART_MAX);
-        if !near.into_iter().any(|other| is_same(&step, other)) {
+        if !near.into_iter().any(|other| step.is_same(other)) {
             kept.push(step);
         }
     }
     kept
 }
 
-/// Whether two steps at the same time are the same fact.
-fn is_same(a: &Step, b: &Step) -> bool {
-    let same_request = a.said[0] == b.said[0] || a.said[0].is_none() || b.said[0].is_none();
-    a.phase == b.phase && a.host == b.host && same_request
-}
-
-/// The row of a pair. It shows what the end says (a resize ends with the new flavor), and where the
-/// end does not say, the start.
-fn row(instance_id: &str, operation: &str, pair: Pair<Step>) -> Operation {
-    let times = pair.times(|step| step.by);
+/// Creates the row of a pair. It shows the end's attributes (a resize ends with the new flavor), and the
+/// start's where the end has none.
+fn make_row(instance_id: &str, operation: &str, pair: Pair<Step>) -> Operation {
+    let times = pair.times(|step| step.stamp);
     let Pair { start, end } = pair;
     let status = match (&start, &end) {
-        (_, Some(Step { phase: Phase::Error, .. })) => Status::Failed,
-        (Some(_), Some(_)) => Status::Complete,
-        (None, Some(_)) => Status::StartMissing,
-        (_, None) => Status::Open,
+        (_, Some(Step { phase: Phase::Error, .. })) => OperationStatus::Failed,
+        (Some(_), Some(_)) => OperationStatus::Complete,
+        (None, Some(_)) => OperationStatus::StartMissing,
+        (_, None) => OperationStatus::Open,
     };
     let (start_format, end_format) =
         (start.as_ref().map(|step| step.format), end.as_ref().map(|step| step.format));
     let host = start.as_ref().or(end.as_ref()).and_then(|step| step.host.clone());
-    let (end_said, error) = end.map(|step| (step.said, step.error)).unzip();
-    let (said, apart) = merge(start.map(|step| step.said), end_said);
-    let [request_id, flavor, image, project_id] = said;
+    let (end_attributes, error) = end.map(|step| (step.attributes, step.error)).unzip();
+    let (attributes, apart) = merge(start.map(|step| step.attributes), end_attributes);
+    let [request_id, flavor, image, project_id] = attributes;
     Operation {
         instance_id: instance_id.to_owned(),
         operation: operation.to_owned(),
-        at: times.by.0,
-        operation_id: times.by.1,
+        at: times.stamp.0,
+        operation_id: times.stamp.1,
         request_id,
         host,
         flavor,
@@ -111,27 +148,4 @@ fn row(instance_id: &str, operation: &str, pair: Pair<Step>) -> Operation {
         error: error.flatten(),
         skewed: times.skewed,
     }
-}
-
-/// The steps a row was made of.
-pub(super) fn take_apart(row: Operation) -> impl Iterator<Item = Step> {
-    let (start_said, end_said) =
-        split([row.request_id, row.flavor, row.image, row.project_id], row.apart);
-    let start = row.started_at.zip(row.start_id).zip(row.start_format).map(|(by, format)| Step {
-        by,
-        format,
-        phase: Phase::Start,
-        host: row.host.clone(),
-        said: start_said,
-        error: None,
-    });
-    let end = row.ended_at.zip(row.end_id).zip(row.end_format).map(|(by, format)| Step {
-        by,
-        format,
-        phase: if row.status == Status::Failed { Phase::Error } else { Phase::End },
-        host: row.host,
-        said: end_said,
-        error: row.error,
-    });
-    start.into_iter().chain(end)
 }

@@ -1,4 +1,4 @@
-//! The rows of every table, as `schema/timing.sql` has them.
+//! The rows of every table. Columns are described in `schema/timing.sql`.
 
 use std::error::Error;
 
@@ -13,15 +13,12 @@ use crate::event::nova::Format;
 use crate::event::recipe::Outcome;
 use crate::projection::engine::table::{Columns, TableRow, table, text_enum};
 
-/// When something was said, and by which event: what is later wins, and ids break ties.
-pub(super) type Stamp = (Timestamp, Uuid);
-
-/// How an operation stands.
+/// The state of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Status {
+pub(super) enum OperationStatus {
     /// Its start and its good end are known.
     Complete,
-    /// It ended badly, whether its start is known or not: a failure is a failure.
+    /// It ended badly, whether its start is known or not.
     Failed,
     /// It has not ended, or its end was lost.
     Open,
@@ -29,7 +26,7 @@ pub(super) enum Status {
     StartMissing,
 }
 
-/// How a build stands.
+/// The state of a build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BuildStatus {
     Building,
@@ -38,7 +35,7 @@ pub(super) enum BuildStatus {
     Failed,
 }
 
-text_enum!(Status: Complete = "complete", Failed = "failed", Open = "open", StartMissing = "start_missing");
+text_enum!(OperationStatus: Complete = "complete", Failed = "failed", Open = "open", StartMissing = "start_missing");
 text_enum!(BuildStatus: Building = "building", Bootstrapping = "bootstrapping", Complete = "complete", Failed = "failed");
 text_enum!(Format: Legacy = "legacy", Versioned = "versioned");
 text_enum!(Outcome: Success = "success", Failure = "failure");
@@ -48,13 +45,23 @@ text_enum!(Outcome: Success = "success", Failure = "failure");
 pub(super) type Key<'a> = ([&'a str; 3], Timestamp, Uuid);
 
 /// A row with a primary key.
-pub(super) trait Keyed {
+pub(super) trait KeyedRow {
     /// Returns the row's primary key.
     fn key(&self) -> Key<'_>;
 }
 
+/// Rows of all tables except the hourly sums, which follow from how the others change.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Rows {
+    pub instances: Vec<Instance>,
+    pub operations: Vec<Operation>,
+    pub recipes: Vec<Recipe>,
+    pub calls: Vec<Call>,
+    pub requests: Vec<Request>,
+}
+
 table! {
-    /// What is known of an instance, and its build.
+    /// An instance and its build.
     Instance in timing.instance;
     instance_id: String = TEXT,
     name: Option<String> = TEXT,
@@ -103,7 +110,7 @@ table! {
 }
 
 table! {
-    /// An operation: what its start and its end said.
+    /// An operation: its start, its end, or both.
     Operation in timing.operation;
     instance_id: String = TEXT,
     operation: String = TEXT,
@@ -122,7 +129,7 @@ table! {
     end_id: Option<Uuid> = UUID,
     end_format: Option<Format> = TEXT,
     duration_us: Option<i64> = INT8,
-    status: Status = TEXT,
+    status: OperationStatus = TEXT,
     error: Option<String> = TEXT,
     skewed: bool = BOOL,
 }
@@ -174,7 +181,7 @@ table! {
 }
 
 table! {
-    /// What one request caused on one instance.
+    /// The events that one request caused on one instance.
     Request in timing.request;
     request_id: String = TEXT,
     instance_id: String = TEXT,
@@ -184,37 +191,37 @@ table! {
     source: Vec<String> = TEXT_ARRAY,
 }
 
-impl Keyed for Instance {
+impl KeyedRow for Instance {
     fn key(&self) -> Key<'_> {
         ([&self.instance_id, "", ""], Timestamp::UNIX_EPOCH, Uuid::nil())
     }
 }
 
-impl Keyed for Operation {
+impl KeyedRow for Operation {
     fn key(&self) -> Key<'_> {
         ([&self.instance_id, &self.operation, ""], self.at, self.operation_id)
     }
 }
 
-impl Keyed for Hour {
+impl KeyedRow for Hour {
     fn key(&self) -> Key<'_> {
         ([&self.operation, &self.dimension, &self.value], self.hour, Uuid::nil())
     }
 }
 
-impl Keyed for Recipe {
+impl KeyedRow for Recipe {
     fn key(&self) -> Key<'_> {
         ([&self.instance_id, &self.recipe, ""], self.at, self.recipe_id)
     }
 }
 
-impl Keyed for Call {
+impl KeyedRow for Call {
     fn key(&self) -> Key<'_> {
         ([&self.instance_id, "", ""], self.called_at, self.event_id)
     }
 }
 
-impl Keyed for Request {
+impl KeyedRow for Request {
     fn key(&self) -> Key<'_> {
         ([&self.request_id, &self.instance_id, ""], Timestamp::UNIX_EPOCH, Uuid::nil())
     }

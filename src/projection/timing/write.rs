@@ -1,37 +1,45 @@
-//! Writes what changed: rows that are no longer there are deleted, new ones copied in, one statement
-//! each per table. A row that changed is both.
+//! Writes a change: removed rows are deleted and added rows copied in, one statement each per table. A row
+//! whose columns changed is deleted and copied in again.
 
 use anyhow::Result;
 use tokio_postgres::Transaction;
 
-use super::fold::Change;
+use super::change::Change;
+use super::hours;
+use super::read::load_hours;
 use super::rows::{Hour, Instance, Operation, Recipe, Request};
-use super::{hours, load};
 use crate::projection::engine::table::{copy, delete};
 
-/// Takes out the rows that are gone, puts in those that are new, and the hourly sums follow.
-pub(super) async fn change(tx: &Transaction<'_>, Change { gone, new }: &Change) -> Result<()> {
-    delete_instances(tx, &gone.instances).await?;
-    copy(tx, &new.instances).await?;
+/// Writes a change to the tables of the search path's schema, and the hourly sums that follow from it.
+pub(super) async fn write_change(
+    tx: &Transaction<'_>,
+    Change { removed, added }: &Change,
+) -> Result<()> {
+    delete_instances(tx, &removed.instances).await?;
+    copy(tx, &added.instances).await?;
 
-    delete_operations(tx, &gone.operations).await?;
-    copy(tx, &new.operations).await?;
-    write_hours(tx, &gone.operations, &new.operations).await?;
+    delete_operations(tx, &removed.operations).await?;
+    copy(tx, &added.operations).await?;
+    write_hours(tx, &removed.operations, &added.operations).await?;
 
-    delete_recipes(tx, &gone.recipes).await?;
-    copy(tx, &new.recipes).await?;
+    delete_recipes(tx, &removed.recipes).await?;
+    copy(tx, &added.recipes).await?;
 
     // Calls are only ever added.
-    copy(tx, &new.calls).await?;
+    copy(tx, &added.calls).await?;
 
-    delete_requests(tx, &gone.requests).await?;
-    copy(tx, &new.requests).await
+    delete_requests(tx, &removed.requests).await?;
+    copy(tx, &added.requests).await
 }
 
-/// Brings the sums in line with the operations that changed.
-async fn write_hours(tx: &Transaction<'_>, gone: &[Operation], new: &[Operation]) -> Result<()> {
-    let deltas = hours::deltas(gone, new);
-    let before = load::hours(tx, deltas.keys()).await?;
+/// Updates the sums by the operations that changed.
+async fn write_hours(
+    tx: &Transaction<'_>,
+    removed: &[Operation],
+    added: &[Operation],
+) -> Result<()> {
+    let deltas = hours::compute_deltas(removed, added);
+    let before = load_hours(tx, deltas.keys()).await?;
     let after = hours::fold(&before, deltas);
     delete_hours(tx, &before).await?;
     copy(tx, &after).await

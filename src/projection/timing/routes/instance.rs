@@ -5,14 +5,16 @@ use axum::extract::State;
 use deadpool_postgres::Pool;
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio_postgres::Row;
 use utoipa::ToSchema;
 
-use super::instances::{COLUMNS, Instance};
-use super::optional_seconds;
-use crate::http::{Nothing, Problem, Query, Segments};
+use super::instances::Instance;
+use crate::http::{Nothing, Problem, Query, Segments, seconds};
+use crate::projection;
+use crate::projection::timing::read::operations::OperationRow;
+use crate::projection::timing::read::recipes::RecipeRow;
+use crate::projection::timing::read::{instances, operations, recipes};
 
-/// Something Nova did with an instance.
+/// An operation of Nova's on an instance.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct Operation {
     /// Nova's name of it, e.g. `create`.
@@ -32,18 +34,18 @@ struct Operation {
     skewed: bool,
 }
 
-impl From<&Row> for Operation {
-    fn from(row: &Row) -> Self {
+impl From<OperationRow> for Operation {
+    fn from(row: OperationRow) -> Self {
         Operation {
-            operation: row.get("operation"),
-            request_id: row.get("request_id"),
-            host: row.get("host"),
-            started_at: row.get("started_at"),
-            ended_at: row.get("ended_at"),
-            duration_s: optional_seconds(row.get("duration_us")),
-            status: row.get("status"),
-            error: row.get("error"),
-            skewed: row.get("skewed"),
+            operation: row.operation,
+            request_id: row.request_id,
+            host: row.host,
+            started_at: row.started_at,
+            ended_at: row.ended_at,
+            duration_s: row.duration_us.map(seconds),
+            status: row.status,
+            error: row.error,
+            skewed: row.skewed,
         }
     }
 }
@@ -53,37 +55,37 @@ impl From<&Row> for Operation {
 pub(super) struct Recipe {
     /// Its name.
     recipe: String,
-    /// Tells several runs of it apart.
+    /// Distinguishes several runs of it.
     run_id: Option<String>,
     #[schema(value_type = Option<String>, format = DateTime)]
     started_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     ended_at: Option<Timestamp>,
     duration_s: Option<f64>,
-    /// `success` or `failure`, where it was told.
+    /// `success` or `failure`, if it was reported.
     outcome: Option<String>,
     start_message: Option<String>,
     end_message: Option<String>,
     skewed: bool,
 }
 
-impl From<&Row> for Recipe {
-    fn from(row: &Row) -> Self {
+impl From<RecipeRow> for Recipe {
+    fn from(row: RecipeRow) -> Self {
         Recipe {
-            recipe: row.get("recipe"),
-            run_id: row.get("run_id"),
-            started_at: row.get("started_at"),
-            ended_at: row.get("ended_at"),
-            duration_s: optional_seconds(row.get("duration_us")),
-            outcome: row.get("outcome"),
-            start_message: row.get("start_message"),
-            end_message: row.get("end_message"),
-            skewed: row.get("skewed"),
+            recipe: row.recipe,
+            run_id: row.run_id,
+            started_at: row.started_at,
+            ended_at: row.ended_at,
+            duration_s: row.duration_us.map(seconds),
+            outcome: row.outcome,
+            start_message: row.start_message,
+            end_message: row.end_message,
+            skewed: row.skewed,
         }
     }
 }
 
-/// An instance with all that was done with it.
+/// An instance with its operations and recipes.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct InstanceInFull {
     #[serde(flatten)]
@@ -105,41 +107,17 @@ pub(super) async fn show(
 ) -> Result<Json<InstanceInFull>, Problem> {
     let Segments([id]) = segments;
     let mut client = pool.get().await?;
-    // One snapshot: the parts belong together.
-    let read = client.build_transaction().read_only(true);
-    let read = read.isolation_level(tokio_postgres::IsolationLevel::RepeatableRead).start().await?;
-    let instance = read
-        .query_opt(
-            &format!(
-                "-- timing::instance\nSELECT {COLUMNS} FROM timing.instance WHERE instance_id = $1"
-            ),
-            &[&id],
-        )
+    // The parts are of one moment.
+    let tx = projection::moment(&mut client).await?;
+    let instance = instances::find(&tx, &id)
         .await?
-        .ok_or_else(|| Problem::not_found("nothing was heard of this instance"))?;
-    let operations = read
-        .query(
-            "-- timing::instance operations
-             SELECT operation, request_id, host, started_at, ended_at, duration_us, status, error, skewed
-             FROM timing.operation WHERE instance_id = $1
-             ORDER BY at, operation_id",
-            &[&id],
-        )
-        .await?;
-    let recipes = read
-        .query(
-            "-- timing::instance recipes
-             SELECT recipe, run_id, started_at, ended_at, duration_us, outcome, start_message,
-                    end_message, skewed
-             FROM timing.recipe WHERE instance_id = $1
-             ORDER BY at, recipe_id",
-            &[&id],
-        )
-        .await?;
-    read.commit().await?;
+        .ok_or_else(|| Problem::not_found("no event about this instance is known"))?;
+    let operations = operations::list(&tx, &id).await?;
+    let recipes = recipes::list(&tx, &[&id]).await?;
+    tx.commit().await?;
     Ok(Json(InstanceInFull {
-        instance: (&instance).into(),
-        operations: operations.iter().map(Operation::from).collect(),
-        recipes: recipes.iter().map(Recipe::from).collect(),
+        instance: instance.into(),
+        operations: operations.into_iter().map(Operation::from).collect(),
+        recipes: recipes.into_iter().map(Recipe::from).collect(),
     }))
 }

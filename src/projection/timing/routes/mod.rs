@@ -1,4 +1,4 @@
-//! What the read model answers.
+//! The routes of the read model.
 
 mod builds;
 mod instance;
@@ -8,31 +8,17 @@ mod requests;
 mod timings;
 
 use deadpool_postgres::Pool;
-use jiff::Timestamp;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::http::{Problem, seconds};
-
-pub use nova::{Nova, nova};
+pub use nova::{Nova, load_nova};
 
 /// The routes under `/v1` that the timing projection answers.
 pub fn routes() -> OpenApiRouter<Pool> {
     OpenApiRouter::new()
         .routes(routes!(instances::list))
         .routes(routes!(instance::show))
-        .routes(routes!(builds::incomplete))
+        .routes(routes!(builds::list_incomplete))
         .routes(routes!(timings::list))
         .routes(routes!(requests::show))
-}
-
-/// Seconds of a duration that may not be known.
-fn optional_seconds(micros: Option<i64>) -> Option<f64> {
-    micros.map(seconds)
-}
-
-/// The time in a cursor, which is a client's text after all.
-fn time_of(micros: i64) -> Result<Timestamp, Problem> {
-    Timestamp::from_microsecond(micros)
-        .map_err(|_| Problem::bad_request("cursor", "this list gave out no such cursor"))
 }

@@ -1,4 +1,4 @@
-//! What is known of instances, for those who know them for other reasons.
+//! Builds and recipes of instances, for answers that are about more than timing.
 
 use std::collections::HashMap;
 
@@ -8,9 +8,10 @@ use tokio_postgres::error::SqlState;
 use utoipa::ToSchema;
 
 use super::instance::Recipe;
-use super::instances::{Build, COLUMNS};
+use super::instances::Build;
+use crate::projection::timing::read::{instances, recipes};
 
-/// How an instance was built, and what was run on it.
+/// The build of an instance, and the recipes that ran on it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Nova {
     build: Build,
@@ -18,19 +19,17 @@ pub struct Nova {
     recipes: Vec<Recipe>,
 }
 
-/// What is known of the instances of these ids, by id. Nothing, as long as nobody projects timing.
+/// Loads the builds and recipes of instances, by the instances' ids. Returns nothing as long as no process
+/// has projected timing.
 ///
 /// # Errors
 ///
 /// When the database does not answer.
-pub async fn nova(
+pub async fn load_nova(
     client: &impl GenericClient,
     ids: &[&str],
 ) -> Result<HashMap<String, Nova>, tokio_postgres::Error> {
-    let statement = format!(
-        "-- timing::nova\nSELECT {COLUMNS} FROM timing.instance WHERE instance_id = ANY($1)"
-    );
-    let instances = match client.query(&statement, &[&ids]).await {
+    let rows = match instances::find_all(client, ids).await {
         Err(error)
             if matches!(
                 error.code(),
@@ -39,27 +38,17 @@ pub async fn nova(
         {
             return Ok(HashMap::new());
         }
-        instances => instances?,
+        rows => rows?,
     };
-    let mut found: HashMap<String, Nova> = instances
-        .iter()
-        .map(|row| (row.get(0), Nova { build: row.into(), recipes: Vec::new() }))
+    let mut found: HashMap<String, Nova> = rows
+        .into_iter()
+        .map(|row| (row.instance_id, Nova { build: row.build.into(), recipes: Vec::new() }))
         .collect();
     if found.is_empty() {
         return Ok(found);
     }
-    let recipes = client
-        .query(
-            "-- timing::nova recipes
-             SELECT instance_id, recipe, run_id, started_at, ended_at, duration_us, outcome,
-                    start_message, end_message, skewed
-             FROM timing.recipe WHERE instance_id = ANY($1)
-             ORDER BY instance_id, at, recipe_id",
-            &[&ids],
-        )
-        .await?;
-    for row in &recipes {
-        if let Some(nova) = found.get_mut(row.get::<_, &str>(0)) {
+    for row in recipes::list(client, ids).await? {
+        if let Some(nova) = found.get_mut(&row.instance_id) {
             nova.recipes.push(row.into());
         }
     }

@@ -8,10 +8,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::time_of;
-use crate::http::{Items, Paging, Problem, Query, Segments};
+use crate::http::{Items, Paging, Problem, Query, Segments, time_of};
+use crate::projection::timing::read::requests::{self, EffectRow};
 
-/// Something an API request caused.
+/// An event that an API request caused.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct Effect {
     /// When it happened.
@@ -19,12 +19,24 @@ pub(super) struct Effect {
     occurred_at: Timestamp,
     /// The instance it happened to.
     instance_id: String,
-    /// What happened.
+    /// The kind of the event, e.g. `compute.instance.create.end`.
     kind: String,
-    /// Who reported it.
+    /// The service and host that reported it.
     source: String,
     /// The event's id.
     event_id: Uuid,
+}
+
+impl From<EffectRow> for Effect {
+    fn from(row: EffectRow) -> Self {
+        Effect {
+            occurred_at: row.occurred_at,
+            instance_id: row.instance_id,
+            kind: row.kind,
+            source: row.source,
+            event_id: row.event_id,
+        }
+    }
 }
 
 /// Everything that one API request caused, in time order
@@ -38,34 +50,13 @@ pub(super) async fn show(
 ) -> Result<Json<Items<Effect>>, Problem> {
     let Segments([id]) = segments;
     let after: Option<(i64, Uuid)> = paging.after()?;
-    let after_at = after.map(|(at, _)| time_of(at)).transpose()?;
-    let after_id = after.map(|(_, id)| id);
+    let after = after.map(|(at, id)| time_of(at).map(|at| (at, id))).transpose()?;
     let client = pool.get().await?;
-    let rows = client
-        .query(
-            "-- timing::request
-             SELECT e.occurred_at, r.instance_id, e.kind, e.source, e.event_id
-             FROM timing.request r,
-                  unnest(r.occurred_at, r.event_id, r.kind, r.source) AS e (occurred_at, event_id, kind, source)
-             WHERE r.request_id = $1
-               AND ($2::timestamptz IS NULL OR (e.occurred_at, e.event_id) > ($2, $3::uuid))
-             ORDER BY e.occurred_at, e.event_id LIMIT $4",
-            &[&id, &after_at, &after_id, &paging.rows()],
-        )
-        .await?;
+    let rows = requests::list_effects(&**client, &id, after, paging.rows()).await?;
     if rows.is_empty() && after.is_none() {
-        return Err(Problem::not_found("nothing was heard of this request"));
+        return Err(Problem::not_found("no event of this request is known"));
     }
-    let items = rows
-        .iter()
-        .map(|row| Effect {
-            occurred_at: row.get("occurred_at"),
-            instance_id: row.get("instance_id"),
-            kind: row.get("kind"),
-            source: row.get("source"),
-            event_id: row.get("event_id"),
-        })
-        .collect();
+    let items = rows.into_iter().map(Effect::from).collect();
     Ok(Json(
         paging
             .page(items, |effect: &Effect| (effect.occurred_at.as_microsecond(), effect.event_id)),

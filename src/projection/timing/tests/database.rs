@@ -1,10 +1,10 @@
-//! The rows in PostgreSQL are those of memory.
+//! The rows in PostgreSQL equal the rows in memory.
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
+use super::facts::condense;
 use super::order::{batches, facts};
-use super::tables::heard;
 use crate::config::File;
 use crate::projection::engine::scratch::{connect, tables};
 use crate::projection::timing::PROJECTION;
@@ -17,8 +17,8 @@ async fn shuffled_batches_give_the_rows_of_one_batch() {
         let all = facts().new_tree(&mut runner).unwrap().current();
         let shuffled = batches(&all).new_tree(&mut runner).unwrap().current();
         let file = File::default();
-        let shuffled = shuffled.into_iter().map(heard).collect();
-        let once = tables(&mut client, &PROJECTION, &file, vec![heard(all)]).await;
+        let shuffled = shuffled.into_iter().map(condense).collect();
+        let once = tables(&mut client, &PROJECTION, &file, vec![condense(all)]).await;
         let often = tables(&mut client, &PROJECTION, &file, shuffled).await;
         assert_eq!(often, once, "round {round}");
     }

@@ -1,4 +1,4 @@
-//! The rows that come of messages as they are on the wire.
+//! The rows that messages from the wire give.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::event::{self, Recorded};
 use crate::projection::timing::PROJECTION;
 use crate::projection::timing::rows::BuildStatus;
 
-/// The bodies of a folder of `fixtures`, by name, in order.
+/// Reads the bodies of a folder of `fixtures`, with their names, in the order of names.
 fn bodies(folder: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(folder);
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
@@ -25,7 +25,7 @@ fn bodies(folder: &str) -> Vec<(String, Vec<u8>)> {
     bodies
 }
 
-/// The tables after these bodies, and how many should have said something and did not.
+/// Folds bodies in. Returns the tables, and how many events were skipped.
 fn tables(bodies: impl IntoIterator<Item = Vec<u8>>) -> (Tables, u64) {
     let events = bodies.into_iter().enumerate().map(|(index, body)| Recorded {
         position: index as i64 + 1,
@@ -34,18 +34,18 @@ fn tables(bodies: impl IntoIterator<Item = Vec<u8>>) -> (Tables, u64) {
     });
     let decoded = PROJECTION.decode_all(&File::default(), events);
     let mut tables = Tables::default();
-    tables.hear(*decoded.facts.downcast().unwrap());
+    tables.apply_condensed(*decoded.facts.downcast().unwrap());
     (tables, decoded.skipped)
 }
 
-/// A file of `fixtures`.
+/// Reads a file of `fixtures`.
 fn body(folder: &str, name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(folder);
     std::fs::read(path.join(format!("{name}.json"))).unwrap()
 }
 
-/// The tables after some files of `fixtures/instance`.
-fn told(names: &[&str]) -> Tables {
+/// Folds some files of `fixtures/instance` in.
+fn tables_of(names: &[&str]) -> Tables {
     tables(names.iter().map(|name| body("instance", name))).0
 }
 
@@ -69,7 +69,7 @@ fn rows_of_each_fixture_and_of_all_together() {
 
 #[test]
 fn the_doubled_name_of_a_failure_is_no_second_failure() {
-    let tables = told(&[
+    let tables = tables_of(&[
         "failure-1d-doubled-instance-create-error",
         "failure-1c-create-error-exception-object",
     ]);
@@ -78,7 +78,7 @@ fn the_doubled_name_of_a_failure_is_no_second_failure() {
 }
 
 #[test]
-fn metrics_alone_tell_a_whole_build() {
+fn metrics_alone_give_a_whole_build() {
     // The example of TTM's own documentation.
     let (tables, _) = tables([body("recipe", "ttm-metrics-start-and-end")]);
     let row = tables.instance();
@@ -90,9 +90,9 @@ fn metrics_alone_tell_a_whole_build() {
 #[test]
 fn a_restored_instance_has_no_time_of_deletion() {
     let names = ["restore-1-soft-delete-end", "restore-2-start", "restore-3-end"];
-    let tables = told(&names[..2]);
+    let tables = tables_of(&names[..2]);
     assert!(tables.instance().deleted_at.is_some());
-    let tables = told(&names);
+    let tables = tables_of(&names);
     assert_eq!(tables.instance().deleted_at, None);
 }
 
@@ -103,6 +103,6 @@ fn a_delete_that_failed_leaves_the_build_open() {
         "failure-6b-delete-start-by-the-api",
         "failure-6c-delete-end-of-a-delete-that-failed",
     ];
-    let tables = told(&names);
+    let tables = tables_of(&names);
     assert_eq!(tables.instance().build_status, Some(BuildStatus::Building));
 }

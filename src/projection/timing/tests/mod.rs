@@ -1,7 +1,9 @@
-//! What each rule gives, that order never matters, and that the database agrees.
+//! The rule of each conclusion, its independence of order, and its equality in the database.
 
+mod bootstraps;
 mod builds;
 mod database;
+mod facts;
 mod fixtures;
 mod operations;
 mod order;

@@ -1,8 +1,9 @@
-//! Operations: which end belongs to which start, and what is summed up per hour.
+//! Operations: which end belongs to which start; the hourly sums; the effects of requests.
 
-use super::tables::*;
+use super::facts::*;
+use super::tables::Tables;
 use crate::event::nova::{Fault, Subject};
-use crate::projection::timing::fact::{self, Said};
+use crate::projection::timing::fact::{self, Content};
 
 #[track_caller]
 fn gives<const N: usize>(facts: impl IntoIterator<Item = fact::Fact>, expected: [&str; N]) {
@@ -79,7 +80,7 @@ fn both_formats_count_once() {
     let both = |fact: fact::Fact| [fact.clone().versioned(), fact];
     let facts = [start(0, "create"), end(10, "create")].into_iter().flat_map(both);
     gives(facts, ["create a 0-10 Complete"]);
-    // Sent a moment apart, the request known to one of them only.
+    // Sent a moment apart, and only one of them names the request.
     gives(
         [
             start(0, "create").by_request(None),
@@ -105,11 +106,11 @@ fn formats_are_not_merged_across_hosts_requests_or_time() {
 }
 
 #[test]
-fn a_clock_that_was_set_back_gives_zero_and_says_so() {
+fn a_clock_that_was_set_back_gives_zero_and_is_marked() {
     gives([end(5, "create"), start(10, "create")], ["create a 10-5 Complete skewed"]);
     let row = Tables::of([end(5, "create"), start(10, "create")]);
     assert_eq!(row.instance().spawn_us, Some(0));
-    // Too far apart, or nothing says that they belong together.
+    // Too far apart, or without a request that shows that they belong together.
     gives(
         [end(5, "create"), start(306, "create")],
         ["create a -5 StartMissing", "create a 306- Open"],
@@ -121,15 +122,18 @@ fn a_clock_that_was_set_back_gives_zero_and_says_so() {
 #[test]
 fn an_id_that_is_used_at_two_times_is_two_events() {
     let mut late = start(10, "reboot");
-    late.by.1 = start(0, "reboot").by.1;
+    late.stamp.1 = start(0, "reboot").stamp.1;
     gives([start(0, "reboot"), late], ["reboot a 0- Open", "reboot a 10- Open"]);
 }
 
 #[test]
-fn an_operation_shows_what_its_end_says() {
-    let flavor = |flavor: &'static str| move |said: &mut _| set_flavor(said, flavor);
+fn an_operation_shows_its_end_s_attributes() {
+    let flavor =
+        |flavor: &'static str| move |notification: &mut _| set_flavor(notification, flavor);
     let tables = Tables::of([
-        start(0, "resize_finish").with(flavor("small")).with(|said| said.image = Some("x".into())),
+        start(0, "resize_finish")
+            .with(flavor("small"))
+            .with(|notification| notification.image = Some("x".into())),
         end(10, "resize_finish").with(flavor("large")),
     ]);
     let values: Vec<_> =
@@ -137,12 +141,12 @@ fn an_operation_shows_what_its_end_says() {
     assert_eq!(values, ["=", "flavor=large", "host=a", "image=x", "project_id="]);
 }
 
-fn set_flavor(said: &mut crate::event::nova::Notification, flavor: &str) {
-    said.flavor = Some(flavor.to_owned());
+fn set_flavor(notification: &mut crate::event::nova::Notification, flavor: &str) {
+    notification.flavor = Some(flavor.to_owned());
 }
 
 #[test]
-fn hours_sum_up_what_stands() {
+fn hours_sum_up_the_present_rows() {
     let mut tables = Tables::of([start(0, "reboot"), start(3600, "reboot")]);
     let whole = |tables: &Tables| {
         let rows = tables.hours().iter().filter(|row| row.dimension.is_empty());
@@ -161,7 +165,7 @@ fn hours_sum_up_what_stands() {
 }
 
 #[test]
-fn a_request_lists_what_it_caused_but_not_what_the_clock_did() {
+fn a_request_lists_its_effects_but_not_periodic_ones() {
     let tables = Tables::of([
         start(0, "reboot"),
         end(1, "reboot"),
@@ -170,7 +174,7 @@ fn a_request_lists_what_it_caused_but_not_what_the_clock_did() {
         nova(3, Subject::Other),
         nova(4, Subject::Exists),
     ]);
-    assert_eq!(tables.request_kinds(), [4]);
+    assert_eq!(tables.effect_counts(), [4]);
 }
 
 #[test]
@@ -180,7 +184,8 @@ fn errors_are_short_texts() {
         message: message.map(str::to_owned),
         code: None,
     };
-    let text = |class: Option<&str>, message: Option<&str>| fact::error(&fault(class, message));
+    let text =
+        |class: Option<&str>, message: Option<&str>| fact::error_text(&fault(class, message));
     assert_eq!(text(None, None), None);
     assert_eq!(text(Some("A"), None).as_deref(), Some("A"));
     assert_eq!(text(None, Some("b")).as_deref(), Some("b"));
@@ -194,12 +199,15 @@ fn errors_are_short_texts() {
 }
 
 #[test]
-fn what_is_too_long_for_an_index_is_forgotten() {
-    let mut fact = start(0, "reboot").with(|said| {
-        said.host = Some("h".repeat(256));
-        said.flavor = Some("f".repeat(255));
+fn a_value_that_is_too_long_for_an_index_is_dropped() {
+    let mut fact = start(0, "reboot").with(|notification| {
+        notification.host = Some("h".repeat(256));
+        notification.flavor = Some("f".repeat(255));
     });
-    assert!(fact.said.drop_what_is_too_long());
-    let Said::Nova(said) = fact.said else { panic!("a notification") };
-    assert_eq!((said.host, said.flavor.map(|flavor| flavor.len())), (None, Some(255)));
+    assert!(fact.content.drop_overlong_values());
+    let Content::Nova(notification) = fact.content else { panic!("a notification") };
+    assert_eq!(
+        (notification.host, notification.flavor.map(|flavor| flavor.len())),
+        (None, Some(255))
+    );
 }

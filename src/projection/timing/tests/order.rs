@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use uuid::Uuid;
 
-use super::tables::*;
+use super::facts::{nova, recipe_event, second};
+use super::tables::Tables;
 use crate::event::nova::{Fault, Format, Phase, Subject};
 use crate::event::recipe::{Outcome, RecipeEvent};
 use crate::projection::timing::fact::Fact;
@@ -13,7 +14,7 @@ fn text(texts: &'static [&'static str]) -> impl Strategy<Value = Option<String>>
     prop::option::of(select(texts).prop_map(str::to_owned))
 }
 
-/// Times that often fall together, and some that lie beyond the limits of pairing.
+/// Times that often coincide, and some that are beyond the limits of pairing.
 fn seconds() -> impl Strategy<Value = i64> {
     prop_oneof![4 => 0..12_i64, 1 => 0..400_i64, 1 => 3590..3610_i64]
 }
@@ -33,7 +34,7 @@ fn subject() -> impl Strategy<Value = Subject> {
 }
 
 fn notification() -> impl Strategy<Value = Fact> {
-    let speaker = (text(&["a", "b"]), text(&["r", "s"]), any::<bool>());
+    let reporter = (text(&["a", "b"]), text(&["r", "s"]), any::<bool>());
     let values = (
         text(&["small", "large"]),
         text(&["x", "y"]),
@@ -42,18 +43,25 @@ fn notification() -> impl Strategy<Value = Fact> {
         text(&["name", "renamed"]),
     );
     let states = (text(&["building", "active", "error", "deleted"]), 0..20_i64);
-    (seconds(), subject(), speaker, values, states).prop_map(
+    (seconds(), subject(), reporter, values, states).prop_map(
         |(at, subject, (host, request, is_versioned), values, (state, other))| {
-            nova(at, subject).with(|said| {
-                said.format = if is_versioned { Format::Versioned } else { Format::Legacy };
-                said.publisher_host = host;
-                said.request_id = request;
-                (said.flavor, said.image, said.project_id, said.host, said.name) = values;
-                said.state = state;
-                said.launched_at = (other == 0).then(|| second(at));
-                said.deleted_at = (other == 1).then(|| second(at));
-                said.tells_deletion = other < 4;
-                said.fault = Some(Fault { message: Some(format!("f{at}")), ..Fault::default() });
+            nova(at, subject).with(|notification| {
+                notification.format = if is_versioned { Format::Versioned } else { Format::Legacy };
+                notification.publisher_host = host;
+                notification.request_id = request;
+                (
+                    notification.flavor,
+                    notification.image,
+                    notification.project_id,
+                    notification.host,
+                    notification.name,
+                ) = values;
+                notification.state = state;
+                notification.launched_at = (other == 0).then(|| second(at));
+                notification.deleted_at = (other == 1).then(|| second(at));
+                notification.tells_deletion = other < 4;
+                notification.fault =
+                    Some(Fault { message: Some(format!("f{at}")), ..Fault::default() });
             })
         },
     )
@@ -61,7 +69,7 @@ fn notification() -> impl Strategy<Value = Fact> {
 
 fn recipe() -> impl Strategy<Value = Fact> {
     let names = || select(vec!["db", "web"]).prop_map(str::to_owned);
-    let said = prop_oneof![
+    let event = prop_oneof![
         Just(RecipeEvent::BuildStarted {
             instance_id: "i".to_owned(),
             instance_name: Some("announced".to_owned()),
@@ -90,17 +98,17 @@ fn recipe() -> impl Strategy<Value = Fact> {
             RecipeEvent::BuildEnded { instance_id, instance_name, outcome }
         }),
     ];
-    (seconds(), said).prop_map(|(at, said)| recipe_event(at, said))
+    (seconds(), event).prop_map(|(at, event)| recipe_event(at, event))
 }
 
-/// The same of one of two instances.
+/// The same facts, about one of two instances.
 fn about(facts: impl Strategy<Value = Fact>) -> impl Strategy<Value = Fact> {
     (facts, prop::bool::weighted(0.2))
         .prop_map(|(fact, is_other)| if is_other { fact.about("j") } else { fact })
 }
 
-/// Facts of which each pair of time and id is one fact, as in the log; some ids of notifications
-/// are used at several times.
+/// Facts with unique pairs of time and id, as in the log; some ids of notifications are used at several
+/// times.
 pub fn facts() -> impl Strategy<Value = Vec<Fact>> {
     let some_kind = |(mut fact, kind): (Fact, &str)| {
         fact.kind = kind.to_owned();
@@ -108,7 +116,7 @@ pub fn facts() -> impl Strategy<Value = Vec<Fact>> {
     };
     let some_id = |(mut fact, id): (Fact, Option<u8>)| {
         if let Some(id) = id {
-            fact.by.1 = Uuid::from_u128(u128::from(id));
+            fact.stamp.1 = Uuid::from_u128(u128::from(id));
         }
         fact
     };
@@ -118,8 +126,8 @@ pub fn facts() -> impl Strategy<Value = Vec<Fact>> {
     ];
     let fact = (fact, select(vec!["kind", "other kind"])).prop_map(some_kind);
     prop::collection::vec(fact, 0..40).prop_map(|mut facts| {
-        facts.sort_by_key(|fact| fact.by);
-        facts.dedup_by_key(|fact| fact.by);
+        facts.sort_by_key(|fact| fact.stamp);
+        facts.dedup_by_key(|fact| fact.stamp);
         facts
     })
 }

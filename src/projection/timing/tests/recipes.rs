@@ -1,6 +1,7 @@
-//! Recipes, told and called.
+//! Recipes: reported by events, and by calls of TTM's route.
 
-use super::tables::*;
+use super::facts::{condense, recipe_event};
+use super::tables::Tables;
 use crate::event::recipe::{Outcome, RecipeEvent};
 use crate::projection::timing::fact::Fact;
 use crate::projection::timing::keys::Keys;
@@ -18,7 +19,7 @@ fn ended(at: i64, recipe: &str, run_id: Option<&str>) -> Fact {
     recipe_event(at, RecipeEvent::RecipeEnded { instance_id, recipe, run_id, message, outcome })
 }
 
-/// A call of TTM's recipe route.
+/// Creates a call of TTM's recipe route.
 fn call(at: i64, recipe: Option<&str>) -> Fact {
     let (instance_id, recipe) = ("i".to_owned(), recipe.map(str::to_owned));
     let message = Some(format!("m{at}"));
@@ -98,8 +99,8 @@ fn a_call_that_arrives_late_is_the_first_all_the_same() {
 #[test]
 fn a_recipe_is_folded_without_the_others_of_its_instance() {
     let facts = [started(1, "db", None)];
-    let heard = heard(facts.to_vec());
-    let keys = Keys::of(&heard);
+    let condensed = condense(facts.to_vec());
+    let keys = Keys::of(&condensed);
     assert_eq!((keys.recipes, keys.calls.len()), (vec![("i", "db")], 0));
     let mut tables = Tables::of([started(0, "web", None), call(0, Some("db"))]);
     tables.apply(facts.to_vec());
@@ -113,7 +114,7 @@ fn a_recipe_is_folded_without_the_others_of_its_instance() {
 }
 
 #[test]
-fn told_and_called_recipes_stand_side_by_side() {
+fn recipes_of_events_and_of_calls_are_kept_apart() {
     let mut tables = Tables::of([call(0, Some("db")), started(1, "db", None)]);
     tables.apply(vec![ended(2, "db", None)]);
     tables.apply(vec![call(3, None)]);

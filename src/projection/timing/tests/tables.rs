@@ -1,158 +1,18 @@
-//! Facts to say, tables in memory to fold them into, and short texts of what stands there then.
+//! The tables in memory, and short texts of their rows.
 
-use jiff::{SignedDuration, Timestamp};
-use uuid::Uuid;
+use jiff::Timestamp;
 
-use crate::event::nova::{Fault, Format, Notification, Phase, Subject};
-use crate::event::recipe::RecipeEvent;
+use super::facts::{condense, second};
 use crate::projection::engine::table::TableRow;
-use crate::projection::timing::fact::{Fact, Said};
-use crate::projection::timing::fold::{Change, Rows, fold};
+use crate::projection::timing::change::Change;
+use crate::projection::timing::fact::Fact;
+use crate::projection::timing::fold::fold;
 use crate::projection::timing::hours;
-use crate::projection::timing::instance_facts::{ByInstance, Heard};
+use crate::projection::timing::instance_facts::InstanceFacts;
 use crate::projection::timing::keys::Keys;
-use crate::projection::timing::rows::Keyed;
-use crate::projection::timing::rows::{Hour, Instance, Operation};
+use crate::projection::timing::rows::{Hour, Instance, KeyedRow, Operation, Recipe, Rows};
 
-/// Second 0 of all tests.
-pub fn second(second: i64) -> Timestamp {
-    "2026-11-19T10:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(second)
-}
-
-/// A notification of instance `i` by host `a` in request `r`.
-pub fn nova(at: i64, subject: Subject) -> Fact {
-    Fact::new(
-        at,
-        Said::Nova(Box::new(Notification {
-            format: Format::Legacy,
-            subject,
-            instance_id: "i".to_owned(),
-            request_id: Some("r".to_owned()),
-            publisher_service: Some("compute".to_owned()),
-            publisher_host: Some("a".to_owned()),
-            name: None,
-            project_id: None,
-            host: None,
-            flavor: None,
-            image: None,
-            state: None,
-            task_state: None,
-            created_at: None,
-            launched_at: None,
-            deleted_at: None,
-            tells_deletion: false,
-            fault: None,
-        })),
-    )
-}
-
-pub fn start(at: i64, operation: &str) -> Fact {
-    nova(at, Subject::Operation { operation: operation.to_owned(), phase: Phase::Start })
-}
-
-pub fn end(at: i64, operation: &str) -> Fact {
-    nova(at, Subject::Operation { operation: operation.to_owned(), phase: Phase::End })
-}
-
-pub fn error(at: i64, operation: &str, message: &str) -> Fact {
-    nova(at, Subject::Operation { operation: operation.to_owned(), phase: Phase::Error })
-        .with(|said| said.fault = fault(None, message))
-}
-
-pub fn no_host(at: i64) -> Fact {
-    nova(at, Subject::BuildFailed)
-        .with(|said| said.fault = fault(Some("NoValidHost"), "There are not enough hosts"))
-}
-
-/// The state was said to be this.
-pub fn state(at: i64, state: &str) -> Fact {
-    nova(at, Subject::Update).with(|said| said.state = Some(state.to_owned()))
-}
-
-/// It was said to be deleted at that time, or at none.
-pub fn deleted_at(at: i64, deleted: Option<i64>) -> Fact {
-    nova(at, Subject::Exists).with(|said| {
-        said.deleted_at = deleted.map(second);
-        said.tells_deletion = true;
-    })
-}
-
-pub fn recipe_event(at: i64, said: RecipeEvent) -> Fact {
-    Fact::new(at, Said::Recipe(said))
-}
-
-fn fault(class: Option<&str>, message: &str) -> Option<Fault> {
-    Some(Fault { class: class.map(str::to_owned), message: Some(message.to_owned()), code: None })
-}
-
-impl Fact {
-    fn new(at: i64, said: Said) -> Self {
-        let mut fact = Fact {
-            by: (second(at), Uuid::nil()),
-            kind: "kind".to_owned(),
-            source: "source".to_owned(),
-            said,
-        };
-        fact.identify();
-        fact
-    }
-
-    /// Gives the same id to what says the same.
-    fn identify(&mut self) {
-        let text = format!("{:?} {:?}", self.by.0, self.said);
-        self.by.1 = Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes());
-    }
-
-    pub fn with(mut self, change: impl FnOnce(&mut Notification)) -> Self {
-        if let Said::Nova(said) = &mut self.said {
-            change(said);
-        }
-        self.identify();
-        self
-    }
-
-    /// About another instance than `i`.
-    pub fn about(mut self, instance: &str) -> Self {
-        match &mut self.said {
-            Said::Nova(said) => instance.clone_into(&mut said.instance_id),
-            Said::Recipe(
-                RecipeEvent::BuildStarted { instance_id, .. }
-                | RecipeEvent::BootstrapStarted { instance_id }
-                | RecipeEvent::RecipeStarted { instance_id, .. }
-                | RecipeEvent::RecipeEnded { instance_id, .. }
-                | RecipeEvent::BuildEnded { instance_id, .. }
-                | RecipeEvent::TtmTimeNow { instance_id }
-                | RecipeEvent::TtmRecipe { instance_id, .. }
-                | RecipeEvent::TtmMetrics { instance_id, .. },
-            ) => instance.clone_into(instance_id),
-        }
-        self.identify();
-        self
-    }
-
-    /// Reported by this host.
-    pub fn on(self, host: &str) -> Self {
-        self.with(|said| said.publisher_host = Some(host.to_owned()))
-    }
-
-    /// In this request, or in none.
-    pub fn by_request(self, request: Option<&str>) -> Self {
-        self.with(|said| said.request_id = request.map(str::to_owned))
-    }
-
-    pub fn versioned(self) -> Self {
-        self.with(|said| said.format = Format::Versioned)
-    }
-}
-
-/// Facts by the instance they are of, as a stretch of the log brings them.
-pub fn heard(facts: Vec<Fact>) -> Vec<Heard> {
-    let mut heard = ByInstance::default();
-    facts.into_iter().for_each(|fact| heard.add(fact));
-    heard.finish()
-}
-
-/// The tables, in memory.
+/// The tables.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tables {
     rows: Rows,
@@ -160,43 +20,43 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// The tables after these facts, all at once.
+    /// Creates the tables from these facts, folded in at once.
     pub fn of(facts: impl IntoIterator<Item = Fact>) -> Self {
         let mut tables = Tables::default();
         tables.apply(facts.into_iter().collect());
         tables
     }
 
-    /// What `apply` does with the database.
+    /// Folds facts in, like the projection's `apply` in the database.
     pub fn apply(&mut self, facts: Vec<Fact>) {
-        self.hear(heard(facts));
+        self.apply_condensed(condense(facts));
     }
 
-    /// The same, of facts that were read.
-    pub fn hear(&mut self, heard: Vec<Heard>) {
-        let rows = self.load(&heard);
-        let Change { gone, new } = fold(rows, heard);
-        let deltas = hours::deltas(&gone.operations, &new.operations);
-        let touched = |row: &Hour| deltas.contains_key(&hours::key(row));
-        let (before_hours, mut all) = self.hours.drain(..).partition::<Vec<_>, _>(touched);
+    /// Folds condensed facts in.
+    pub fn apply_condensed(&mut self, facts: Vec<InstanceFacts>) {
+        let rows = self.load(&facts);
+        let Change { removed, added } = fold(rows, facts);
+        let deltas = hours::compute_deltas(&removed.operations, &added.operations);
+        let changes = |row: &Hour| deltas.contains_key(&hours::hour_key(row));
+        let (before_hours, mut all) = self.hours.drain(..).partition::<Vec<_>, _>(changes);
         all.extend(hours::fold(&before_hours, deltas));
         self.hours = all;
-        write(&mut self.rows.instances, gone.instances, new.instances);
-        write(&mut self.rows.operations, gone.operations, new.operations);
-        write(&mut self.rows.recipes, gone.recipes, new.recipes);
-        write(&mut self.rows.calls, gone.calls, new.calls);
-        write(&mut self.rows.requests, gone.requests, new.requests);
+        write(&mut self.rows.instances, removed.instances, added.instances);
+        write(&mut self.rows.operations, removed.operations, added.operations);
+        write(&mut self.rows.recipes, removed.recipes, added.recipes);
+        write(&mut self.rows.calls, removed.calls, added.calls);
+        write(&mut self.rows.requests, removed.requests, added.requests);
         self.hours.sort_by(|a, b| a.key().cmp(&b.key()));
     }
 
-    /// All rows that what was heard can change, and no others.
-    fn load(&self, heard: &[Heard]) -> Rows {
+    /// Returns the rows that the facts can change, and no others.
+    fn load(&self, facts: &[InstanceFacts]) -> Rows {
         let mut rows = self.rows.clone();
-        rows.instances.retain(|row| heard.iter().any(|of| of.instance_id() == row.instance_id));
-        let is_known = |heard: &&Heard| {
-            rows.instances.iter().any(|row| heard.instance_id() == row.instance_id)
+        rows.instances.retain(|row| facts.iter().any(|of| of.instance_id() == row.instance_id));
+        let is_known = |facts: &&InstanceFacts| {
+            rows.instances.iter().any(|row| facts.instance_id() == row.instance_id)
         };
-        let keys = Keys::of(heard.iter().filter(is_known));
+        let keys = Keys::of(facts.iter().filter(is_known));
         rows.operations.retain(|row| {
             keys.operations.contains(&(row.instance_id.as_str(), row.operation.as_str()))
         });
@@ -219,7 +79,7 @@ impl Tables {
         &self.hours
     }
 
-    /// All durations, in µs.
+    /// Returns all durations, in µs.
     pub fn durations(&self) -> impl Iterator<Item = i64> {
         let builds =
             self.rows.instances.iter().flat_map(|row| [row.build_duration_us, row.spawn_us]);
@@ -228,25 +88,25 @@ impl Tables {
         builds.chain(operations).chain(recipes).flatten()
     }
 
-    /// How many events each request caused.
-    pub fn request_kinds(&self) -> Vec<usize> {
+    /// Returns how many effects each request has.
+    pub fn effect_counts(&self) -> Vec<usize> {
         self.rows.requests.iter().map(|row| row.kind.len()).collect()
     }
 
-    /// The rows of instances, of operations and of recipes.
+    /// Returns the rows of instances, operations and recipes as text.
     pub fn show(&self) -> String {
         let rows = &self.rows;
         let recipes = lines(&rows.recipes) + &lines(&rows.calls);
         lines(&rows.instances) + &lines(&rows.operations) + &recipes
     }
 
-    /// The rows of requests, and the sums of hours as a whole.
+    /// Returns the rows of requests, and the hourly sums without a dimension, as text.
     pub fn show_sums(&self) -> String {
         let hours = self.hours.iter().filter(|row| row.dimension.is_empty());
         lines(&self.rows.requests) + &lines(hours)
     }
 
-    /// `create a 0-10 Complete`, by time.
+    /// Returns operations like `create a 0-10 Complete`, in time order.
     pub fn operations(&self) -> Vec<String> {
         let mut rows: Vec<&Operation> = self.rows.operations.iter().collect();
         rows.sort_by_key(|row| (row.at, row.operation_id));
@@ -259,11 +119,11 @@ impl Tables {
         rows.iter().map(shown).collect()
     }
 
-    /// `recipe 0-10`, with messages and outcome where there are any, by time.
+    /// Returns recipes like `recipe 0-10`, with messages and outcome if there are any, in time order.
     pub fn recipes(&self) -> Vec<String> {
         let mut rows: Vec<_> = self.rows.recipes.iter().collect();
         rows.sort_by_key(|row| (row.at, row.recipe_id));
-        let shown = |row: &&crate::projection::timing::rows::Recipe| {
+        let shown = |row: &&Recipe| {
             let mut text = format!("{} {}", row.recipe, span(row.started_at, row.ended_at));
             for message in [&row.start_message, &row.end_message].into_iter().flatten() {
                 text += &format!(" {message}");
@@ -274,7 +134,7 @@ impl Tables {
         rows.iter().map(shown).collect()
     }
 
-    /// `Complete 0-60 wait 60 spawn 49 attempts 2`, and the error.
+    /// Returns the build like `Complete 0-60 wait 60 spawn 49 attempts 2`, with the error if there is one.
     pub fn build(&self) -> String {
         let row = self.instance();
         let Some(status) = row.build_status else { return "none".to_owned() };
@@ -288,7 +148,7 @@ impl Tables {
     }
 }
 
-/// Rows, each on a line, with their columns that hold something. Stamps are left out.
+/// Returns the rows as lines with the columns that are not empty, except stamps.
 fn lines<'a, T: TableRow + 'a>(rows: impl IntoIterator<Item = &'a T>) -> String {
     let mut lines = String::new();
     for row in rows {
@@ -308,16 +168,16 @@ fn lines<'a, T: TableRow + 'a>(rows: impl IntoIterator<Item = &'a T>) -> String 
     lines
 }
 
-/// Takes out the rows that are gone and puts in those that are new, in the order of keys.
-fn write<T: Keyed + TableRow>(table: &mut Vec<T>, gone: Vec<T>, new: Vec<T>) {
-    table.retain(|row| !gone.iter().any(|gone| gone.key() == row.key()));
-    table.extend(new);
+/// Deletes and inserts rows, and keeps the table in the order of keys.
+fn write<T: KeyedRow + TableRow>(table: &mut Vec<T>, removed: Vec<T>, added: Vec<T>) {
+    table.retain(|row| !removed.iter().any(|removed| removed.key() == row.key()));
+    table.extend(added);
     table.sort_by(|a, b| a.key().cmp(&b.key()));
     let unique = table.windows(2).all(|rows| rows[0].key() != rows[1].key());
-    assert!(unique, "{} has two rows of one key", T::TABLE);
+    assert!(unique, "{} has two rows with one key", T::TABLE);
 }
 
-/// `0-10`, with nothing where one of them is not known.
+/// Returns a span like `0-10`, without the side that is unknown.
 fn span(start: Option<Timestamp>, end: Option<Timestamp>) -> String {
     let shown = |at: Option<Timestamp>| {
         at.map(|at| at.duration_since(second(0)).as_secs().to_string()).unwrap_or_default()

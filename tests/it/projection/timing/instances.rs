@@ -1,9 +1,11 @@
+//! Instances, incomplete builds and requests.
+
 use serde_json::{Value, json};
 
 use crate::support::server::Server;
 
-/// Five instances, an hour apart, the first the oldest.
-async fn instances(server: &Server) {
+/// Inserts five instances, an hour apart, the first the oldest.
+async fn insert_instances(server: &Server) {
     server
         .execute(
             "INSERT INTO timing.instance (instance_id, name, project_id, host, state, 
@@ -24,16 +26,16 @@ fn ids(list: &Value) -> Vec<&str> {
 #[tokio::test]
 async fn instances_are_listed_newest_first() {
     let server = Server::start().await;
-    instances(&server).await;
-    let mut seen: Vec<String> = Vec::new();
+    insert_instances(&server).await;
+    let mut listed: Vec<String> = Vec::new();
     let mut path = "/v1/instances?limit=2".to_owned();
     loop {
         let page = server.ok(&path).await;
-        seen.extend(ids(&page).into_iter().map(str::to_owned));
+        listed.extend(ids(&page).into_iter().map(str::to_owned));
         let Some(next) = page["next"].as_str() else { break };
         path = format!("/v1/instances?limit=2&cursor={next}");
     }
-    assert_eq!(seen, ["i-5", "i-4", "i-3", "i-2", "i-1"]);
+    assert_eq!(listed, ["i-5", "i-4", "i-3", "i-2", "i-1"]);
 
     for (query, expected) in [
         ("project_id=p0", vec!["i-4", "i-2"]),
@@ -42,7 +44,7 @@ async fn instances_are_listed_newest_first() {
         ("state=deleted", vec![]),
         ("started_after=2026-11-20T04:00:01Z", vec!["i-5", "i-4"]),
         ("started_before=2026-11-20T02:00:01Z", vec!["i-1"]),
-        // What has no start counts by the first thing heard of it.
+        // An instance without a start counts by its first event.
         (
             "started_after=2026-11-20T03:00:00Z&started_before=2026-11-20T03:00:00.000001Z",
             vec!["i-3"],
@@ -59,7 +61,7 @@ async fn instances_are_listed_newest_first() {
 }
 
 #[tokio::test]
-async fn an_instance_is_shown_with_all_that_was_done_with_it() {
+async fn an_instance_is_shown_with_its_operations_and_recipes() {
     let server = Server::start().await;
     server
         .execute(
@@ -114,7 +116,7 @@ async fn an_instance_is_shown_with_all_that_was_done_with_it() {
 #[tokio::test]
 async fn incomplete_builds_are_listed_oldest_first() {
     let server = Server::start().await;
-    instances(&server).await;
+    insert_instances(&server).await;
     let list = server.ok("/v1/builds/incomplete?at=2026-11-20T03:30:01Z").await;
     assert_eq!(ids(&list), ["i-1", "i-2", "i-3"]);
     assert_eq!(

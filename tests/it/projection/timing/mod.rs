@@ -1,4 +1,4 @@
-//! Builds, operations and recipes, from the log to the answers.
+//! The routes of timing.
 
 mod instances;
 mod timings;

@@ -1,9 +1,11 @@
+//! Durations of operations.
+
 use serde_json::{Value, json};
 
 use crate::support::server::Server;
 
-/// 100 creates of 1 to 100 s at 03:00, of them 10 failed and an open one at 04:00; a reboot.
-async fn operations(server: &Server) {
+/// Inserts 100 creates of 1 to 100 s at 03:00, 10 failed ones and an open one at 04:59, and a reboot.
+async fn insert_operations(server: &Server) {
     server
         .execute(
             "INSERT INTO timing.operation (instance_id, operation_id, at, operation, host, started_at, ended_at, duration_us, status)
@@ -17,7 +19,7 @@ async fn operations(server: &Server) {
              SELECT 'i', gen_random_uuid(), '2026-11-20T03:59:59.999999Z', 'reboot', 'h0', NULL, '2026-11-20T03:59:59.999999Z', NULL, 'start_missing'",
         )
         .await;
-    // The sums of the same, as the projection keeps them.
+    // Their hourly sums, as the projection would write them.
     let rows = server
         .sql
         .query(
@@ -63,7 +65,7 @@ fn is_near(shown: &Value, expected: f64) {
 #[tokio::test]
 async fn timings_of_the_sketches_are_near_the_exact_ones() {
     let server = Server::start().await;
-    operations(&server).await;
+    insert_operations(&server).await;
     let near = server.ok("/v1/timings").await;
     assert_eq!(
         (&near["next"], &near["from"], &near["to"]),
@@ -99,7 +101,7 @@ async fn timings_of_the_sketches_are_near_the_exact_ones() {
 #[tokio::test]
 async fn timings_are_grouped_and_paged() {
     let server = Server::start().await;
-    operations(&server).await;
+    insert_operations(&server).await;
     for exact in ["false", "true"] {
         let path = format!("/v1/timings?operation=create&group_by=host&exact={exact}");
         let list = server.ok(&path).await;
@@ -122,7 +124,7 @@ async fn timings_are_grouped_and_paged() {
 #[tokio::test]
 async fn hours_are_whole_unless_exact() {
     let server = Server::start().await;
-    operations(&server).await;
+    insert_operations(&server).await;
     let query = "operation=create&from=2026-11-20T04:30:00Z&to=2026-11-20T04:59:00Z";
     let near = server.ok(&format!("/v1/timings?{query}")).await;
     assert_eq!(
