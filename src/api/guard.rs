@@ -43,7 +43,7 @@ pub(super) fn around(routes: Router, tokens: Arc<[Secret]>) -> Router {
     routes
         .layer(CatchPanicLayer::custom(panicked))
         .layer(map_response(as_problem))
-        .layer(from_fn(ttm::with_error))
+        .layer(from_fn(ttm::add_error_member))
         .layer(from_fn(audrey::with_xml))
         .layer(from_fn(counted))
 }

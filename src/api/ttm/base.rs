@@ -1,4 +1,4 @@
-//! Where the server is, for the `uri` members of answers.
+//! The server's address, for the `uri` members of answers.
 
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -11,11 +11,11 @@ use axum::http::request::Parts;
 #[derive(Clone, Copy, Debug)]
 pub(in crate::api) struct Address(pub SocketAddr);
 
-/// `http://HOST/ttm/api/v1.0`, by the name the client called the server.
+/// The base of TTM's URIs, `http://HOST/ttm/api/v1.0`, with the host that the request names.
 #[derive(Clone, Debug)]
-pub(super) struct Base(String);
+pub(super) struct BaseUri(String);
 
-impl<S: Sync> FromRequestParts<S> for Base {
+impl<S: Sync> FromRequestParts<S> for BaseUri {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
@@ -24,30 +24,30 @@ impl<S: Sync> FromRequestParts<S> for Base {
             Some(host) => host.to_owned(),
             None => parts.extensions.get().map_or_else(String::new, |Address(at)| at.to_string()),
         };
-        Ok(Base(format!("http://{host}/ttm/api/v1.0")))
+        Ok(BaseUri(format!("http://{host}/ttm/api/v1.0")))
     }
 }
 
-impl Base {
-    /// The URI of an instance's metrics.
+impl BaseUri {
+    /// Returns the URI of an instance's metrics.
     pub fn instance_metrics(&self, instance_id: &str) -> String {
         format!("{}/instances/{}/metrics", self.0, encode(instance_id))
     }
 
-    /// The URI of a metric.
+    /// Returns the URI of a metric.
     pub fn metric(&self, id: uuid::Uuid) -> String {
         format!("{}/metrics/{id}", self.0)
     }
 }
 
-/// Whether the text is a host with or without a port, and nothing that could become part of
-/// another URI.
+/// Returns whether the text is a host with or without a port, and contains nothing that could become another
+/// part of a URI.
 fn is_host(text: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
     !text.is_empty() && text.len() <= 255 && text.bytes().all(is_part)
 }
 
-/// Percent-encodes all but the characters that RFC 3986 leaves unreserved.
+/// Percent-encodes all characters except the ones that RFC 3986 leaves unreserved.
 fn encode(segment: &str) -> String {
     segment.bytes().fold(String::new(), |mut encoded, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -1,4 +1,4 @@
-//! A call that reports something: one neutral event, however often it is retried.
+//! Calls that report something: each appends one neutral event, however often it is retried.
 
 use std::time::Duration;
 
@@ -14,23 +14,22 @@ use crate::api::v1::intake;
 use crate::event::{self, Event};
 use crate::http::Problem;
 use crate::ingest::intake::Appended;
-use crate::{lifecycle, log, projection};
+use crate::projection::{self, Wait, timing};
+use crate::{lifecycle, log};
 
 /// The source of events that TTM's routes append.
 const SOURCE: &str = "stackledger/ttm";
 
-/// The namespace of the ids of calls with a key. It must never change: ids are kept for ever.
+/// The namespace of the ids of calls with a key. It must never change, because the log keeps the ids.
 const NAMESPACE: Uuid = Uuid::from_u128(0x5d0c_9a51_37f7_4c0e_9d0a_64b1_f0b7_c2de);
 
-/// How long an answer waits for the read model to know the call.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How often it looks.
-const POLL: Duration = Duration::from_millis(10);
+/// The longest time that an answer waits for the read model to apply the call.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What makes a call one: when it came, and the id of its event.
+/// The identity of a call: its time and the id of its event. A retry with the same key has the same id.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
-    /// When the call came.
+    /// When the call arrived.
     pub now: Timestamp,
     id: String,
 }
@@ -53,7 +52,7 @@ impl<S: Sync> FromRequestParts<S> for Call {
             }
         };
         let id = match key {
-            // The path tells calls about different instances apart that use the same key.
+            // The path distinguishes calls about different instances that use the same key.
             Some(key) => {
                 let name = format!("{} {}\n{key}", parts.method, parts.uri.path());
                 Uuid::new_v5(&NAMESPACE, name.as_bytes())
@@ -65,7 +64,7 @@ impl<S: Sync> FromRequestParts<S> for Call {
 }
 
 impl Call {
-    /// The call's event.
+    /// Creates the call's event.
     pub fn event(&self, kind: &str, data: &Value) -> Result<Event, Problem> {
         let body = json!({
             "specversion": "1.0",
@@ -87,68 +86,51 @@ pub(super) async fn append(state: &State, event: Event) -> Result<Appended, Prob
     intake::take(&state.intake, vec![event]).await
 }
 
-/// Appends a call's event and waits until the read model knows it; answers with the instance's
-/// metric. When that takes too long, or nobody projects, the answer is what was known before with
-/// what the call says (`say`, which is told whether the call is new) put over it: once the event is
-/// durable, the call has succeeded, whatever happens then.
-pub(super) async fn append_and_see(
+/// Appends a call's event, waits until the read model has applied it, and returns the instance's metric. If
+/// that takes too long, or nobody projects, `overlay` lays the call over the metric as it is known; its second
+/// argument is whether the call is new. Once the event is durable the call has succeeded, so nothing that
+/// fails afterwards fails the call.
+pub(super) async fn append_and_read(
     state: &State,
     event: Event,
     instance_id: &str,
-    say: impl FnOnce(&mut Metric, bool),
+    overlay: impl FnOnce(&mut Metric, bool),
 ) -> Result<Metric, Problem> {
-    let client = state.pool.get().await?;
-    let mut known = metric::known(&client, instance_id).await?;
-    // Given back before waiting: whoever waits may need it.
-    drop(client);
+    let mut metric = read_metric(state, instance_id).await?;
     let appended = append(state, event).await?;
-    let is_seen = see(state, appended.head).await.unwrap_or(false);
-    if let Ok(now) = read(state, instance_id).await {
-        known = now;
-        if is_seen {
-            return Ok(known);
+    let is_applied = wait_until_applied(state, appended.head).await.unwrap_or(false);
+    if let Ok(newer) = read_metric(state, instance_id).await {
+        metric = newer;
+        if is_applied {
+            return Ok(metric);
         }
     }
-    say(&mut known, appended.is_new.first().copied().unwrap_or(true));
-    Ok(known)
+    overlay(&mut metric, appended.is_new.first().copied().unwrap_or(true));
+    Ok(metric)
 }
 
-async fn read(state: &State, instance_id: &str) -> Result<Metric, Problem> {
+/// Reads an instance's metric over a connection that is given back at once: the requests that are waited
+/// for may need it.
+async fn read_metric(state: &State, instance_id: &str) -> Result<Metric, Problem> {
     let client = state.pool.get().await?;
-    Ok(metric::known(&client, instance_id).await?)
+    Ok(metric::derive_of_instance(&client, instance_id).await?)
 }
 
-/// Waits until the read model knows all that is recorded; `false` when that takes too long.
-pub(super) async fn is_current(state: &State) -> Result<bool, Problem> {
+/// Waits until the read model has applied the whole log as it is now. Returns `false` if that takes too long,
+/// or an error stops the read model, or nobody projects it.
+pub(super) async fn wait_until_current(state: &State) -> Result<bool, Problem> {
     let head = log::head(&*state.pool.get().await?).await?.0;
-    see(state, head).await
+    wait_until_applied(state, head).await
 }
 
-/// Waits until the read model has seen the position; `false` when that takes too long, or will not
-/// be.
-async fn see(state: &State, position: i64) -> Result<bool, Problem> {
-    let give_up = tokio::time::Instant::now() + PATIENCE;
-    loop {
-        // A connection is taken for each look: those who wait must not keep others from theirs.
-        match seen(state, position).await? {
-            Some(true) => return Ok(true),
-            Some(false) if tokio::time::Instant::now() < give_up => {}
-            _ => return Ok(false),
-        }
-        tokio::time::sleep(POLL).await;
-    }
-}
-
-/// Whether the read model has seen the position; `None` when it will not.
-async fn seen(state: &State, position: i64) -> Result<Option<bool>, Problem> {
-    let client = state.pool.get().await?;
-    let row = client
-        .query_opt(
-            "-- ttm::seen
-             SELECT CASE WHEN position >= $2 THEN true WHEN error IS NULL THEN false END
-             FROM projection.checkpoint WHERE name = $1 AND slot = 'live'",
-            &[&projection::timing::PROJECTION.name, &position],
-        )
-        .await?;
-    Ok(row.and_then(|row| row.get(0)))
+/// Waits until the read model has applied the position. Returns `false` under the same conditions as
+/// [`wait_until_current`].
+async fn wait_until_applied(state: &State, position: i64) -> Result<bool, Problem> {
+    let pool = state.pool.clone();
+    let outcome = projection::wait_until_applied(position, None, APPLY_TIMEOUT, async move || {
+        // A connection is taken for each look: waiting requests must not keep others from theirs.
+        let client = pool.get().await?;
+        Ok::<_, Problem>(projection::live_position(&**client, &timing::PROJECTION).await?)
+    });
+    Ok(outcome.await? == Wait::Applied)
 }

@@ -1,20 +1,21 @@
-//! `incompletebuilds`: what has begun and not ended.
+//! `incompletebuilds`: builds that have begun and not ended.
 
 use axum::Json;
 use axum::extract;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::metric::{IS_KNOWN, LIST_MAX};
-use super::{Unheeded, iso};
+use super::format::iso;
+use super::parameters::CacheBuster;
 use crate::api::State;
 use crate::api::clock::Clock;
 use crate::http::{Problem, Query};
+use crate::projection::timing::read::ttm;
 
 /// An instance whose build has not ended.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = TtmIncomplete)]
-struct Incomplete {
+struct IncompleteBuild {
     instance_id: String,
     instance_start_time: String,
 }
@@ -24,10 +25,10 @@ struct Incomplete {
 #[expect(non_snake_case, reason = "the names are TTM's")]
 #[schema(as = TtmIncompleteBuilds)]
 pub(super) struct IncompleteBuilds {
-    instances: Vec<Incomplete>,
-    /// Instances that TTM knows.
+    instances: Vec<IncompleteBuild>,
+    /// The number of instances that TTM knows.
     Total_Instances: i64,
-    /// Those whose build has not ended.
+    /// The number of instances whose build has not ended.
     VMinPostBuildState: i64,
     CurrentTime: String,
 }
@@ -38,41 +39,19 @@ pub(super) struct IncompleteBuilds {
     responses((status = 200, body = IncompleteBuilds)))]
 pub(super) async fn list(
     extract::State(state): extract::State<State>,
-    Query((clock, Unheeded)): Query<(Clock, Unheeded)>,
+    Query((clock, CacheBuster)): Query<(Clock, CacheBuster)>,
 ) -> Result<Json<IncompleteBuilds>, Problem> {
     let client = state.pool.get().await?;
-    let rows = client
-        .query(
-            &format!(
-                "-- ttm::incompletebuilds
-                 SELECT * FROM (
-                     SELECT instance_id, reported_at, least(ttm_first_at, announced_at) AS started_at,
-                            coalesce(ttm_end_time, '') = '' AND ended_at IS NULL AS is_open,
-                            count(*) OVER () AS total
-                     FROM timing.instance WHERE {IS_KNOWN}
-                 ) AS known WHERE started_at IS NOT NULL AND is_open
-                 ORDER BY reported_at DESC, instance_id DESC LIMIT {LIST_MAX}"
-            ),
-            &[],
-        )
-        .await?;
-    let total = match rows.first() {
-        Some(row) => row.get("total"),
-        None => count(&client).await?,
-    };
-    let instances = rows.iter().map(|row| Incomplete {
-        instance_id: row.get("instance_id"),
-        instance_start_time: iso(row.get("started_at")),
+    let open = ttm::list_open_builds(&**client).await?;
+    let count = open.builds.len() as i64;
+    let instances = open.builds.into_iter().map(|build| IncompleteBuild {
+        instance_id: build.instance_id,
+        instance_start_time: iso(build.started_at),
     });
     Ok(Json(IncompleteBuilds {
         instances: instances.collect(),
-        Total_Instances: total,
-        VMinPostBuildState: rows.len() as i64,
+        Total_Instances: open.known_instances,
+        VMinPostBuildState: count,
         CurrentTime: iso(clock.at),
     }))
-}
-
-async fn count(client: &tokio_postgres::Client) -> Result<i64, tokio_postgres::Error> {
-    let sql = format!("-- ttm::count\nSELECT count(*) FROM timing.instance WHERE {IS_KNOWN}");
-    Ok(client.query_one(&sql, &[]).await?.get(0))
 }

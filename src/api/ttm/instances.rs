@@ -1,4 +1,4 @@
-//! Which instances TTM knows.
+//! The instances that TTM knows.
 
 use axum::Json;
 use axum::extract;
@@ -7,13 +7,14 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::base::Base;
-use super::metric::{self, IS_KNOWN, LIST_MAX};
-use super::{Unheeded, only_instance};
+use super::base::BaseUri;
+use super::metric;
+use super::parameters::{CacheBuster, only_instance_id};
 use crate::api::State;
 use crate::http::{FromParameters, Parameters, Problem, Query, Segments};
+use crate::projection::timing::read::ttm;
 
-/// An instance, and where its metrics are.
+/// An instance, and the address of its metrics.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = TtmInstance)]
 struct Instance {
@@ -21,7 +22,7 @@ struct Instance {
     uri: String,
 }
 
-/// Instances.
+/// A list of instances.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = TtmInstances)]
 pub(super) struct Instances {
@@ -33,28 +34,18 @@ pub(super) struct Instances {
     responses((status = 200, body = Instances)))]
 pub(super) async fn list(
     extract::State(state): extract::State<State>,
-    _: Query<Unheeded>,
-    base: Base,
+    _: Query<CacheBuster>,
+    base: BaseUri,
 ) -> Result<Json<Instances>, Problem> {
     let client = state.pool.get().await?;
-    let rows = client
-        .query(
-            &format!(
-                "-- ttm::instances
-                 SELECT instance_id FROM timing.instance WHERE {IS_KNOWN}
-                 ORDER BY reported_at DESC, instance_id DESC LIMIT {LIST_MAX}"
-            ),
-            &[],
-        )
-        .await?;
-    let instances = rows.iter().map(|row| {
-        let instance_id: String = row.get(0);
-        Instance { uri: base.instance_metrics(&instance_id), instance_id }
-    });
+    let ids = ttm::list_instance_ids(&**client).await?;
+    let instances = ids
+        .into_iter()
+        .map(|instance_id| Instance { uri: base.instance_metrics(&instance_id), instance_id });
     Ok(Json(Instances { instances: instances.collect() }))
 }
 
-/// Whether TTM knows an instance. What is not set is `""`.
+/// Whether TTM knows an instance. Unknown values are `""`.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 #[schema(as = TtmExistence)]
 pub(super) struct Existence {
@@ -64,11 +55,11 @@ pub(super) struct Existence {
     instance_start_time: String,
 }
 
-/// What the answer is wrapped in.
+/// The function call to wrap the answer in (JSONP).
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Jsonp {
-    /// The JavaScript function that gets the answer (JSONP).
+    /// The JavaScript function that is called with the answer (JSONP).
     #[param(
         required = false,
         pattern = r"^[A-Za-z_$][A-Za-z0-9_$]*(\.[A-Za-z_$][A-Za-z0-9_$]*)*$",
@@ -86,8 +77,8 @@ impl FromParameters for Jsonp {
     }
 }
 
-/// Whether a text is a name in JavaScript, perhaps of a member; anything else would be code that
-/// the client's page runs.
+/// Returns whether a text is a name in JavaScript, possibly of a member; anything else would be code that the
+/// client's page runs.
 fn is_name(text: &str) -> bool {
     let is_first = |byte: u8| byte.is_ascii_alphabetic() || b"_$".contains(&byte);
     let is_word = |word: &str| {
@@ -104,11 +95,11 @@ fn is_name(text: &str) -> bool {
 pub(super) async fn exists(
     extract::State(state): extract::State<State>,
     segments: Segments<1>,
-    Query((jsonp, Unheeded)): Query<(Jsonp, Unheeded)>,
+    Query((jsonp, CacheBuster)): Query<(Jsonp, CacheBuster)>,
 ) -> Result<Response, Problem> {
-    let id = only_instance(&segments)?;
+    let id = only_instance_id(&segments)?;
     let client = state.pool.get().await?;
-    let existence = match metric::of(&client, &id).await? {
+    let existence = match metric::find_of_instance(&client, &id).await? {
         None => Existence::default(),
         Some(metric) => Existence {
             exists: true,

@@ -1,4 +1,4 @@
-//! TTM's metrics: read, and posted when a build has ended.
+//! TTM's metrics: reading them, and posting one when a build has ended.
 
 use axum::Json;
 use axum::extract;
@@ -8,22 +8,15 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::base::Base;
+use super::base::BaseUri;
 use super::call::{self, Call};
-use super::metric::{self, Metric};
-use super::{Unheeded, only_instance};
+use super::metric::{self, Metric, MetricAnswer};
+use super::parameters::{CacheBuster, only_instance_id};
 use crate::api::State;
 use crate::event;
 use crate::http::{Body, FromParameters, Parameters, Problem, Query, Segments};
 
-/// One metric.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = TtmMetricAnswer)]
-pub(super) struct One {
-    pub metric: Metric,
-}
-
-/// Where a metric is.
+/// The address of a metric.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = TtmReference)]
 struct Reference {
@@ -31,43 +24,43 @@ struct Reference {
     uri: String,
 }
 
-/// Where metrics are.
+/// Addresses of metrics.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = TtmReferences)]
 pub(super) struct References {
     metrics: Vec<Reference>,
 }
 
-/// A metric and where it is.
+/// A metric and its address.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = TtmLocated)]
-struct Located {
+struct MetricWithUri {
     #[serde(flatten)]
     metric: Metric,
     uri: String,
 }
 
-/// Metrics.
+/// A list of metrics.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = TtmMetrics)]
 pub(super) struct Metrics {
-    metrics: Vec<Located>,
+    metrics: Vec<MetricWithUri>,
 }
 
-/// Where an instance's metric is; an empty list when TTM does not know the instance
+/// The address of an instance's metric; an empty list if TTM does not know the instance
 #[utoipa::path(get, path = "/ttm/api/v1.0/instances/{id}/metrics", tag = "TTM",
     operation_id = "ttm_instance_metrics",
     params(("id" = String, Path, description = "The instance's id")),
     responses((status = 200, body = References)))]
-pub(super) async fn of_instance(
+pub(super) async fn list_references(
     extract::State(state): extract::State<State>,
     segments: Segments<1>,
-    _: Query<Unheeded>,
-    base: Base,
+    _: Query<CacheBuster>,
+    base: BaseUri,
 ) -> Result<Json<References>, Problem> {
-    let id = only_instance(&segments)?;
+    let id = only_instance_id(&segments)?;
     let client = state.pool.get().await?;
-    let metric = metric::of(&client, &id).await?;
+    let metric = metric::find_of_instance(&client, &id).await?;
     let reference = |metric: Metric| Reference { id: metric.id, uri: base.metric(metric.id) };
     Ok(Json(References { metrics: metric.into_iter().map(reference).collect() }))
 }
@@ -76,82 +69,84 @@ pub(super) async fn of_instance(
 #[utoipa::path(get, path = "/ttm/api/v1.0/instances/{id}/getmetrics", tag = "TTM",
     operation_id = "ttm_instance_getmetrics",
     params(("id" = String, Path, description = "The instance's id")),
-    responses((status = 200, body = One)))]
-pub(super) async fn get_metrics(
+    responses((status = 200, body = MetricAnswer)))]
+pub(super) async fn show_of_instance(
     extract::State(state): extract::State<State>,
     segments: Segments<1>,
-    _: Query<Unheeded>,
-) -> Result<Json<One>, Problem> {
-    let id = only_instance(&segments)?;
+    _: Query<CacheBuster>,
+) -> Result<Json<MetricAnswer>, Problem> {
+    let id = only_instance_id(&segments)?;
     let client = state.pool.get().await?;
-    one(metric::of(&client, &id).await?)
+    answer(metric::find_of_instance(&client, &id).await?)
 }
 
-/// How many metrics are listed.
+/// The number of metrics to list.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Cap {
-    /// The newest so many. TTM's lists have no pages.
+pub(super) struct MetricsLimit {
+    /// The number of the newest metrics to list. TTM's lists have no pages.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 10000, default = 1000)]
     limit: i64,
 }
 
-impl FromParameters for Cap {
+impl FromParameters for MetricsLimit {
     fn from_parameters(parameters: &mut Parameters) -> Result<Self, Problem> {
-        Ok(Cap { limit: parameters.integer("limit", 1..=10_000)?.unwrap_or(1000) })
+        Ok(MetricsLimit { limit: parameters.integer("limit", 1..=10_000)?.unwrap_or(1000) })
     }
 }
 
 /// Metrics, the newest first
 #[utoipa::path(get, path = "/ttm/api/v1.0/metrics", tag = "TTM", operation_id = "ttm_metrics",
-    params(Cap), responses((status = 200, body = Metrics)))]
+    params(MetricsLimit), responses((status = 200, body = Metrics)))]
 pub(super) async fn list(
     extract::State(state): extract::State<State>,
-    Query((cap, Unheeded)): Query<(Cap, Unheeded)>,
-    base: Base,
+    Query((newest, CacheBuster)): Query<(MetricsLimit, CacheBuster)>,
+    base: BaseUri,
 ) -> Result<Json<Metrics>, Problem> {
     let client = state.pool.get().await?;
-    let metrics = metric::list(&client, cap.limit).await?;
-    let located = metrics.into_iter().map(|metric| Located { uri: base.metric(metric.id), metric });
-    Ok(Json(Metrics { metrics: located.collect() }))
+    let metrics = metric::list(&client, newest.limit).await?;
+    let metrics =
+        metrics.into_iter().map(|metric| MetricWithUri { uri: base.metric(metric.id), metric });
+    Ok(Json(Metrics { metrics: metrics.collect() }))
 }
 
 /// One metric by its id
 #[utoipa::path(get, path = "/ttm/api/v1.0/metrics/{id}", tag = "TTM", operation_id = "ttm_metric",
     params(("id" = String, Path, description = "The metric's id")),
-    responses((status = 200, body = One)))]
+    responses((status = 200, body = MetricAnswer)))]
 pub(super) async fn show(
     extract::State(state): extract::State<State>,
     segments: Segments<1>,
-    _: Query<Unheeded>,
-) -> Result<Json<One>, Problem> {
+    _: Query<CacheBuster>,
+) -> Result<Json<MetricAnswer>, Problem> {
     let Segments([id]) = segments;
-    let id = Uuid::try_parse(&id).map_err(|_| unknown())?;
+    let id = Uuid::try_parse(&id).map_err(|_| not_found())?;
     let client = state.pool.get().await?;
-    one(metric::by_id(&client, id).await?)
+    answer(metric::find(&client, id).await?)
 }
 
-/// The metric of an instance, if TTM knows it.
-fn one(metric: Option<Metric>) -> Result<Json<One>, Problem> {
-    metric.map(|metric| Json(One { metric })).ok_or_else(unknown)
+/// Answers with a metric, or that there is none.
+fn answer(metric: Option<Metric>) -> Result<Json<MetricAnswer>, Problem> {
+    metric.map(|metric| Json(MetricAnswer { metric })).ok_or_else(not_found)
 }
 
-fn unknown() -> Problem {
+/// TTM's problem for an unknown metric.
+fn not_found() -> Problem {
     Problem::not_found("Not found")
 }
 
-/// What is posted when a build has ended.
+/// The body of a `POST` when a build has ended.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes what is sent")]
+#[expect(dead_code, reason = "describes the request's body")]
 #[schema(as = TtmPostedMetric)]
 pub(super) struct PostedMetric {
-    /// The id that the path names, where it is given.
+    /// The id that the path contains, if given.
     instance_id: Option<String>,
-    /// Its name.
+    /// The instance's name.
     instance_name: String,
-    /// When it started, by the caller: as `end_time`. Shown as it was sent.
+    /// When the build started, in the formats of `end_time`. Answers show it as sent.
     start_time: Option<String>,
-    /// When it ended: ISO 8601, UTC where no zone is given; `""` while it has not.
+    /// When the build ended: ISO 8601, UTC unless a zone is given; `""` if it has not ended.
     end_time: String,
 }
 
@@ -160,24 +155,24 @@ pub(super) struct PostedMetric {
     operation_id = "ttm_post_metrics",
     params(("id" = String, Path, description = "The instance's id"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same for every retry of one call")),
-    request_body = PostedMetric, responses((status = 201, body = One)))]
+    request_body = PostedMetric, responses((status = 201, body = MetricAnswer)))]
 pub(super) async fn post(
     extract::State(state): extract::State<State>,
     segments: Segments<1>,
-    _: Query<Unheeded>,
+    _: Query<CacheBuster>,
     call: Call,
     Body(body): Body,
-) -> Result<(StatusCode, Json<One>), Problem> {
-    let instance_id = only_instance(&segments)?;
+) -> Result<(StatusCode, Json<MetricAnswer>), Problem> {
+    let instance_id = only_instance_id(&segments)?;
     let posted: Value = serde_json::from_slice(&body)
         .map_err(|error| Problem::malformed(format!("not JSON: {error}")))?;
-    let instance_name = text(&posted, "instance_name")?;
-    let end_time = time(&posted, "end_time")?;
+    let instance_name = read_text(&posted, "instance_name")?;
+    let end_time = read_time(&posted, "end_time")?;
     let start_time = match posted.get("start_time") {
         None | Some(Value::Null) => None,
-        Some(_) => Some(time(&posted, "start_time")?),
+        Some(_) => Some(read_time(&posted, "start_time")?),
     };
-    if !is_of(&posted, &instance_id) {
+    if !is_about(&posted, &instance_id) {
         return Err(Problem::bad_request("instance_id", "the path names another instance"));
     }
     let mut data = json!({
@@ -189,18 +184,18 @@ pub(super) async fn post(
         data["start_time"] = start_time.into();
     }
     let event = call.event("ttm.metrics", &data)?;
-    let metric = call::append_and_see(&state, event, &instance_id, |metric, _| {
+    let metric = call::append_and_read(&state, event, &instance_id, |metric, _| {
         metric.instance_name = instance_name.to_owned();
         metric.end_time = end_time.to_owned();
         if let Some(start_time) = start_time.filter(|time| !time.is_empty()) {
             metric.start_time = start_time.to_owned();
         }
     });
-    Ok((StatusCode::CREATED, Json(One { metric: metric.await? })))
+    Ok((StatusCode::CREATED, Json(MetricAnswer { metric: metric.await? })))
 }
 
-/// Whether what is posted is about the instance: it may name it again, and no other.
-fn is_of(posted: &Value, instance_id: &str) -> bool {
+/// Returns whether a posted metric is about the instance: it may contain the id again, and no other one.
+fn is_about(posted: &Value, instance_id: &str) -> bool {
     match posted.get("instance_id") {
         None | Some(Value::Null) => true,
         Some(Value::String(id)) => id.replace('"', "") == instance_id,
@@ -209,17 +204,17 @@ fn is_of(posted: &Value, instance_id: &str) -> bool {
     }
 }
 
-/// A time, or `""`, that has to be there.
-fn time<'a>(posted: &'a Value, field: &str) -> Result<&'a str, Problem> {
-    let text = text(posted, field)?;
+/// Reads a required member that is a time or `""`.
+fn read_time<'a>(posted: &'a Value, field: &str) -> Result<&'a str, Problem> {
+    let text = read_text(posted, field)?;
     if text.is_empty() || event::time::parse(text).is_some() {
         return Ok(text);
     }
     Err(Problem::bad_request(field, "an ISO 8601 time is expected, or \"\""))
 }
 
-/// A text that has to be there.
-fn text<'a>(posted: &'a Value, field: &str) -> Result<&'a str, Problem> {
+/// Reads a required member that is a text.
+fn read_text<'a>(posted: &'a Value, field: &str) -> Result<&'a str, Problem> {
     posted
         .get(field)
         .and_then(Value::as_str)

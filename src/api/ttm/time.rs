@@ -1,4 +1,4 @@
-//! `time/now`: what time it is, and, with an instance, that its build or bootstrap begins.
+//! `time/now`: returns the time and, with an instance, reports that its build or bootstrap begins.
 
 use axum::Json;
 use axum::extract;
@@ -8,24 +8,25 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::call::{self, Call};
-use super::{Unheeded, iso, only_instance};
+use super::format::iso;
+use super::parameters::{CacheBuster, only_instance_id};
 use crate::api::State;
 use crate::api::clock::Clock;
 use crate::http::{Problem, Query, Segments};
 
-/// The time.
+/// The current time.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = TtmNow)]
-pub(super) struct Now {
+pub(super) struct UtcNow {
     /// Naive, UTC.
     utcnow: String,
 }
 
 /// The time; nothing is recorded
 #[utoipa::path(get, path = "/ttm/api/v1.0/time/now", tag = "TTM", operation_id = "ttm_now",
-    params(Clock), responses((status = 200, body = Now)))]
-pub(super) async fn now(Query((clock, Unheeded)): Query<(Clock, Unheeded)>) -> Json<Now> {
-    Json(Now { utcnow: iso(clock.at) })
+    params(Clock), responses((status = 200, body = UtcNow)))]
+pub(super) async fn show(Query((clock, CacheBuster)): Query<(Clock, CacheBuster)>) -> Json<UtcNow> {
+    Json(UtcNow { utcnow: iso(clock.at) })
 }
 
 /// Report that an instance's build (the first time) or bootstrap begins
@@ -33,21 +34,21 @@ pub(super) async fn now(Query((clock, Unheeded)): Query<(Clock, Unheeded)>) -> J
     operation_id = "ttm_instance_now",
     params(("id" = String, Path, description = "The instance's id"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same for every retry of one call")),
-    responses((status = 200, body = Now)))]
-pub(super) async fn instance_now(
+    responses((status = 200, body = UtcNow)))]
+pub(super) async fn report(
     extract::State(state): extract::State<State>,
     method: Method,
     segments: Segments<1>,
-    _: Query<Unheeded>,
+    _: Query<CacheBuster>,
     call: Call,
-) -> Result<Json<Now>, Problem> {
-    let instance_id = only_instance(&segments)?;
-    // Who asks for the header alone reports nothing.
+) -> Result<Json<UtcNow>, Problem> {
+    let instance_id = only_instance_id(&segments)?;
+    // HEAD asks for the header alone and reports nothing.
     if method != Method::HEAD {
         let event = call.event("ttm.time_now", &json!({ "instance_id": instance_id }))?;
         call::append(&state, event).await?;
     }
-    Ok(Json(Now { utcnow: iso(call.now) }))
+    Ok(Json(UtcNow { utcnow: iso(call.now) }))
 }
 
 /// Report that an instance's build (the first time) or bootstrap begins, by the README's path
@@ -55,13 +56,13 @@ pub(super) async fn instance_now(
     operation_id = "ttm_instance_now_short",
     params(("id" = String, Path, description = "The instance's id"),
         ("Idempotency-Key" = Option<String>, Header, description = "The same for every retry of one call")),
-    responses((status = 200, body = Now)))]
-pub(super) async fn instance_now_short(
+    responses((status = 200, body = UtcNow)))]
+pub(super) async fn report_by_short_path(
     state: extract::State<State>,
     method: Method,
     segments: Segments<1>,
-    query: Query<Unheeded>,
+    query: Query<CacheBuster>,
     call: Call,
-) -> Result<Json<Now>, Problem> {
-    instance_now(state, method, segments, query, call).await
+) -> Result<Json<UtcNow>, Problem> {
+    report(state, method, segments, query, call).await
 }

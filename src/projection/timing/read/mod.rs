@@ -9,5 +9,6 @@ pub mod operations;
 pub mod recipes;
 pub mod requests;
 pub mod timings;
+pub mod ttm;
 
 pub(super) use load::{load_hours, load_rows};

@@ -1,5 +1,7 @@
 //! TTM's routes.
 
+mod answers;
+mod calls;
 mod projected;
 mod readme;
-mod routes;
+mod rows;

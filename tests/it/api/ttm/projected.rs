@@ -1,4 +1,4 @@
-//! A bootstrap's calls as TTM's README has them, answered by the projection.
+//! The calls of a bootstrap in TTM's README, answered after the projection applies them.
 
 use serde_json::{Value, json};
 

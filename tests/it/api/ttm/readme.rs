@@ -1,4 +1,4 @@
-//! TTM's README, line by line, against the real program; and the same calls in another order.
+//! The calls of TTM's README, line by line, against the real program; and the same calls in another order.
 
 use serde_json::{Value, json};
 
@@ -8,12 +8,11 @@ use crate::support::database::database;
 use crate::support::events;
 use crate::support::process::Process;
 use crate::support::projecting::{caught_up, project};
-
 use crate::support::server::answer;
 
 const API: &str = "/ttm/api/v1.0";
 
-/// `curl -X POST -d BODY`, whose media type is a form's unless another is named.
+/// Sends `curl -X POST -d BODY`. The media type is a form's unless another one is given.
 fn curl(url: &str, media_type: Option<&str>, body: &'static str) -> reqwest::RequestBuilder {
     let media_type = media_type.unwrap_or("application/x-www-form-urlencoded");
     reqwest::Client::new()
@@ -25,7 +24,7 @@ fn curl(url: &str, media_type: Option<&str>, body: &'static str) -> reqwest::Req
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_readme_s_calls_are_answered_as_it_says() {
+async fn the_readme_s_calls_are_answered_as_it_documents() {
     let (db, broker) = (database().await, broker().await);
     let process = Process::start("up", &db, &broker);
     process.ready().await;
@@ -52,7 +51,7 @@ async fn the_readme_s_calls_are_answered_as_it_says() {
     }
     assert_eq!(metric["recipes"], json!({}));
 
-    // "Get Instance Metrics": where it is, and there it is.
+    // "Get Instance Metrics": its address, and the metric at that address.
     let references = get("/instances/111111/metrics").await;
     let id = metric["id"].as_str().unwrap();
     assert_eq!(references, json!({"metrics": [{"id": id, "uri": url(&format!("/metrics/{id}"))}]}));
@@ -71,13 +70,13 @@ async fn the_readme_s_calls_are_answered_as_it_says() {
         assert!(time.is_ok(), "{now}");
     }
 
-    // "Get instances running in postbuild". (`time/now` waits for the log, not for what reads it.)
+    // "Get instances running in postbuild". (`time/now` waits for the log, not for the read models.)
     caught_up(&db).await;
     let open = get("/incompletebuilds").await;
     assert_eq!((&open["Total_Instances"], &open["VMinPostBuildState"]), (&json!(2), &json!(1)));
     assert_eq!(open["instances"][0]["instance_id"], "222222");
 
-    // "To Post recipe Information": with a name it starts, without one it ends.
+    // "To Post recipe Information": a call with a name starts it, one without ends it.
     let recipe = url("/instances/222222/recipe/base");
     let (status, started) = answer(curl(&recipe, None, "msg=start_message")).await;
     let base = &started["metric"]["recipes"]["base"];
@@ -96,9 +95,9 @@ async fn the_readme_s_calls_are_answered_as_it_says() {
     listed.sort_by_key(|id| id.as_str());
     assert_eq!(listed, ["111111", "222222"]);
 
-    // Another log gets the same calls, the last first and each alone.
+    // Another log gets the same calls in reverse order, each in a batch of its own.
     caught_up(&db).await;
-    let told = read_models(&db).await;
+    let expected = read_models(&db).await;
     verified(&db).await;
     drop(process);
     let mut bodies: Vec<Vec<u8>> = Vec::new();
@@ -120,5 +119,5 @@ async fn the_readme_s_calls_are_answered_as_it_says() {
         caught_up(&other).await;
     }
     projecting.stop().await;
-    assert_eq!(read_models(&other).await, told);
+    assert_eq!(read_models(&other).await, expected);
 }
