@@ -52,9 +52,14 @@ async fn instances_are_listed_newest_first() {
     ] {
         assert_eq!(ids(&server.ok(&format!("/v1/instances?{query}")).await), expected, "{query}");
     }
-    for (query, parameter) in
-        [("started_after=now", "started_after"), ("host=", "host"), ("cursor=5b5d", "cursor")]
-    {
+    for (query, parameter) in [
+        ("started_after=now", "started_after"),
+        ("host=", "host"),
+        ("cursor=5b5d", "cursor"),
+        // Made up: `[-1,"i"]`, before 1970, and `[9223372036854775807,"i"]`, beyond the calendar.
+        ("cursor=5b2d312c2269225d", "cursor"),
+        ("cursor=5b393232333337323033363835343737353830372c2269225d", "cursor"),
+    ] {
         let problem = server.refused(&format!("/v1/instances?{query}")).await;
         assert_eq!(problem["parameter"], parameter);
     }
