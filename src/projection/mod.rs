@@ -1,10 +1,10 @@
 //! Projections: events in, rows out. A read model is a pure function of the set of events, the
-//! configuration and the projection's version: it reads no clock, no network and no other
-//! projection's tables, and any order, duplication and batching gives the same rows. But for rows
-//! before a horizon of the log: they stay as they were when it passed them.
+//! configuration and the projection's version: it reads no clock, no network and no other projection's
+//! tables, and any order, duplication and batching of events makes the same rows. The exception are rows
+//! from before a horizon of the log: they stay as they were when the horizon passed them.
 //!
-//! A projection is a folder here, its tables in `schema/<name>.sql`, and one entry in [`ALL`]; the
-//! [`engine`] runs it, and replay, verify, the API and the tests loop over the list.
+//! A projection is a folder here, its tables in `schema/<name>.sql`, and one entry in [`ALL`]. The
+//! [`engine`] runs it; replay, verify, the API and the tests loop over the list.
 
 pub mod deployment;
 pub mod engine;
@@ -29,7 +29,7 @@ pub const ALL: &[&Projection] = &[
     &sales::PROJECTION,
 ];
 
-/// The projection of that name.
+/// Returns the projection of that name.
 pub fn by_name(name: &str) -> Option<&'static Projection> {
     ALL.iter().copied().find(|projection| projection.name == name)
 }

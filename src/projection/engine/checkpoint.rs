@@ -1,22 +1,23 @@
-//! Where a projection stands, and who may move it. The holder's lease says who is active; the
-//! fence makes sure: a step whose fence is not the row's is refused, however late it comes.
+//! Checkpoints: the position of a projection, and the lease of the process that may move it. The lease
+//! decides which process is active. The fence enforces it: a step with an older fence than the row's is
+//! refused, however late it arrives.
 
 use tokio_postgres::{Client, GenericClient};
 
 use super::{LeaseLost, Projection};
 use crate::db::READER_ROLE;
 
-/// Which set of a projection's tables.
+/// One of the two sets of a projection's tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
-    /// Those that answer.
+    /// The tables that answer queries.
     Live,
-    /// Those that a replay is filling.
+    /// The tables that a replay fills.
     Next,
 }
 
 impl Slot {
-    /// As in SQL.
+    /// Returns the slot's name in SQL.
     pub const fn as_str(self) -> &'static str {
         match self {
             Slot::Live => "live",
@@ -24,7 +25,7 @@ impl Slot {
         }
     }
 
-    /// The PostgreSQL schema that holds the tables.
+    /// Returns the name of the PostgreSQL schema of these tables.
     pub fn schema(self, projection: &Projection) -> String {
         match self {
             Slot::Live => projection.name.to_owned(),
@@ -33,28 +34,28 @@ impl Slot {
     }
 }
 
-/// How long a holder that says nothing keeps its lease: what a standby waits after a crash.
+/// The length of a lease. After a crash a standby waits as long.
 pub const LEASE_SECONDS: f64 = 5.0;
 
-/// A held checkpoint.
+/// The right to move a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Last position applied.
+    /// The last position whose event is applied.
     pub position: i64,
-    /// What a step must show.
+    /// The number that each step must present.
     pub fence: i64,
 }
 
-/// The version and configuration that rows were made with.
+/// The version and configuration that rows are made with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowsVersion {
     /// The projection's version.
     pub version: i32,
-    /// The configuration it depends on.
+    /// The part of the configuration that the rows depend on.
     pub config: String,
 }
 
-/// What the rows in a slot were made with; `None` when there are none.
+/// Reads the version of a slot's rows; `None` if the slot is empty.
 pub(super) async fn rows_version(
     client: &impl GenericClient,
     projection: &Projection,
@@ -70,11 +71,11 @@ pub(super) async fn rows_version(
     Ok(row.map(|row| RowsVersion { version: row.get(0), config: row.get(1) }))
 }
 
-/// Last position applied to a slot's tables; `None` where there are none.
+/// Reads the last position applied to a slot's tables; `None` if the slot is empty.
 ///
 /// # Errors
 ///
-/// When the database is away.
+/// When the database does not answer.
 pub async fn position(
     client: &impl GenericClient,
     projection: &Projection,
@@ -90,7 +91,7 @@ pub async fn position(
     Ok(row.map(|row| row.get(0)))
 }
 
-/// Makes empty tables and a checkpoint at 0, unless there are some.
+/// Creates empty tables and a checkpoint at 0, unless the slot has them.
 pub(super) async fn create(
     client: &mut Client,
     projection: &Projection,
@@ -99,7 +100,7 @@ pub(super) async fn create(
 ) -> Result<(), tokio_postgres::Error> {
     let schema = slot.schema(projection);
     let transaction = client.transaction().await?;
-    // Two processes that start at once: one makes them, the other finds them.
+    // Of two processes that start at once, one creates the tables and the other finds them.
     transaction.execute("SELECT pg_advisory_xact_lock(hashtext('projection.create'))", &[]).await?;
     let is_new = transaction
         .execute(
@@ -110,7 +111,7 @@ pub(super) async fn create(
         )
         .await?;
     if is_new > 0 {
-        // What a crash left behind has no checkpoint and is worth nothing.
+        // Tables without a checkpoint are the remains of a crash.
         transaction
             .batch_execute(&format!(
                 "DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema};
@@ -119,7 +120,7 @@ pub(super) async fn create(
                 if slot == Slot::Live { projection.indexes } else { "" }
             ))
             .await?;
-        // The rights go with the tables through the swap.
+        // Granted here, because a swap renames the schema and the grants move along.
         transaction
             .batch_execute(&format!(
                 "DO $$ BEGIN
@@ -153,15 +154,15 @@ pub(super) async fn remove(
     transaction.commit().await
 }
 
-/// Takes the lease where it is free or already ours; `None` while another process holds it, or is in
-/// the middle of a step however long ago its lease ran out.
+/// Takes the lease if it is free or already ours. `None` while another process has it, or is in the middle
+/// of a step, even if its lease has run out.
 pub(super) async fn acquire(
     client: &Client,
     projection: &Projection,
     slot: Slot,
     holder: &str,
 ) -> Result<Option<Lease>, tokio_postgres::Error> {
-    // The server's clock, not the process's: the lease is between processes on many machines.
+    // The server's clock decides, because the processes may run on several machines.
     let row = client
         .query_opt(
             "-- checkpoint::acquire
@@ -180,7 +181,7 @@ pub(super) async fn acquire(
     Ok(row.map(|row| Lease { position: row.get(0), fence: row.get(1) }))
 }
 
-/// Keeps the lease while there is nothing to apply, or after something long in its transaction.
+/// Extends the lease while there is nothing to apply, or after long work within its transaction.
 pub(super) async fn extend(
     client: &impl GenericClient,
     projection: &Projection,
@@ -198,7 +199,7 @@ pub(super) async fn extend(
     if kept == 0 { Err(LeaseLost.into()) } else { Ok(()) }
 }
 
-/// Begins a step: nobody takes the lease over until the step has committed, however long it takes.
+/// Begins a step: no process takes the lease over until the step has committed, however long it takes.
 pub(super) async fn lock(
     transaction: &impl GenericClient,
     projection: &Projection,
@@ -216,7 +217,7 @@ pub(super) async fn lock(
     if row.is_some() { Ok(()) } else { Err(LeaseLost.into()) }
 }
 
-/// Moves the checkpoint within the transaction that wrote the rows.
+/// Moves the checkpoint, within the transaction that writes the rows.
 pub(super) async fn advance(
     transaction: &impl GenericClient,
     projection: &Projection,
@@ -246,11 +247,12 @@ pub(super) async fn advance(
     if moved == 1 { Ok(()) } else { Err(LeaseLost.into()) }
 }
 
-/// Until they are released, or the connection ends, no replay swaps the projection's live tables.
+/// Keeps replays from swapping the projection's live tables until [`unlock_tables`] or the end of the
+/// connection.
 ///
 /// # Errors
 ///
-/// When the database is away.
+/// When the database does not answer.
 pub async fn lock_tables_shared(
     client: &Client,
     projection: &str,
@@ -260,18 +262,18 @@ pub async fn lock_tables_shared(
     Ok(())
 }
 
-/// Undoes one [`lock_tables_shared`].
+/// Releases one [`lock_tables_shared`].
 ///
 /// # Errors
 ///
-/// When the database is away; the lock is then gone as well.
+/// When the database does not answer; the lock is then released with the connection.
 pub async fn unlock_tables(client: &Client, projection: &str) -> Result<(), tokio_postgres::Error> {
     let unlock = "SELECT pg_advisory_unlock_shared(hashtext('projection.swap ' || $1::text))";
     client.execute(unlock, &[&projection]).await?;
     Ok(())
 }
 
-/// Waits, before a swap and until its transaction ends, for those who keep the tables.
+/// Waits until no reader locks the tables, then keeps new ones out until the transaction of the swap ends.
 pub(super) async fn allow_swap(
     transaction: &impl GenericClient,
     projection: &Projection,
@@ -281,12 +283,12 @@ pub(super) async fn allow_swap(
     Ok(())
 }
 
-/// Takes, until the transaction ends, what [`lock_tables_shared`] keeps others from; `false` while somebody
-/// keeps the projection's tables, or swaps them.
+/// Takes the exclusive counterpart of [`lock_tables_shared`] until the transaction ends. Returns `false` while
+/// a reader locks the projection's tables, or a replay swaps them.
 ///
 /// # Errors
 ///
-/// When the database is away.
+/// When the database does not answer.
 pub async fn try_lock_tables_exclusive(
     transaction: &impl GenericClient,
     projection: &str,
@@ -295,7 +297,7 @@ pub async fn try_lock_tables_exclusive(
     Ok(transaction.query_one(lock, &[&projection]).await?.get(0))
 }
 
-/// Lets a standby take over at once.
+/// Gives the lease back, so that a standby takes over at once.
 pub(super) async fn release(
     client: &Client,
     projection: &Projection,
@@ -313,7 +315,7 @@ pub(super) async fn release(
     Ok(())
 }
 
-/// Notes why the projection stands still, for everybody to see.
+/// Stores the error that stops the projection, for `status`, `/readyz` and waiting requests.
 pub(super) async fn note_error(
     client: &Client,
     projection: &Projection,

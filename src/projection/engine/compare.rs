@@ -1,5 +1,5 @@
-//! `verify --read-models`: a read model rebuilt aside, compared row by row with the live one at
-//! the same position. Rows before a horizon are left out, for they cannot be rebuilt.
+//! Rebuilds a read model aside and compares it, row by row, with the live one at the same position
+//! (`verify --read-models`). Rows before a horizon are left out, because they cannot be rebuilt.
 
 use std::sync::Arc;
 
@@ -16,26 +16,26 @@ use crate::config::File;
 use crate::db::Database;
 use crate::log;
 
-/// What a comparison saw.
+/// The result of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Comparison {
-    /// The position both stood at.
+    /// The position of both.
     pub position: i64,
-    /// Rows that are the same.
+    /// The number of rebuilt rows.
     pub rows: i64,
-    /// Rows that are compared with nothing: they lie before a horizon, and what they were made of may
-    /// be gone.
+    /// The number of rows that are not compared: they lie before a horizon, and the events they were made of
+    /// may be dropped.
     pub frozen: i64,
-    /// The first row that differs: table, which side has it, and the row as JSON.
+    /// The first row that differs: its table, the side that has it, and the row as JSON.
     pub difference: Option<String>,
 }
 
-/// Rebuilds the projection into tables of its own within one transaction that is rolled back, up
-/// to the position of the live tables as of its snapshot, and compares. The live ones go on.
+/// Rebuilds the projection up to the position of the live tables, into tables of its own within a
+/// transaction that is rolled back, and compares both. The live tables are not disturbed.
 ///
 /// # Errors
 ///
-/// When the projection was never run, or the database goes away.
+/// When no process has ever projected it, or the database does not answer.
 pub async fn compare(
     database: &Database,
     projection: &'static Projection,
@@ -46,8 +46,8 @@ pub async fn compare(
     let aside = format!("{}__check_{}", projection.name, std::process::id());
     let live = Slot::Live.schema(projection);
     let mut client = connect(database, projection, Slot::Live).await?;
-    // A snapshot keeps rows, not names: without this, a replay's swap would put tables in place
-    // whose rows are too young for it. The lock goes with the connection.
+    // A snapshot keeps rows, not names: without the lock, a replay's swap would put tables in place
+    // whose rows are too young for it. It is released with the connection.
     checkpoint::lock_tables_shared(&client, projection.name).await?;
     let transaction = client
         .build_transaction()
@@ -56,7 +56,7 @@ pub async fn compare(
         .await?;
     let position = live::live_position(&transaction, projection)
         .await?
-        .with_context(|| format!("the projection {} has never run", projection.name))?
+        .with_context(|| format!("no process has ever projected {}", projection.name))?
         .position;
     transaction
         .batch_execute(&format!(
@@ -82,8 +82,8 @@ pub async fn compare(
         let is_frozen = is_frozen.as_deref().unwrap_or("false");
         let row = transaction
             .query_one(
-                // Whole rows as JSON: NULLs and arrays compare by value, and the first difference
-                // can be shown.
+                // Whole rows as JSON: NULLs and arrays are compared by value, and the first difference can
+                // be shown.
                 &format!(
                     "-- compare
                      WITH live AS (SELECT to_jsonb(t) AS r FROM {live}.{table} AS t WHERE ({is_frozen}) IS NOT TRUE),

@@ -1,5 +1,5 @@
-//! What a projection is fed: stretches of the log, read and decoded ahead on a thread of their own
-//! while the one before is applied.
+//! Feeds a projection: reads and decodes the next stretch of the log on a thread of its own while the one
+//! before is applied.
 
 use std::sync::Arc;
 
@@ -13,32 +13,32 @@ use crate::log::Reader;
 
 /// A stretch of the log, ready to be applied.
 pub(super) struct Prepared {
-    /// The reader has then seen everything up to here.
+    /// The position up to which everything is read once this is applied.
     pub to: i64,
-    /// Events of the projection's families in it.
+    /// The number of its events of the projection's families.
     pub events: u64,
     pub decoded: Decoded,
 }
 
-/// How long the feed trusts in being woken before it looks by itself.
+/// Longest pause between two looks at the log, should a notification be lost.
 const POLL: std::time::Duration = std::time::Duration::from_millis(250);
 
-/// Where a feed ends.
+/// The end of a feed.
 enum End {
-    /// It waits to be woken and goes on.
+    /// None: the feed waits for appends and goes on.
     Never(watch::Receiver<i64>),
-    /// After this position.
+    /// This position.
     At(i64),
 }
 
-/// The reading side of a projection; reading ends when it is dropped.
+/// The reading side of a projection. Dropping it ends the reading.
 pub(super) struct Feed {
     receiver: mpsc::Receiver<anyhow::Result<Prepared>>,
     thread: oneshot::Receiver<()>,
 }
 
 impl Feed {
-    /// Feeds everything after `position`, and goes on as the log grows.
+    /// Feeds all events after `position`, and goes on as the log grows.
     pub fn follow(
         database: &Database,
         projection: &'static Projection,
@@ -49,7 +49,7 @@ impl Feed {
         Feed::start(database, projection, file, position, End::Never(wake))
     }
 
-    /// Feeds what comes after `position`, up to and including position `until`.
+    /// Feeds the events after `position` up to and including position `until`.
     pub fn until(
         database: &Database,
         projection: &'static Projection,
@@ -67,7 +67,7 @@ impl Feed {
         position: i64,
         end: End,
     ) -> Feed {
-        // One stretch is applied, one waits here, one is being read: no more are in memory.
+        // Bounds memory to three stretches: one is applied, one waits here, one is being read.
         let (sender, receiver) = mpsc::channel(1);
         let (database, file) = (database.clone(), Arc::clone(file));
         let thread = on_own_thread(&format!("read {}", projection.name), move || async move {
@@ -78,17 +78,17 @@ impl Feed {
         Feed { receiver, thread }
     }
 
-    /// The next stretch; `None` at the end of a feed that does not go on.
+    /// Returns the next stretch; `None` at the end of a feed that has one.
     ///
     /// # Errors
     ///
-    /// When the log cannot be read, or reading panicked: that is not the end of the log.
+    /// When the log cannot be read, or the reading thread panicked: neither is the end of the log.
     pub async fn next(&mut self) -> anyhow::Result<Option<Prepared>> {
         match self.receiver.recv().await {
             Some(prepared) => prepared.map(Some),
             None => match (&mut self.thread).await {
                 Ok(()) => Ok(None),
-                Err(_) => anyhow::bail!("reading the log panicked; the log has more of it"),
+                Err(_) => anyhow::bail!("the thread that reads the log panicked before the end"),
             },
         }
     }
@@ -115,7 +115,7 @@ async fn read(
             .await?;
         if read.position == position {
             let End::Never(wake) = &mut end else { return Ok(()) };
-            // Woken or not, the next look decides: a lost wake-up costs a moment, never an event.
+            // The next look decides, woken or not: a lost notification costs a moment, never an event.
             let _ = tokio::time::timeout(POLL, wake.changed()).await;
             continue;
         }

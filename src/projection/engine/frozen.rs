@@ -1,5 +1,6 @@
-//! Rows before a horizon. What they were made of is gone, or may be at any time: no projection adds
-//! to them, a replay carries them over from the live tables, and a comparison leaves them out.
+//! Frozen rows: the rows from before a horizon. The events they were made of are dropped, or may be at any
+//! time. So no projection adds to them, a replay copies them from the live tables, and a comparison leaves
+//! them out.
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
@@ -10,35 +11,35 @@ use super::checkpoint::{self, Lease, Slot};
 use crate::event::Family;
 use crate::log::{self, Horizons};
 
-/// The rows of a table that lie before a horizon.
+/// The rows of a table that a horizon freezes.
 #[derive(Clone, Copy, Debug)]
 pub struct Frozen {
-    /// The table; its partitions, if it has some, are made along.
+    /// The table. Its partitions, if it has any, are created as needed.
     pub table: &'static str,
-    /// Whose horizon.
+    /// The family whose horizon counts.
     pub family: Family,
-    /// The row's time: a row is frozen when it lies before the horizon.
+    /// The column with the row's time: a row is frozen if that lies before the horizon.
     pub column: &'static str,
-    /// How frozen rows meet those of a replay. `None`: they are in place of them. Otherwise the
-    /// clause of an `INSERT INTO … AS t` after `ON CONFLICT`, for rows that tell of both sides of
-    /// the horizon, e.g. `(host) DO UPDATE SET last_at = greatest(t.last_at, excluded.last_at)`.
+    /// How frozen rows are combined with those of a replay. `None`: they replace them. Otherwise the clause
+    /// after `ON CONFLICT` of an `INSERT INTO … AS t`, for rows that cover both sides of the horizon, e.g.
+    /// `(host) DO UPDATE SET last_at = greatest(t.last_at, excluded.last_at)`.
     pub merge: Option<&'static str>,
 }
 
 impl Frozen {
-    /// The condition that a row of it is frozen, in place of which no replay has one; `None`: there
-    /// is no such row. The rows that are merged can be compared.
+    /// Returns the SQL condition for a row that is frozen and that no replay can rebuild; `None` if there is
+    /// no such row. Rows that are merged can be rebuilt and compared.
     pub(super) fn frozen_condition(&self, horizons: Horizons) -> Option<String> {
         let horizon = horizons.of(self.family).filter(|_| self.merge.is_none())?;
-        Some(self.lies_before(horizon))
+        Some(self.condition_before(horizon))
     }
 
-    fn lies_before(&self, horizon: Timestamp) -> String {
+    fn condition_before(&self, horizon: Timestamp) -> String {
         format!("{} < '{horizon}'", self.column)
     }
 
-    /// Puts the frozen rows of one schema's table into another's, but for those that are there since
-    /// the horizon stood at `since`.
+    /// Copies the frozen rows of one schema's table to another's, except rows that were copied when the
+    /// horizon was at `since`.
     async fn copy_rows(
         &self,
         tx: &Transaction<'_>,
@@ -47,12 +48,12 @@ impl Frozen {
         since: Option<Timestamp>,
     ) -> Result<u64> {
         let Frozen { table, merge, .. } = self;
-        let mut is_frozen = self.lies_before(horizon);
+        let mut is_frozen = self.condition_before(horizon);
         if let Some(since) = since.filter(|_| merge.is_none()) {
-            is_frozen = format!("{is_frozen} AND NOT {}", self.lies_before(since));
+            is_frozen = format!("{is_frozen} AND NOT {}", self.condition_before(since));
         }
         let Some(columns) = columns(tx, table, (from, to)).await? else { return Ok(0) };
-        make_partitions(tx, table, (from, to)).await?;
+        create_partitions(tx, table, (from, to)).await?;
         let conflict = match merge {
             None => {
                 tx.execute(&format!("DELETE FROM {to}.{table} WHERE {is_frozen}"), &[]).await?;
@@ -69,8 +70,8 @@ impl Frozen {
     }
 }
 
-/// Carries frozen rows from one schema into another, where there are any. `since`: what
-/// [`copy_frozen_ahead`] returned, if it has done the most of it. Returns how many.
+/// Copies frozen rows from one schema to another, and returns their number. `since` is the result of
+/// [`copy_frozen_ahead`], if it has copied most of them.
 pub(super) async fn copy_frozen(
     tx: &Transaction<'_>,
     tables: impl Iterator<Item = &Frozen>,
@@ -81,13 +82,13 @@ pub(super) async fn copy_frozen(
     copy_up_to(tx, tables, (from, to), since, horizons).await
 }
 
-/// Carries a replay's frozen rows over while the live tables go on. Only what a horizon passes from
-/// now on is left for [`copy_frozen`]. Returns the horizons up to which it is done. However long it takes,
-/// the replay keeps its lease.
+/// Copies a replay's frozen rows while the live tables go on, so that only rows which a horizon passes later
+/// are left for [`copy_frozen`]. Returns the horizons up to which it has copied. The replay keeps its lease
+/// however long this takes.
 ///
 /// # Errors
 ///
-/// [`LeaseLost`](super::LeaseLost) when it has lost it before.
+/// [`LeaseLost`](super::LeaseLost) if the lease was lost before.
 pub(super) async fn copy_frozen_ahead(
     client: &mut Client,
     projection: &Projection,
@@ -100,7 +101,7 @@ pub(super) async fn copy_frozen_ahead(
     }
     let mut tx = client.transaction().await?;
     checkpoint::lock(&tx, projection, Slot::Next, held).await?;
-    // A step that began before the horizon was there may still add rows before it: it holds this lock.
+    // A step that began before the horizon moved may still add rows from before it, and holds this lock.
     // Rolled back, so that the live tables go on at once.
     let wait = "-- frozen::wait
         SELECT FROM projection.checkpoint WHERE name = $1 AND slot = 'live' FOR UPDATE";
@@ -122,19 +123,18 @@ async fn copy_up_to(
     since: Horizons,
     horizons: Horizons,
 ) -> Result<u64> {
-    let mut carried = 0;
+    let mut copied = 0;
     for frozen in tables {
         if let Some(horizon) = horizons.of(frozen.family) {
-            let place = || format!("carrying the rows of {from}.{} before {horizon}", frozen.table);
+            let place = || format!("copying the rows of {from}.{} before {horizon}", frozen.table);
             let since = since.of(frozen.family);
-            carried +=
-                frozen.copy_rows(tx, (from, to), horizon, since).await.with_context(place)?;
+            copied += frozen.copy_rows(tx, (from, to), horizon, since).await.with_context(place)?;
         }
     }
-    Ok(carried)
+    Ok(copied)
 }
 
-/// The columns that the table has in both schemas, by name; `None` where it is not in both.
+/// Returns the names of the columns that the table has in both schemas; `None` unless it is in both.
 async fn columns(
     tx: &Transaction<'_>,
     table: &str,
@@ -149,8 +149,8 @@ async fn columns(
     Ok(row.get(0))
 }
 
-/// Makes the partitions that the table has in one schema and lacks in the other.
-async fn make_partitions(
+/// Creates the partitions that the table has in one schema and lacks in the other.
+async fn create_partitions(
     tx: &Transaction<'_>,
     table: &str,
     (from, to): (&str, &str),
@@ -167,7 +167,7 @@ async fn make_partitions(
              ALTER TABLE {to}.{table} ATTACH PARTITION {to}.{name} {bounds}"
         ))
         .await
-        .with_context(|| format!("making {to}.{name}"))?;
+        .with_context(|| format!("creating {to}.{name}"))?;
     }
     Ok(())
 }

@@ -39,45 +39,45 @@ pub use replay::{Progress, replay};
 pub use runner::run;
 pub use status::{Status, statuses};
 
-/// A projection, as a struct of functions.
+/// A projection: how its rows are made, as a struct of functions.
 pub struct Projection {
-    /// Its name, and that of the PostgreSQL schema its tables live in.
+    /// Its name, which is also the name of the PostgreSQL schema of its tables.
     pub name: &'static str,
-    /// To be raised with every change that gives other rows for the same events; when it differs
-    /// from the tables', they are replayed.
+    /// The version of its code. Raise it with every change that makes other rows of the same events: tables
+    /// of another version are replayed.
     pub version: i32,
-    /// The families it reads.
+    /// The families whose events it reads.
     pub families: &'static [Family],
-    /// The part of the configuration that its rows depend on, as text; when it changes, they are
-    /// replayed.
+    /// Returns the part of the configuration that its rows depend on, as text. When that changes, the rows
+    /// are replayed.
     pub config: fn(&File) -> String,
-    /// Creates its tables, unqualified: the search path says in which schema.
+    /// The SQL that creates its tables. Names are unqualified: the search path gives the schema.
     pub ddl: &'static str,
-    /// Creates the indexes that `apply` does not need, unqualified, where they are missing. A replay
-    /// makes them once its tables are full.
+    /// The SQL that creates the indexes which only queries need, if they do not exist. Names are
+    /// unqualified. A replay creates them when its tables are full.
     pub indexes: &'static str,
-    /// Its tables, for comparing live rows with replayed ones.
+    /// The names of its tables, for comparing live rows with replayed ones.
     pub tables: &'static [&'static str],
-    /// Which rows lie before a horizon, and so stay as they are whatever the log still holds; `apply`
-    /// has to leave out what lies before it (see [`crate::log::horizon`]).
+    /// The rows that no longer change once they lie before a horizon, whatever the log still contains.
+    /// `apply` must skip facts from before it (see [`crate::log::horizon`]).
     pub frozen: &'static [Frozen],
-    /// How much is applied at once: less than usual where facts take much more room than the bodies
-    /// they are of.
+    /// The size of a stretch, which is applied at once. Smaller than usual where facts take much more memory
+    /// than the bodies they are read from.
     pub stretch: Limit,
-    /// Begins to read a stretch, without looking at any row. CPU only; runs beside `apply` of the
-    /// stretch before.
+    /// Starts decoding a stretch. Decoding uses the processor alone, no rows, because it runs beside `apply`
+    /// of the stretch before.
     pub decode: fn(&File) -> Box<dyn Decode + '_>,
-    /// Folds the facts into the rows, by sets, in the transaction that also moves the checkpoint.
+    /// Folds the facts into the rows, set by set, in the transaction that also moves the checkpoint.
     pub apply: Apply,
 }
 
 impl Projection {
-    /// What its rows are made with, by this program and this configuration.
+    /// Returns the version and configuration that this process makes rows with.
     pub fn rows_version(&self, file: &File) -> RowsVersion {
         RowsVersion { version: self.version, config: (self.config)(file) }
     }
 
-    /// What these events say, as one stretch.
+    /// Decodes events as one stretch.
     pub fn decode_all(&self, file: &File, events: impl IntoIterator<Item = Recorded>) -> Decoded {
         let mut decode = (self.decode)(file);
         events.into_iter().for_each(|event| decode.read(event));
@@ -85,39 +85,39 @@ impl Projection {
     }
 }
 
-/// See [`Projection::apply`].
+/// The function that writes a stretch, see [`Projection::apply`].
 pub type Apply =
     for<'a> fn(&'a Transaction<'a>, &'a File, Box<dyn Any + Send>) -> BoxFuture<'a, Result<()>>;
 
-/// The lease is another process's, or the tables were swapped: whatever was being applied is not.
+/// The lease went to another process, or a replay swapped the tables: the current step is not applied.
 #[derive(Debug, thiserror::Error)]
 #[error("the projection is held by another process")]
 pub struct LeaseLost;
 
-/// Why a process leaves a projection to another one.
+/// The reason why a process leaves a projection to another one.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub enum StandBy {
     /// Another process is replaying it.
     #[error("another process is replaying it")]
     Replaying,
-    /// Its tables were made by a newer program.
+    /// A newer program made its tables.
     #[error("its tables were made by a newer stackledger")]
     Newer,
 }
 
-/// Takes from the events of a stretch what they say, one after the other as the database sends them:
-/// what is small is kept, the bodies are not.
+/// Decodes the events of a stretch one by one, as the database sends them. It keeps the facts, which are
+/// small, and drops the bodies.
 pub trait Decode {
     /// Reads the next event.
     fn read(&mut self, recorded: Recorded);
-    /// What the events said.
+    /// Returns the facts of all events.
     fn finish(self: Box<Self>) -> Decoded;
 }
 
-/// What was read of a stretch of the log.
+/// The facts of a stretch of the log.
 pub struct Decoded {
     /// The facts, of the projection's own type.
     pub facts: Box<dyn Any + Send>,
-    /// Events that could not be used, or held a value that could not.
+    /// The number of events that could not be used, or contained a value that could not.
     pub skipped: u64,
 }

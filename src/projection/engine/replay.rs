@@ -1,6 +1,6 @@
-//! Replay: the live path from position 0 into fresh tables, while the old ones keep serving; when
-//! it has caught up, one transaction swaps them. Ended in the middle, the old tables go on, and
-//! the next replay goes on from where this one stood. What the log no longer holds is carried over.
+//! Replay: applies the log from position 0 to fresh tables, by the same code as live, while the old tables
+//! keep serving; when it has caught up, one transaction swaps them. After an interruption the old tables
+//! go on serving, and the next replay continues. Rows from before a horizon are copied.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,33 +17,32 @@ use crate::config::File;
 use crate::db::{self, Database};
 use crate::log::{self, Horizons};
 
-/// How far a replay is.
+/// The progress of a replay.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
-    /// Last position applied.
+    /// The last position whose event is applied.
     pub position: i64,
-    /// The log's head when last looked at.
+    /// The log's head at the last look.
     pub head: i64,
-    /// Events applied so far, by this call.
+    /// The number of events that this call has applied.
     pub events: u64,
-    /// How long it has taken.
+    /// The time since the call.
     pub elapsed: Duration,
 }
 
 impl Progress {
-    /// Events applied per second.
+    /// Returns the number of events applied per second.
     pub fn events_per_s(&self) -> f64 {
         self.events as f64 / self.elapsed.as_secs_f64().max(1e-6)
     }
 }
 
-/// Rebuilds a projection's tables from the log and swaps them in. `progress` is called after each
-/// stretch.
+/// Rebuilds a projection's tables from the log and swaps them in. Calls `progress` after each stretch.
 ///
 /// # Errors
 ///
-/// When another replay of it is under way, a stretch cannot be applied, or the database goes away;
-/// the old tables then go on serving.
+/// When another process is replaying it, a stretch cannot be applied, or the database does not answer. The
+/// old tables then go on serving.
 pub async fn replay(
     database: &Database,
     projection: &'static Projection,
@@ -55,7 +54,7 @@ pub async fn replay(
     let mut step = begin(database, projection, file, holder).await?;
     let started = Instant::now();
     let mut events = 0;
-    // Each round reads what came while the one before was applied; the rounds shrink quickly.
+    // Each round reads the events that arrived during the one before; the rounds shrink quickly.
     loop {
         let before = step.held.position;
         let (head, _) = log::head(&step.client).await?;
@@ -64,7 +63,7 @@ pub async fn replay(
             if stop.is_cancelled() {
                 checkpoint::release(&step.client, projection, Slot::Next, &step.held).await?;
                 bail!(
-                    "stopped at position {}: the next replay goes on from there",
+                    "stopped at position {}: the next replay continues there",
                     step.held.position
                 );
             }
@@ -78,14 +77,15 @@ pub async fn replay(
             break;
         }
     }
-    // With these the swap is all that is left; the rows that come meanwhile are few.
-    make_indexes(&mut step).await?;
-    let carried = frozen::copy_frozen_ahead(&mut step.client, projection, &step.held).await?;
-    swap(database, step, carried).await
+    // Only the swap is left after this; few rows arrive meanwhile.
+    create_indexes(&mut step).await?;
+    let copied = frozen::copy_frozen_ahead(&mut step.client, projection, &step.held).await?;
+    swap(database, step, copied).await
 }
 
-/// Makes the indexes, which may take longer than a lease: as in a step, nobody takes over meanwhile.
-async fn make_indexes(step: &mut Step) -> Result<()> {
+/// Creates the indexes. This may take longer than a lease, so it is done as a step, during which no process
+/// takes over.
+async fn create_indexes(step: &mut Step) -> Result<()> {
     let (projection, slot) = (step.projection, step.slot);
     let transaction = step.client.transaction().await?;
     checkpoint::lock(&transaction, projection, slot, &step.held).await?;
@@ -94,7 +94,7 @@ async fn make_indexes(step: &mut Step) -> Result<()> {
     Ok(transaction.commit().await?)
 }
 
-/// Takes the next slot: fresh, or as a replay of the same version left it.
+/// Takes the next slot: empty, or with the rows that an interrupted replay of the same version left.
 async fn begin(
     database: &Database,
     projection: &'static Projection,
@@ -116,16 +116,16 @@ async fn begin(
     Err(StandBy::Replaying.into())
 }
 
-/// Catches up with the live tables under a lock on their checkpoint, carries over what became frozen
-/// beyond what is `carried`, and takes their place.
-async fn swap(database: &Database, mut step: Step, carried: Horizons) -> Result<()> {
+/// Catches up with the live tables under a lock on their checkpoint, copies the rows that became frozen
+/// since `copied`, and takes their place.
+async fn swap(database: &Database, mut step: Step, copied: Horizons) -> Result<()> {
     let (projection, slot) = (step.projection, step.slot);
     let (live, next) = (Slot::Live.schema(projection), Slot::Next.schema(projection));
     let old = format!("{live}__old");
     step.client.batch_execute(&format!("DROP SCHEMA IF EXISTS {old} CASCADE")).await?;
 
     let transaction = step.client.transaction().await?;
-    // First, so that nobody takes over however long the waits are.
+    // The first lock, so that no process takes over however long the others have to be waited for.
     checkpoint::lock(&transaction, projection, slot, &step.held).await?;
     checkpoint::allow_swap(&transaction, projection).await?;
     let row = transaction
@@ -151,9 +151,9 @@ async fn swap(database: &Database, mut step: Step, carried: Horizons) -> Result<
         step.held.position = prepared.to;
     }
     if step.held.position < position {
-        bail!("the log could not be read up to the live tables' position {position}");
+        bail!("the log ends before the live tables' position {position}");
     }
-    frozen::copy_frozen(&transaction, projection.frozen.iter(), (&live, &next), carried).await?;
+    frozen::copy_frozen(&transaction, projection.frozen.iter(), (&live, &next), copied).await?;
     transaction
         .batch_execute(&format!(
             "DO $$ BEGIN
@@ -166,7 +166,7 @@ async fn swap(database: &Database, mut step: Step, carried: Horizons) -> Result<
             projection.name
         ))
         .await?;
-    // A fence beyond both: whoever projected into the old tables is refused, and begins anew.
+    // A fence beyond both: a process that projected into the old tables is refused and starts again.
     let swapped = transaction
         .execute(
             "-- replay::swap checkpoint
@@ -184,8 +184,8 @@ async fn swap(database: &Database, mut step: Step, carried: Horizons) -> Result<
     Ok(())
 }
 
-/// Drops the tables that served until now, as soon as no query reads them any more. What stays
-/// behind is dropped by the next replay.
+/// Drops the tables that served until now, as soon as no query reads them. The next replay drops any that
+/// remain.
 async fn drop_old(step: &Step, old: &str) {
     for _ in 0..10 {
         let dropped = step

@@ -1,5 +1,5 @@
-//! Runs projections: each on a thread of its own, active in one process at a time, the others
-//! standing by.
+//! Runs projections, each on a thread of its own. A projection is active in one process; the others stand
+//! by.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,13 +19,13 @@ use crate::db::Database;
 use crate::health::Health;
 use crate::lifecycle::{Backoff, on_own_thread, random_id};
 
-/// How often a standby looks whether the lease is free.
+/// Pause between two tries of a standby to take the lease.
 const STANDBY_INTERVAL: Duration = Duration::from_millis(500);
-/// How often a holder without work extends its lease.
+/// Pause between two extensions of the lease by a process without work.
 const EXTEND_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Runs these projections until asked to stop. A projection that fails stops alone: it says why,
-/// tries again from time to time, and the others go on.
+/// Runs the projections until `stop` is cancelled. A projection that fails stops alone: it reports the error
+/// and tries again from time to time, while the others go on.
 pub async fn run(
     projections: &'static [&'static Projection],
     database: Database,
@@ -53,7 +53,8 @@ pub async fn run(
     while tasks.join_next().await.is_some() {}
 }
 
-/// Runs a projection on a thread of its own. A panic is its own fault alone, and may pass.
+/// Runs a projection on a thread of its own, and again after a panic: the cause may pass, and the other
+/// projections are not concerned.
 async fn keep_running(runner: Runner) {
     const AFTER_PANIC: Duration = Duration::from_secs(5);
     loop {
@@ -74,7 +75,7 @@ async fn keep_running(runner: Runner) {
 struct Runner {
     database: Database,
     projection: &'static Projection,
-    /// What it is called among the parts that [`Health`] knows.
+    /// Its name among the parts of [`Health`].
     part: String,
     rows_version: RowsVersion,
     file: Arc<File>,
@@ -95,14 +96,14 @@ impl Runner {
                     self.health.works(part);
                     tracing::info!("{part}: {error}; standing by");
                 }
-                // The lease went to another process, or a replay has swapped the tables: begin anew.
+                // The lease went to another process, or a replay swapped the tables: start again.
                 Err(error) if error.is::<LeaseLost>() => {
-                    tracing::info!("{part}: no longer the holder, standing by");
+                    tracing::info!("{part}: another process took the lease, standing by");
                     continue;
                 }
                 Err(error) => {
                     if self.health.fault(part, describe(&error)) {
-                        tracing::error!("{part} stands still: {}", describe(&error));
+                        tracing::error!("{part} is stopped by an error: {}", describe(&error));
                     }
                 }
             }
@@ -112,7 +113,7 @@ impl Runner {
         }
     }
 
-    /// From taking the lease to losing it. Ends well only when asked to stop.
+    /// Takes the lease and applies events until the lease is lost. Returns `Ok` only after `stop`.
     async fn session(&self, part: &str, backoff: &mut Backoff) -> Result<()> {
         let mut client = self.database.connect(Some(&Slot::Live.schema(self.projection))).await?;
         self.prepare(&mut client).await?;
@@ -133,7 +134,7 @@ impl Runner {
         let wake = self.wake.clone();
         let mut feed = Feed::follow(&self.database, projection, &file, held.position, wake);
         let mut step = Step { client, projection, file, slot: Slot::Live, held };
-        // Not at once: whether it works again shows in the first second.
+        // Not at once: the first second shows whether the projection works again.
         let first = tokio::time::Instant::now() + EXTEND_INTERVAL;
         let mut extend = tokio::time::interval_at(first, EXTEND_INTERVAL);
         loop {
@@ -143,14 +144,14 @@ impl Runner {
                     return Ok(());
                 }
                 prepared = feed.next() => {
-                    let Some(prepared) = prepared? else { bail!("its feed ended") };
+                    let Some(prepared) = prepared? else { bail!("reading the log ended unexpectedly") };
                     if let Err(error) = step.apply(prepared).await {
                         step.note(&error).await;
                         return Err(error);
                     }
                     backoff.reset();
                     if self.health.works(part) {
-                        tracing::info!("{part}: goes on");
+                        tracing::info!("{part}: works again");
                     }
                 }
                 _ = extend.tick() => {
@@ -161,22 +162,22 @@ impl Runner {
         }
     }
 
-    /// Makes the tables where there are none, and replays beside them where they were made by
-    /// another version or configuration.
+    /// Creates the tables if they do not exist. Replays beside them if another version or configuration made
+    /// them.
     async fn prepare(&self, client: &mut Client) -> Result<()> {
         let made = checkpoint::rows_version(client, self.projection, Slot::Live).await?;
         match made {
             None => {
                 checkpoint::create(client, self.projection, Slot::Live, &self.rows_version).await?
             }
-            // In a rolling upgrade the older process leaves the tables to the newer one.
+            // During a rolling upgrade the older process leaves the tables to the newer one.
             Some(made) if made.version > self.rows_version.version => {
                 return Err(StandBy::Newer.into());
             }
             Some(made) if made != self.rows_version => {
                 tracing::info!(
-                    "projection {}: its tables are of version {}, this is {}, or the configuration \
-                     changed: replaying beside them",
+                    "projection {}: its tables are of version {}, this program makes version {}, or the \
+                     configuration changed: replaying beside them",
                     self.projection.name,
                     made.version,
                     self.rows_version.version

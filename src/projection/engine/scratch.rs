@@ -1,4 +1,4 @@
-//! For tests: a projection's tables in the real PostgreSQL, for the length of a transaction.
+//! For tests: a projection's tables in a real PostgreSQL, within a transaction that is rolled back.
 
 use std::any::Any;
 
@@ -7,7 +7,7 @@ use tokio_postgres::{Client, NoTls};
 use super::Projection;
 use crate::config::File;
 
-/// A connection to the database that the tests are given.
+/// Connects to the database of the tests.
 pub(in crate::projection) async fn connect() -> Client {
     let url = std::env::var("DATABASE_URL").expect(
         "DATABASE_URL is not set: scripts/test starts a PostgreSQL and sets it for the tests",
@@ -18,14 +18,14 @@ pub(in crate::projection) async fn connect() -> Client {
     client
 }
 
-/// All rows of all tables, as text, after these batches of facts.
+/// Applies batches of facts and returns all rows of all tables, as text.
 pub(in crate::projection) async fn tables<F: Any + Send>(
     client: &mut Client,
     projection: &Projection,
     file: &File,
     batches: Vec<F>,
 ) -> Vec<Vec<String>> {
-    // The schema goes away with the transaction, whatever happens.
+    // The schema disappears with the transaction, whatever happens.
     let tx = client.transaction().await.unwrap();
     let schema = format!("{}_test", projection.name);
     tx.batch_execute(&format!("CREATE SCHEMA {schema}; SET LOCAL search_path = {schema}"))

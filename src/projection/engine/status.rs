@@ -1,39 +1,39 @@
-//! Where every projection stands, for `status`, `/v1/projections`, `/readyz` and `/metrics`.
+//! The status of every projection, for `status`, `/v1/projections`, `/readyz` and `/metrics`.
 
 use jiff::Timestamp;
 use tokio_postgres::GenericClient;
 
-/// One set of tables of one projection.
+/// The status of one set of a projection's tables.
 #[derive(Clone, Debug)]
 pub struct Status {
     /// The projection's name.
     pub name: String,
-    /// `running`; `stopped` when nobody holds it; `failed` when it stands still with an error;
-    /// `replaying` for the tables a replay is filling.
+    /// `running`; `stopped` while no process projects it; `failed` while an error stops it; `replaying` for
+    /// the tables that a replay fills.
     pub state: &'static str,
-    /// Version of the code that made the rows.
+    /// The version of the code that made the rows.
     pub version: i32,
-    /// Last position applied.
+    /// The last position whose event is applied.
     pub checkpoint: i64,
     /// The log's last position.
     pub head: i64,
-    /// Positions not applied yet.
+    /// The number of positions not applied yet.
     pub lag_events: i64,
-    /// Age of the oldest append that is not applied, in seconds; 0 where all are.
+    /// The age of the oldest append that is not applied, in seconds; 0 if all are.
     pub lag_s: f64,
-    /// Events that could not be used.
+    /// The number of events that could not be used.
     pub skipped: i64,
-    /// Why it stands still.
+    /// The error that stops it.
     pub error: Option<String>,
-    /// The position after which it stands still.
+    /// The last position before the error.
     pub error_at: Option<i64>,
-    /// Whether these are the tables that answer.
+    /// Whether these tables answer queries.
     pub is_live: bool,
-    /// Whether nobody has held it for longer than another process needs to take over.
+    /// Whether no process has projected it for longer than a standby needs to take over.
     pub is_abandoned: bool,
 }
 
-/// All of them, in order of names; the live tables before those being filled.
+/// Reads the status of all projections, in order of their names, live tables first.
 ///
 /// # Errors
 ///
@@ -47,7 +47,7 @@ pub async fn statuses(
             "-- projection::statuses
              SELECT c.name, c.slot, c.version, c.position, h.position AS head, c.skipped, c.error, c.error_at,
                     c.lease_until > now() AS is_held,
-                    -- While a replay fills the next tables, nobody need hold those that answer.
+                    -- While a replay fills the next tables, no process need project the live ones.
                     c.lease_until < now() - interval '30 s' AND NOT EXISTS (
                         SELECT FROM projection.checkpoint AS n
                         WHERE n.name = c.name AND n.slot = 'next' AND n.lease_until > now()

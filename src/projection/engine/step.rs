@@ -1,4 +1,4 @@
-//! One stretch of events, applied: its rows and the checkpoint in one transaction.
+//! A step: applies one stretch of events, rows and checkpoint in one transaction.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::{LeaseLost, Projection};
 use crate::config::File;
 use crate::db::{self, Database};
 
-/// Applies stretches to one slot over one connection, each with its checkpoint in one transaction.
+/// Applies stretches to one slot over one connection.
 pub(super) struct Step {
     pub client: Client,
     pub projection: &'static Projection,
@@ -21,7 +21,7 @@ pub(super) struct Step {
 }
 
 impl Step {
-    /// Applies one stretch.
+    /// Applies one stretch and moves the checkpoint.
     pub async fn apply(&mut self, prepared: Prepared) -> Result<()> {
         let started = std::time::Instant::now();
         let Prepared { to, events, decoded } = prepared;
@@ -49,7 +49,7 @@ impl Step {
         Ok(())
     }
 
-    /// Notes a failure that will not pass by itself.
+    /// Stores a failure that does not pass by itself.
     pub async fn note(&self, error: &anyhow::Error) {
         let passes = error.is::<LeaseLost>()
             || error.downcast_ref::<tokio_postgres::Error>().is_some_and(db::is_transient);
@@ -62,7 +62,7 @@ impl Step {
     }
 }
 
-/// The error in one line, with what the database said.
+/// Returns the error in one line, with the database's message.
 pub(super) fn describe(error: &anyhow::Error) -> String {
     match error.downcast_ref::<tokio_postgres::Error>() {
         Some(error) => db::explain(error),
@@ -70,7 +70,7 @@ pub(super) fn describe(error: &anyhow::Error) -> String {
     }
 }
 
-/// Connects for one slot of a projection.
+/// Connects with one slot's schema as the search path.
 pub(super) async fn connect(
     database: &Database,
     projection: &Projection,

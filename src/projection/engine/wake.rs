@@ -1,5 +1,4 @@
-//! LISTEN: one connection per process learns of every append at once. While it is away, feeds
-//! poll.
+//! Wakes feeds: one connection per process listens for appends. While it is lost, feeds poll.
 
 use std::future::poll_fn;
 
@@ -12,7 +11,7 @@ use crate::db::Database;
 use crate::lifecycle::Backoff;
 use crate::log::NOTIFY_CHANNEL;
 
-/// Starts listening; the value is the last head that was announced.
+/// Starts listening. The value of the channel is the last head that an append announced.
 pub(super) fn listen(database: Database, stop: CancellationToken) -> watch::Receiver<i64> {
     let (sender, receiver) = watch::channel(0);
     tokio::spawn(async move {
@@ -20,8 +19,8 @@ pub(super) fn listen(database: Database, stop: CancellationToken) -> watch::Rece
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                // It only ends with the connection; why does not matter, feeds poll meanwhile.
-                heard = session(&database, &sender) => if heard.is_ok() { backoff.reset() },
+                // Ends only with the connection. The cause does not matter: feeds poll meanwhile.
+                ended = forward_notifications(&database, &sender) => if ended.is_ok() { backoff.reset() },
             }
             if !backoff.wait(&stop).await {
                 return;
@@ -31,7 +30,8 @@ pub(super) fn listen(database: Database, stop: CancellationToken) -> watch::Rece
     receiver
 }
 
-async fn session(
+/// Forwards the heads that appends announce until the connection ends.
+async fn forward_notifications(
     database: &Database,
     sender: &watch::Sender<i64>,
 ) -> Result<(), tokio_postgres::Error> {

@@ -182,7 +182,7 @@ async fn a_replay_of_another_version_is_not_gone_on_with() {
         projection::replay(&db.database, &timing::PROJECTION, &file, "one", &stop, |_| {}).await;
     assert_eq!(
         stopped.unwrap_err().to_string(),
-        "stopped at position 0: the next replay goes on from there"
+        "stopped at position 0: the next replay continues there"
     );
     db.superuser()
         .await
