@@ -8,7 +8,7 @@ use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties, ErrorKind, ExchangeKind};
 use tokio::runtime::{Builder, Handle};
 
-use crate::config::Secret;
+use crate::secret::ConnectionString;
 
 /// How long nobody looks at the brokers' sockets after one of them had something to say.
 const REST: Duration = Duration::from_millis(1);
@@ -40,7 +40,7 @@ static WATCH: LazyLock<Handle> = LazyLock::new(|| {
 /// # Errors
 ///
 /// When it is away or refuses.
-pub async fn connect(url: &Secret, name: &str) -> Result<Connection, lapin::Error> {
+pub async fn connect(url: &ConnectionString, name: &str) -> Result<Connection, lapin::Error> {
     let mut url = url.expose().to_owned();
     // Without a limit of ours an odd peer could make us allocate what it likes for one frame. Less than
     // the broker's own will not do: it sends a message's headers in one frame, however large they are.

@@ -24,6 +24,8 @@ pub mod db;
 pub mod health;
 pub mod http;
 pub mod lifecycle;
+pub mod secret;
+
 pub mod sketch;
 pub mod telemetry;
 

@@ -13,11 +13,12 @@ use lapin::options::{
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use stackledger::broker;
-use stackledger::config::{Config, File, Queue, QueueType, Secret, Source};
+use stackledger::config::{Config, File, Queue, QueueType, Source};
 use stackledger::db::Database;
 use stackledger::health::Health;
 use stackledger::ingest::amqp;
 use stackledger::log;
+use stackledger::secret::ConnectionString;
 use tokio_util::sync::CancellationToken;
 
 use super::table::{Case, Run, Running, print};
@@ -44,7 +45,7 @@ pub async fn run(
         bytes / bodies.len()
     );
     let broker = Connection::connect(amqp_url, ConnectionProperties::default()).await?;
-    let ours = broker::connect(&Secret::new(amqp_url), "stackledger bench").await?;
+    let ours = broker::connect(&ConnectionString::new(amqp_url), "stackledger bench").await?;
     let channel = broker.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
 

@@ -19,8 +19,8 @@ mod samples;
 mod table;
 
 use anyhow::{Context, Result, bail};
-use stackledger::config::Secret;
 use stackledger::db::Database;
+use stackledger::secret::ConnectionString;
 use stackledger::simulate::{Message, Options, Plan, plan};
 
 /// What can be measured.
@@ -106,10 +106,10 @@ fn is_nova(message: &Message) -> bool {
 
 /// An empty database of its own, dropped by the next run.
 async fn fresh_database(url: &str, name: &str) -> Result<Database> {
-    let admin = Database::new(Some(&Secret::new(url)))?.connect_as_given().await?;
+    let admin = Database::new(Some(&ConnectionString::new(url)))?.connect_as_given().await?;
     admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await?;
     admin.batch_execute(&format!("CREATE DATABASE {name}")).await?;
-    let database = Database::new(Some(&Secret::new(sibling(url, name)?)))?;
+    let database = Database::new(Some(&ConnectionString::new(sibling(url, name)?)))?;
     database.migrate().await?;
     Ok(database)
 }

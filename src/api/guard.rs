@@ -13,8 +13,8 @@ use sha2::{Digest, Sha256};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{audrey, ttm};
-use crate::config::Secret;
 use crate::http::Problem;
+use crate::secret::Secret;
 
 /// How long a request may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);

@@ -22,12 +22,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::config::{File, Secret};
+use crate::config::File;
 use crate::db::Database;
 use crate::health::Health;
 use crate::ingest::intake::Intake;
 use crate::projection;
 use crate::sales::Desk;
+use crate::secret::Secret;
 
 /// What the routes work with.
 #[derive(Clone)]

@@ -7,8 +7,9 @@ use anyhow::Result;
 use super::Env;
 use super::client::checked;
 use crate::agent::{self, CAPACITY_MIN, Route, Selection};
-use crate::config::Secret;
+use crate::config::STACKLEDGER_TOKEN;
 use crate::lifecycle;
+use crate::secret::Secret;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
@@ -22,7 +23,7 @@ pub(super) struct Options {
     #[arg(long)]
     url: Option<String>,
     /// The bearer token that the server at --url wants
-    #[arg(long, env = "STACKLEDGER_TOKEN", hide_env_values = true)]
+    #[arg(long, env = STACKLEDGER_TOKEN.name, hide_env_values = STACKLEDGER_TOKEN.is_secret)]
     token: Option<String>,
     /// How many events wait while the other side is away; then the oldest are dropped
     #[arg(long, value_name = "EVENTS", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(CAPACITY_MIN as i64..=1_000_000))]

@@ -9,15 +9,15 @@ use serde_json::Value;
 
 use super::Env;
 use crate::api;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, STACKLEDGER_TOKEN, STACKLEDGER_URL};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Server {
     /// The server to ask [default: the one that listens at LISTEN]
-    #[arg(long, env = "STACKLEDGER_URL", display_order = 100)]
+    #[arg(long, env = STACKLEDGER_URL.name, hide_env_values = STACKLEDGER_URL.is_secret, display_order = 100)]
     url: Option<String>,
     /// The bearer token it wants [default: the first of TOKENS, where --url is not given]
-    #[arg(long, env = "STACKLEDGER_TOKEN", hide_env_values = true, display_order = 100)]
+    #[arg(long, env = STACKLEDGER_TOKEN.name, hide_env_values = STACKLEDGER_TOKEN.is_secret, display_order = 100)]
     token: Option<String>,
 }
 
@@ -199,7 +199,7 @@ pub(super) fn checked(name: &'static str, given: &str) -> Result<String, ConfigE
         Ok(url) if is_accepted(&url) => Ok(url.as_str().trim_end_matches('/').to_owned()),
         _ => Err(ConfigError::new(
             name,
-            crate::config::Secret::new(given),
+            crate::secret::ConnectionString::new(given),
             "http://host:port is expected (there is no TLS yet; a token goes into \
              STACKLEDGER_TOKEN)",
         )),

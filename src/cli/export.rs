@@ -9,9 +9,10 @@ use clap::ValueEnum;
 
 use super::Env;
 use super::output::say;
-use crate::config::{ConfigError, Secret};
+use crate::config::ConfigError;
 use crate::export::{self, Address, Job, Selection};
 use crate::lifecycle;
+use crate::secret::ConnectionString;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
@@ -85,7 +86,7 @@ async fn sql(env: &Env, options: Options) -> Result<()> {
 /// Where it was named first.
 fn address(env: &Env, to: Option<String>) -> Result<Address, ConfigError> {
     let named = [
-        ("--to", to.map(Secret::new)),
+        ("--to", to.map(ConnectionString::new)),
         ("EXPORT_URL", env.config.export_url.clone()),
         ("export.url", env.config.file.export.url.clone()),
     ];

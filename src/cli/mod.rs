@@ -6,6 +6,7 @@ mod client;
 mod dead_letters;
 mod demo;
 mod export;
+mod help;
 mod import;
 mod migrate;
 mod output;
@@ -25,14 +26,14 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{self, Config, ConfigError};
+use crate::config::{Config, ConfigError};
 use crate::db::Database;
 use crate::{lifecycle, telemetry};
 
 /// An immutable log of what a cloud reports through RabbitMQ, in PostgreSQL; every answer is a
 /// projection of it.
 #[derive(Debug, Parser)]
-#[command(name = "stackledger", version, after_help = variables_help(), max_term_width = 100)]
+#[command(name = "stackledger", version, after_help = help::after_help(), max_term_width = 100)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -85,44 +86,6 @@ enum Command {
     /// Show answers about a simulated cloud, and check them against what was published
     #[command(hide = true)]
     Demo(demo::Options),
-}
-
-/// Every variable with its default, for `--help`.
-fn variables_help() -> String {
-    format!(
-        "Environment:
-  DATABASE_URL        PostgreSQL, as postgresql://user:password@host:port/database (no default;
-                      scripts/up starts one of its own)
-  AMQP_URL            RabbitMQ, several separated by commas
-                      [default: {}]
-  LISTEN              HTTP address [default: {}]
-  TOKENS              bearer tokens that HTTP requests must show, separated by commas
-                      [default: none]
-  INSECURE_LISTEN     1: listen on an address that is not loopback without TOKENS
-  STACKLEDGER_CONFIG  a TOML file: what is consumed, trusted, exported, billed and kept
-                      [default: built in]
-  METERING_SECRET     what samples are signed with; where set, those with a wrong signature are set
-                      aside [default: none, signatures are not checked]
-  PREFETCH            unacked messages a broker may send ahead at most, per queue; fewer while they
-                      are large [default: {}]
-  BATCH_SIZE          messages in one append at most [default: {}]
-  LINGER_MS           how long the first message of a batch waits for others [default: {}]
-  EXPORT_URL          where `export` writes to, as postgresql://…, mysql://… or mariadb://…
-                      [default: none]
-  LOG                 tracing filter [default: info]
-  LOG_FORMAT          text or json [default: text]
-  STACKLEDGER_URL     the server that client commands ask [default: http://{}]
-  STACKLEDGER_TOKEN   the bearer token it wants [default: the first of TOKENS, where
-                      STACKLEDGER_URL is not set]
-
-Exit codes: 0 success, 1 the thing asked about is wrong, 2 usage or configuration.",
-        config::DEFAULT_AMQP_URL,
-        config::DEFAULT_LISTEN,
-        config::DEFAULT_PREFETCH,
-        config::DEFAULT_BATCH_SIZE,
-        config::DEFAULT_LINGER_MS,
-        config::DEFAULT_LISTEN,
-    )
 }
 
 /// What every command starts from.

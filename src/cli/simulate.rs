@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 
 use super::Env;
+use crate::config::METERING_SECRET;
 use crate::simulate::{self, Deploying, Metering, Monitoring, Route, plan, plan_from};
 
 #[derive(Debug, clap::Args)]
@@ -32,8 +33,8 @@ pub(super) struct Options {
     #[arg(
         long,
         value_name = "SECRET",
-        env = "METERING_SECRET",
-        hide_env_values = true,
+        env = METERING_SECRET.name,
+        hide_env_values = METERING_SECRET.is_secret,
         default_value = "",
         hide_default_value = true
     )]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Env;
 use super::output::{say, table};
 use crate::broker;
-use crate::config::Secret;
+use crate::secret::ConnectionString;
 use crate::{export, lifecycle, log, projection};
 
 #[derive(Debug, clap::Args)]
@@ -131,7 +131,7 @@ struct Depth {
 }
 
 /// What waits in our queues on one broker. A broker that is away is a line, not a failure.
-async fn depths(url: &Secret, names: Vec<&str>) -> Vec<Depth> {
+async fn depths(url: &ConnectionString, names: Vec<&str>) -> Vec<Depth> {
     let depth = |queue: &str, messages, consumers, error| Depth {
         broker: url.to_string(),
         queue: queue.to_owned(),

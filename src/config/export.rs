@@ -1,42 +1,42 @@
-//! `[export]` of the TOML file: which samples go where.
+//! `[export]` of the TOML file: the samples that are exported, and the table they are written to.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Secret;
+use crate::secret::ConnectionString;
 
 /// `[export]`: the table in another database that `stackledger export` keeps up to date.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Export {
-    /// The other database; `EXPORT_URL` and `--to` go before it.
-    pub url: Option<Secret>,
+    /// The other database; `--to` and `EXPORT_URL` take precedence.
+    pub url: Option<ConnectionString>,
     /// The table, `name` or `schema.name`.
     pub table: String,
-    /// Seconds between two looks at what is new.
+    /// Seconds between two checks for new samples.
     pub interval_s: u64,
-    /// Samples in one transaction at most; all samples of one event are in one.
+    /// Maximum number of samples in one transaction; the samples of one event are never divided.
     pub batch: usize,
-    /// A sample that any of them selects is exported; none: every sample.
-    pub select: Vec<Select>,
+    /// Filters of which a sample has to match at least one; if empty, every sample is exported.
+    pub select: Vec<SampleFilter>,
 }
 
-/// One filter and the meters it goes with: what is given has to hold, all of it.
+/// A filter of samples. A sample matches if it meets every condition that is given.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
-pub struct Select {
-    /// The sample is of one of these projects.
+pub struct SampleFilter {
+    /// The sample belongs to one of these projects.
     pub project_id: Option<Vec<String>>,
-    /// The sample is of one of these resources.
+    /// The sample belongs to one of these resources.
     pub resource_id: Option<Vec<String>>,
-    /// Its metadata hold these values; a name may lead into objects by dots.
+    /// The sample's metadata contain these values. A dot in a name leads into an object.
     pub metadata: BTreeMap<String, Scalar>,
-    /// Its meter is one of these; `*` is any text, `?` any one character.
+    /// The sample's meter matches one of these patterns: `*` is any text, `?` any one character.
     pub meters: Option<Vec<String>>,
 }
 
-/// A value that metadata are compared with: JSON's text of it.
+/// A value that metadata are compared with, as JSON text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scalar(pub String);
 
@@ -47,13 +47,14 @@ impl<'de> Deserialize<'de> for Scalar {
             toml::Value::Integer(number) => Ok(Scalar(number.to_string())),
             toml::Value::Boolean(flag) => Ok(Scalar(flag.to_string())),
             other => Err(serde::de::Error::custom(format!(
-                "a text, a whole number or true or false is accepted, not {other}"
+                "a text, a whole number, true or false is accepted, not {other}"
             ))),
         }
     }
 }
 
-/// Names longer than that leave no room for the one of the synchronisation point.
+/// Longest accepted name, in characters: a longer one leaves no room for the suffix of the table that
+/// holds the synchronisation point.
 const NAME_MAX: usize = 58;
 
 impl Default for Export {
@@ -69,43 +70,45 @@ impl Default for Export {
 }
 
 impl Export {
-    /// What is wrong with it, in one clause; `None` when nothing is.
-    pub(super) fn fault(&self) -> Option<String> {
+    /// Refuses values that the types accept but the export does not, with the reason in one clause.
+    pub(super) fn check(&self) -> Result<(), String> {
         if !self.table.split('.').all(is_name) || self.table.split('.').count() > 2 {
-            return Some(format!(
+            return Err(format!(
                 "export.table = {:?}: a name or schema.name is accepted, each of a-z, 0-9 and _, \
                  at most {NAME_MAX} characters",
                 self.table
             ));
         }
         if !(1..=86_400).contains(&self.interval_s) {
-            return Some(format!(
+            return Err(format!(
                 "export.interval_s = {}: a whole number from 1 to 86400 is accepted",
                 self.interval_s
             ));
         }
         if !(1..=50_000).contains(&self.batch) {
-            return Some(format!(
+            return Err(format!(
                 "export.batch = {}: a whole number from 1 to 50000 is accepted",
                 self.batch
             ));
         }
-        self.select.iter().find_map(Select::fault)
+        self.select.iter().try_for_each(SampleFilter::check)
     }
 }
 
-impl Select {
-    /// An empty list would select nothing, which nobody means.
-    fn fault(&self) -> Option<String> {
+impl SampleFilter {
+    /// Refuses an empty list: it would match no sample, which nobody intends.
+    fn check(&self) -> Result<(), String> {
         let lists = [
             ("project_id", &self.project_id),
             ("resource_id", &self.resource_id),
             ("meters", &self.meters),
         ];
-        let empty = lists.into_iter().find(|(_, list)| list.as_ref().is_some_and(Vec::is_empty));
-        empty.map(|(name, _)| {
-            format!("export.select.{name} = []: name some, or leave it out to select all")
-        })
+        match lists.into_iter().find(|(_, list)| list.as_ref().is_some_and(Vec::is_empty)) {
+            Some((name, _)) => Err(format!(
+                "export.select.{name} = []: list at least one, or remove the key to select all"
+            )),
+            None => Ok(()),
+        }
     }
 }
 
@@ -122,7 +125,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Export, String> {
         let export: Export = toml::from_str(text).map_err(|error| error.to_string())?;
-        export.fault().map_or(Ok(export), Err)
+        export.check().map(|()| export)
     }
 
     #[test]
@@ -133,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn a_wrong_value_is_named() {
         for (text, named) in [
             ("table = 'a.b.c'", "export.table"),
             ("table = 'Samples'", "export.table"),
@@ -145,7 +148,7 @@ mod tests {
             ("tabel = 'x'", "tabel"),
             ("[[select]]\nmeters = []", "export.select.meters"),
             ("[[select]]\nproject = ['a']", "project"),
-            ("[[select]]\nmetadata = { a = [1] }", "a text, a whole number"),
+            ("[[select]]\nmetadata = { a = [1] }", "a text, a whole number, true or false"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains(named), "{text}: {error}");
@@ -157,10 +160,10 @@ mod tests {
         let text = "[[select]]\nproject_id = ['p']\nmeters = ['disk.*']\n\
                     metadata = { 'flavor.name' = 'm1.small', vcpus = 2, ephemeral = false }";
         let export = read(text).unwrap();
-        let select = &export.select[0];
-        assert_eq!(select.project_id.as_deref(), Some(&["p".to_owned()][..]));
-        assert_eq!(select.metadata["flavor.name"], Scalar("m1.small".into()));
-        assert_eq!(select.metadata["vcpus"], Scalar("2".into()));
-        assert_eq!(select.metadata["ephemeral"], Scalar("false".into()));
+        let filter = &export.select[0];
+        assert_eq!(filter.project_id.as_deref(), Some(&["p".to_owned()][..]));
+        assert_eq!(filter.metadata["flavor.name"], Scalar("m1.small".into()));
+        assert_eq!(filter.metadata["vcpus"], Scalar("2".into()));
+        assert_eq!(filter.metadata["ephemeral"], Scalar("false".into()));
     }
 }

@@ -1,19 +1,19 @@
-//! The section `[metering]` of the TOML file.
+//! `[metering]` of the TOML file: the sources whose samples are trusted.
 
 use regex_lite::Regex;
 use serde::Deserialize;
 
-/// What is made of samples.
+/// `[metering]`: which samples are trusted.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Metering {
-    /// Sources whose samples are used for billing, as users can post samples of their own; all,
-    /// where it is not given.
+    /// Sources whose samples are used for billing, as users can post samples of their own. `None`: all
+    /// sources.
     pub trust_sources: Option<Vec<Pattern>>,
 }
 
 impl Metering {
-    /// Whether a sample of that source is to be trusted. One that names none is of no trusted one.
+    /// Whether samples of that source are trusted. A sample without a source is trusted only if all are.
     pub fn trusts(&self, source: Option<&str>) -> bool {
         self.trust_sources.as_ref().is_none_or(|patterns| {
             source.is_some_and(|source| patterns.iter().any(|pattern| pattern.matches(source)))
@@ -21,7 +21,7 @@ impl Metering {
     }
 }
 
-/// A regular expression that has to match the whole of a text.
+/// A regular expression that has to match a whole text.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Pattern {
@@ -30,33 +30,33 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// As it stands in the file.
+    /// The expression, as in the file.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether all of the text is what it describes.
+    /// Whether the expression matches the whole text.
     pub fn matches(&self, text: &str) -> bool {
         self.regex.is_match(text)
     }
 }
 
-/// The regular expression cannot be read.
+/// A text is not a regular expression.
 #[derive(Debug, thiserror::Error)]
-#[error("{text:?} is no regular expression: {why}")]
-pub struct BadPattern {
+#[error("{text:?} is not a regular expression: {cause}")]
+pub struct PatternError {
     text: String,
-    why: regex_lite::Error,
+    cause: regex_lite::Error,
 }
 
 impl TryFrom<String> for Pattern {
-    type Error = BadPattern;
+    type Error = PatternError;
 
-    fn try_from(text: String) -> Result<Self, BadPattern> {
-        // By itself first: `a)(b` only becomes one between the anchors.
+    fn try_from(text: String) -> Result<Self, PatternError> {
+        // Parsed without the anchors first: `a)(b` is valid only between them.
         match Regex::new(&text).and_then(|_| Regex::new(&format!("^(?:{text})$"))) {
             Ok(regex) => Ok(Pattern { text, regex }),
-            Err(why) => Err(BadPattern { text, why }),
+            Err(cause) => Err(PatternError { text, cause }),
         }
     }
 }
@@ -102,10 +102,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_expression_is_refused_and_named() {
+    fn a_text_that_is_not_a_regular_expression_is_refused_and_named() {
         for wrong in ["a)(b", "(", "*", "[a"] {
             let error = metering(&format!("trust_sources = ['openstack', '{wrong}']")).unwrap_err();
-            assert!(error.contains(&format!("{wrong:?} is no regular expression")), "{error}");
+            assert!(error.contains(&format!("{wrong:?} is not a regular expression")), "{error}");
             assert!(error.contains("trust_sources"), "{error}");
         }
         assert!(metering("trust = []").unwrap_err().contains("trust"));

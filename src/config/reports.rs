@@ -1,13 +1,13 @@
-//! The section `[reports]` of the TOML file.
+//! `[reports]` of the TOML file: when a deployment counts as abandoned.
 
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-/// How deployments are reported.
+/// `[reports]`: how deployments are reported.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Reports {
-    /// Nothing heard of a deployment that is not done for longer than this: it was abandoned.
+    /// How long a deployment that is not complete may be silent before it counts as abandoned.
     pub abandoned_after: SignedDuration,
 }
 
@@ -18,29 +18,31 @@ impl Default for Reports {
 }
 
 impl Reports {
-    /// What is wrong with the section, beyond what its types say.
-    pub(super) fn fault(&self) -> Option<String> {
-        let is_silence = self.abandoned_after.is_positive();
-        (!is_silence).then(|| {
-            "[reports] abandoned_after is not positive; a time like \"90m\" is expected".to_owned()
-        })
+    /// Refuses values that the types accept but the reports do not, with the reason in one clause.
+    pub(super) fn check(&self) -> Result<(), String> {
+        if self.abandoned_after.is_positive() {
+            return Ok(());
+        }
+        Err("[reports] abandoned_after is not positive; a time like \"90m\" is expected".to_owned())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::File;
 
     #[test]
-    fn a_silence_is_a_time_in_words() {
-        let read = |text: &str| text.parse::<File>().map(|file| file.reports.abandoned_after);
+    fn a_silence_is_a_duration_in_words() {
+        let read = |text: &str| -> Result<SignedDuration, String> {
+            let reports: Reports = toml::from_str(text).map_err(|error| error.to_string())?;
+            reports.check().map(|()| reports.abandoned_after)
+        };
         assert_eq!(read("").unwrap(), SignedDuration::from_hours(1));
-        let written = |value: &str| format!("[reports]\nabandoned_after = {value}");
-        assert_eq!(read(&written("\"90m\"")).unwrap(), SignedDuration::from_mins(90));
-        assert_eq!(read(&written("\"PT2H\"")).unwrap(), SignedDuration::from_hours(2));
+        let line = |value: &str| format!("abandoned_after = {value}");
+        assert_eq!(read(&line("\"90m\"")).unwrap(), SignedDuration::from_mins(90));
+        assert_eq!(read(&line("\"PT2H\"")).unwrap(), SignedDuration::from_hours(2));
         for wrong in ["\"0s\"", "\"-1h\"", "\"soon\"", "5", "\"\""] {
-            let error = read(&written(wrong)).unwrap_err().to_string();
+            let error = read(&line(wrong)).unwrap_err();
             assert!(error.contains("abandoned_after"), "{wrong}: {error}");
         }
     }

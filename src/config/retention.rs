@@ -1,105 +1,107 @@
-//! `[retention]` of the TOML file: how long what is kept.
+//! `[retention]` of the TOML file: retention, per kind of data.
 
 use serde::Deserialize;
 
-/// `[retention]`: of the samples of hosts, how long the log keeps them, and how long each resolution
-/// of what they came to is kept.
+/// `[retention]`: how long the log keeps the samples of hosts, and how long the read model keeps each
+/// resolution of their rollups.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(try_from = "Written")]
+#[serde(try_from = "RawRetention")]
 pub struct Retention {
-    /// Of the family `perf`.
+    /// Retention of the family `perf`.
     pub perf: PerfRetention,
 }
 
-/// `[retention.perf]`. None is longer than the next: a replay would bring back what was dropped.
+/// `[retention.perf]`. No period is longer than the one after it: otherwise a replay would bring back
+/// rollups that were dropped.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields, default)]
 pub struct PerfRetention {
-    /// The events themselves, in the log.
-    pub raw: Keep,
+    /// Events in the log.
+    pub raw: RetentionPeriod,
     /// Rollups by minute.
-    pub minutes: Keep,
+    pub minutes: RetentionPeriod,
     /// Rollups by hour.
-    pub hours: Keep,
+    pub hours: RetentionPeriod,
     /// Rollups by day.
-    pub days: Keep,
+    pub days: RetentionPeriod,
 }
 
-/// How long something is kept.
+/// How long data is kept.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(try_from = "String")]
-pub enum Keep {
-    /// Whole days, at least so many.
+pub enum RetentionPeriod {
+    /// At least this many whole days.
     Days(u32),
-    /// For ever.
+    /// Without an end.
     Forever,
 }
 
-/// A hundred years: beyond it, nothing in the log has a time.
+/// A hundred years: no event in the log is older.
 const DAYS_MAX: u32 = 36_500;
 
 impl Default for PerfRetention {
     fn default() -> Self {
         PerfRetention {
-            raw: Keep::Days(2),
-            minutes: Keep::Days(30),
-            hours: Keep::Days(730),
-            days: Keep::Forever,
+            raw: RetentionPeriod::Days(2),
+            minutes: RetentionPeriod::Days(30),
+            hours: RetentionPeriod::Days(730),
+            days: RetentionPeriod::Forever,
         }
     }
 }
 
-impl TryFrom<String> for Keep {
+impl TryFrom<String> for RetentionPeriod {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
         let days = text.strip_suffix('d').and_then(|days| days.parse().ok());
         match days.filter(|days| (1..=DAYS_MAX).contains(days)) {
-            Some(days) => Ok(Keep::Days(days)),
-            None if text == "forever" => Ok(Keep::Forever),
+            Some(days) => Ok(RetentionPeriod::Days(days)),
+            None if text == "forever" => Ok(RetentionPeriod::Forever),
             None => Err(format!(
-                "{text:?} is no such time: whole days from \"1d\" to \"{DAYS_MAX}d\", or \"forever\" \
-                 is accepted"
+                "{text:?} is not a retention period: whole days from \"1d\" to \"{DAYS_MAX}d\", or \
+                 \"forever\" is accepted"
             )),
         }
     }
 }
 
-impl std::fmt::Display for Keep {
+impl std::fmt::Display for RetentionPeriod {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Keep::Days(days) => write!(f, "{days}d"),
-            Keep::Forever => f.write_str("forever"),
+            RetentionPeriod::Days(days) => write!(f, "{days}d"),
+            RetentionPeriod::Forever => f.write_str("forever"),
         }
     }
 }
 
-/// The section as it stands in the file.
+/// The section before its periods are compared with each other.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct RawRetention {
     #[serde(default)]
     perf: PerfRetention,
     meter: Option<toml::Value>,
 }
 
-impl TryFrom<Written> for Retention {
+impl TryFrom<RawRetention> for Retention {
     type Error = String;
 
-    fn try_from(Written { perf, meter }: Written) -> Result<Self, String> {
+    fn try_from(RawRetention { perf, meter }: RawRetention) -> Result<Self, String> {
         if meter.is_some() {
             return Err("[retention.meter] is not accepted: usage could not be computed again \
                         without the samples; there is [retention.perf]"
                 .to_owned());
         }
         let PerfRetention { raw, minutes, hours, days } = perf;
-        let kept = [("raw", raw), ("minutes", minutes), ("hours", hours), ("days", days)];
-        for pair in kept.windows(2) {
-            let [(finer, kept_finer), (name, kept)] = pair else { continue };
-            if kept < kept_finer {
+        let periods = [("raw", raw), ("minutes", minutes), ("hours", hours), ("days", days)];
+        for pair in periods.windows(2) {
+            let [(finer, finer_period), (name, period)] = pair else { continue };
+            if period < finer_period {
                 return Err(format!(
-                    "[retention.perf] {name} = \"{kept}\" is less than {finer} = \"{kept_finer}\": a \
-                     replay would bring back what was dropped; \"{kept_finer}\" or more is accepted"
+                    "[retention.perf] {name} = \"{period}\" is less than {finer} = \
+                     \"{finer_period}\": a replay would bring back dropped data; \"{finer_period}\" or \
+                     more is accepted"
                 ));
             }
         }
@@ -116,35 +118,35 @@ mod tests {
     }
 
     #[test]
-    fn two_days_thirty_days_two_years_and_for_ever_is_the_default() {
+    fn the_default_is_two_days_thirty_days_two_years_and_for_ever() {
         let text = "[perf]\nraw = '2d'\nminutes = '30d'\nhours = '730d'\ndays = 'forever'";
         assert_eq!(read(text).unwrap(), Retention::default());
         assert_eq!(read("").unwrap(), Retention::default());
-        assert_eq!(read("[perf]\nraw = '3d'").unwrap().perf.raw, Keep::Days(3));
+        assert_eq!(read("[perf]\nraw = '3d'").unwrap().perf.raw, RetentionPeriod::Days(3));
     }
 
     #[test]
     fn all_may_be_kept_for_ever() {
         let text = "[perf]\nraw = 'forever'\nminutes = 'forever'\nhours = 'forever'";
         let PerfRetention { raw, minutes, hours, days } = read(text).unwrap().perf;
-        assert_eq!([raw, minutes, hours, days], [Keep::Forever; 4]);
+        assert_eq!([raw, minutes, hours, days], [RetentionPeriod::Forever; 4]);
     }
 
     #[test]
-    fn what_is_no_time_is_named_with_what_is_accepted() {
+    fn a_wrong_period_is_named_with_what_is_accepted() {
         for wrong in ["", "2", "d", "0d", "-1d", "2 d", "2h", "1.5d", "36501d", "Forever"] {
             let error = read(&format!("[perf]\nraw = '{wrong}'")).unwrap_err();
             assert_eq!(
                 error,
                 format!(
-                    "{wrong:?} is no such time: whole days from \"1d\" to \"36500d\", or \"forever\" is accepted"
+                    "{wrong:?} is not a retention period: whole days from \"1d\" to \"36500d\", or \"forever\" is accepted"
                 )
             );
         }
     }
 
     #[test]
-    fn none_is_kept_longer_than_what_it_comes_to() {
+    fn no_data_is_kept_longer_than_its_rollups() {
         for (text, named) in [
             ("raw = '31d'", "minutes = \"30d\" is less than raw = \"31d\""),
             ("raw = 'forever'", "minutes = \"30d\" is less than raw = \"forever\""),

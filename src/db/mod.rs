@@ -9,7 +9,8 @@ use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, Recycling
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
-use crate::config::{ConfigError, Secret};
+use crate::config::ConfigError;
+use crate::secret::ConnectionString;
 
 pub use copy::{CopyRows, NotNumeric, copy_in};
 
@@ -45,7 +46,7 @@ impl Database {
     /// # Errors
     ///
     /// When it is missing or malformed; the text says what would help.
-    pub fn new(url: Option<&Secret>) -> Result<Self, ConfigError> {
+    pub fn new(url: Option<&ConnectionString>) -> Result<Self, ConfigError> {
         let Some(url) = url else {
             return Err(ConfigError::not_set(
                 "DATABASE_URL",
@@ -61,7 +62,7 @@ impl Database {
     /// # Errors
     ///
     /// When the connection string is malformed.
-    pub fn at(name: &'static str, url: &Secret) -> Result<Self, ConfigError> {
+    pub fn at(name: &'static str, url: &ConnectionString) -> Result<Self, ConfigError> {
         let mut config: tokio_postgres::Config = url.expose().parse().map_err(|error| {
             let accepted = "postgresql://user:password@host:port/database is accepted";
             ConfigError::new(name, url, format!("{accepted}: {}", explain(&error)))

@@ -3,17 +3,17 @@
 use serde_json::Value;
 
 use super::sample::Sample;
-use crate::config::Select;
+use crate::config::SampleFilter;
 
 /// The list of filters.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    selects: Vec<Select>,
+    selects: Vec<SampleFilter>,
 }
 
 impl Selection {
     /// A sample that any of them selects is exported; without any, every sample.
-    pub fn new(selects: Vec<Select>) -> Self {
+    pub fn new(selects: Vec<SampleFilter>) -> Self {
         Selection { selects }
     }
 
@@ -24,7 +24,7 @@ impl Selection {
 
     /// Whether each of the filters is content with these metadata.
     pub(super) fn verdict(&self, metadata: Option<&Value>) -> Verdict {
-        let content = |select: &Select| {
+        let content = |select: &SampleFilter| {
             select.metadata.iter().all(|(path, wanted)| {
                 metadata.is_some_and(|metadata| holds(metadata, path, &wanted.0))
             })
@@ -38,7 +38,7 @@ impl Selection {
             None => true,
             Some(list) => text.is_some_and(|text| list.iter().any(|one| one == text)),
         };
-        let is_selected = |(select, content): (&Select, &bool)| {
+        let is_selected = |(select, content): (&SampleFilter, &bool)| {
             *content
                 && is_of(&select.project_id, sample.project_id.as_deref())
                 && is_of(&select.resource_id, Some(&sample.resource_id))
@@ -52,7 +52,7 @@ impl Selection {
     /// A text that differs where another selection could select other samples: what the
     /// synchronisation point is kept with.
     pub fn text(&self) -> String {
-        let shown = |select: &Select| {
+        let shown = |select: &SampleFilter| {
             let metadata: serde_json::Map<String, Value> = select
                 .metadata
                 .iter()
@@ -165,11 +165,14 @@ mod tests {
     fn another_selection_has_another_text() {
         let texts: std::collections::BTreeSet<String> = [
             vec![],
-            vec![Select::default()],
-            vec![Select { meters: Some(vec!["a".into()]), ..Select::default() }],
-            vec![Select { project_id: Some(vec!["a".into()]), ..Select::default() }],
-            vec![Select { resource_id: Some(vec!["a".into()]), ..Select::default() }],
-            vec![Select { project_id: Some(vec!["a".into(), "b".into()]), ..Select::default() }],
+            vec![SampleFilter::default()],
+            vec![SampleFilter { meters: Some(vec!["a".into()]), ..SampleFilter::default() }],
+            vec![SampleFilter { project_id: Some(vec!["a".into()]), ..SampleFilter::default() }],
+            vec![SampleFilter { resource_id: Some(vec!["a".into()]), ..SampleFilter::default() }],
+            vec![SampleFilter {
+                project_id: Some(vec!["a".into(), "b".into()]),
+                ..SampleFilter::default()
+            }],
         ]
         .into_iter()
         .map(|selects| Selection::new(selects).text())

@@ -14,10 +14,11 @@ use tokio_util::sync::CancellationToken;
 use super::queue::Consumer;
 use super::topology::{self, Binding};
 use crate::broker;
-use crate::config::{Config, Queue, Secret, Source};
+use crate::config::{Config, Queue, Source};
 use crate::db::Database;
 use crate::health::Health;
 use crate::lifecycle::Backoff;
+use crate::secret::ConnectionString;
 
 /// How soon an exchange that is missing is looked for again.
 const MISSING_EXCHANGE_INTERVAL: Duration = Duration::from_secs(1);
@@ -48,7 +49,7 @@ pub async fn run(
 }
 
 struct Broker {
-    url: Secret,
+    url: ConnectionString,
     /// What it is called among the parts that [`Health`] knows.
     part: String,
     database: Database,

@@ -1,8 +1,9 @@
 //! From a delivery to an event, by every way in alike.
 
-use crate::config::{Config, Hidden};
+use crate::config::Config;
 use crate::event::{self, Compression, Event, Family, meter};
 use crate::log::{HORIZON_MOVED, SOURCE};
+use crate::secret::Secret;
 
 /// Why an event about money is taken from nobody: orders are issued, not told.
 const BILLING_IS_OURS: &str = "events of the types billing.* are made by stackledger alone";
@@ -30,7 +31,7 @@ pub fn ours_alone(event: &Event) -> Option<(&'static str, &'static str)> {
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {
     /// What samples are signed with; `None`: signatures are not checked.
-    metering_secret: Option<Hidden>,
+    metering_secret: Option<Secret>,
 }
 
 impl Decoder {

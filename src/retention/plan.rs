@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan};
 
-use crate::config::{Keep, Retention};
+use crate::config::{Retention, RetentionPeriod};
 use crate::event::Family;
 
 /// The family whose retention can be configured.
@@ -109,7 +109,7 @@ pub fn plan(now: Timestamp, retention: &Retention, standing: &Standing) -> Vec<S
     }
     // What is not before the horizon can still change.
     let Some(horizon) = horizon else { return steps };
-    let before = |keep: Keep| until(now, keep).map(|day| day.min(horizon));
+    let before = |keep: RetentionPeriod| until(now, keep).map(|day| day.min(horizon));
     let is_past = |step: &Step, before: Option<Date>| before >= step.end() && before.is_some();
     let steps_of = |days: &[Date], make: fn(Date) -> Step, before: Option<Date>| {
         let mut days = days.to_vec();
@@ -133,13 +133,13 @@ pub fn plan(now: Timestamp, retention: &Retention, standing: &Standing) -> Vec<S
 }
 
 /// The first day (UTC) that is still kept; `None`: all of them are.
-fn until(now: Timestamp, keep: Keep) -> Option<Date> {
+fn until(now: Timestamp, keep: RetentionPeriod) -> Option<Date> {
     match keep {
-        Keep::Days(days) => {
+        RetentionPeriod::Days(days) => {
             let today = Offset::UTC.to_datetime(now).date();
             today.checked_sub(i64::from(days).days()).ok()
         }
-        Keep::Forever => None,
+        RetentionPeriod::Forever => None,
     }
 }
 
@@ -204,9 +204,9 @@ mod tests {
             ["rollup.minute_20261020", "rollup.hour_202410"]
         );
         let perf = PerfRetention {
-            minutes: Keep::Forever,
-            hours: Keep::Forever,
-            days: Keep::Days(900),
+            minutes: RetentionPeriod::Forever,
+            hours: RetentionPeriod::Forever,
+            days: RetentionPeriod::Days(900),
             ..PerfRetention::default()
         };
         assert_eq!(planned(&Retention { perf }, &standing), ["rollup.day before 2024-06-03"]);
@@ -231,7 +231,7 @@ mod tests {
     /// Whoever keeps raw samples longer from now on does not get back what was let go.
     #[test]
     fn a_horizon_stands_when_more_is_kept() {
-        let perf = PerfRetention { raw: Keep::Days(10), ..PerfRetention::default() };
+        let perf = PerfRetention { raw: RetentionPeriod::Days(10), ..PerfRetention::default() };
         let standing = Standing {
             horizon: Some(date(2026, 11, 18)),
             leaves: november(&[8, 17, 18]),

@@ -7,7 +7,7 @@ use jiff::tz::Offset;
 use tokio_postgres::Client;
 
 use super::plan::{FAMILY, READ_MODEL, Standing, Step};
-use crate::config::{Keep, Retention};
+use crate::config::{Retention, RetentionPeriod};
 use crate::db::{self, Database};
 use crate::log::{self, Appender, Moved, Target};
 use crate::projection::{self, Projection, Slot};
@@ -189,8 +189,8 @@ fn in_use(projection: &str) -> Outcome {
 async fn standing(client: &Client, retention: &Retention) -> Result<Standing> {
     let date = |at: Timestamp| Offset::UTC.to_datetime(at).date();
     let first_day = match retention.perf.days {
-        Keep::Forever => None,
-        Keep::Days(_) => first_day(client).await?,
+        RetentionPeriod::Forever => None,
+        RetentionPeriod::Days(_) => first_day(client).await?,
     };
     Ok(Standing {
         horizon: log::horizon(client, FAMILY).await?.map(date),

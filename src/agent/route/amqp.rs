@@ -11,7 +11,7 @@ use super::Carried;
 use crate::agent::buffer::Fate;
 use crate::agent::sample::Sample;
 use crate::broker;
-use crate::config::Secret;
+use crate::secret::ConnectionString;
 
 /// Our exchange, and the key that leads to the queue of perf.
 const EXCHANGE: &str = "stackledger";
@@ -21,7 +21,7 @@ const ROUTING_KEY: &str = "perf.sampled";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(in crate::agent) struct Publisher {
-    url: Secret,
+    url: ConnectionString,
     session: Option<Box<Session>>,
 }
 
@@ -32,7 +32,7 @@ struct Session {
 }
 
 impl Publisher {
-    pub fn new(url: Secret) -> Publisher {
+    pub fn new(url: ConnectionString) -> Publisher {
         Publisher { url, session: None }
     }
 
@@ -55,7 +55,7 @@ impl Publisher {
 }
 
 impl Session {
-    async fn open(url: &Secret) -> Result<Session> {
+    async fn open(url: &ConnectionString) -> Result<Session> {
         let connection = broker::connect(url, "stackledger agent")
             .await
             .context("it cannot be reached: set AMQP_URL, or use --url")?;

@@ -8,7 +8,7 @@ use reqwest::{StatusCode, header};
 use super::Carried;
 use crate::agent::buffer::Fate;
 use crate::agent::sample::Sample;
-use crate::config::Secret;
+use crate::secret::Secret;
 
 /// How long a server may take to take a connection, and to answer.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(10);

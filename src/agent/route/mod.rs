@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::buffer::Fate;
 use super::sample::Sample;
-use crate::config::Secret;
+use crate::secret::{ConnectionString, Secret};
 
 /// Where events go.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ pub enum Route {
     /// Our exchange on a broker, with publisher confirms.
     Amqp {
         /// The broker's URL.
-        url: Secret,
+        url: ConnectionString,
     },
     /// `POST /v1/events` of a server.
     Http {

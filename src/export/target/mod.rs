@@ -8,8 +8,9 @@ use anyhow::{Result, bail};
 
 use super::plan::Chunk;
 use super::source::Origin;
-use crate::config::{ConfigError, Secret};
+use crate::config::ConfigError;
 use crate::db::Database;
+use crate::secret::ConnectionString;
 
 /// Up to where the target's table has the read model's rows, and which.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl Address {
     /// # Errors
     ///
     /// When it is malformed, or of a kind that is not known.
-    pub fn new(name: &'static str, url: &Secret) -> Result<Self, ConfigError> {
+    pub fn new(name: &'static str, url: &ConnectionString) -> Result<Self, ConfigError> {
         match url.expose().split_once("://").map(|(scheme, _)| scheme) {
             Some("postgresql" | "postgres") => {
                 Ok(Address::Postgres(Box::new(Database::at(name, url)?)))

@@ -14,7 +14,8 @@ use super::super::sample::{COLUMNS, Owner, Sample};
 use super::super::session::Refused;
 use super::super::source::Origin;
 use super::{Moved, Names, SyncPoint};
-use crate::config::{ConfigError, Secret};
+use crate::config::ConfigError;
+use crate::secret::ConnectionString;
 
 /// Rows in one statement: below the 65535 values that a statement may hold, and the 4 MB that
 /// older servers take at once, whatever the rows are.
@@ -28,7 +29,7 @@ pub struct Address {
 }
 
 impl Address {
-    pub(super) fn new(name: &'static str, url: &Secret) -> Result<Self, ConfigError> {
+    pub(super) fn new(name: &'static str, url: &ConnectionString) -> Result<Self, ConfigError> {
         let accepted = "mysql://user:password@host:port/database is accepted";
         let wrong = |why: &str| ConfigError::new(name, url, format!("{accepted}{why}"));
         let text = url.expose();
@@ -332,7 +333,7 @@ mod tests {
 
     #[test]
     fn addresses_name_a_database() {
-        let address = |url: &str| Address::new("EXPORT_URL", &Secret::new(url));
+        let address = |url: &str| Address::new("EXPORT_URL", &ConnectionString::new(url));
         for url in ["mysql://u:p@h:3306/d", "mariadb://h/d"] {
             assert!(address(url).is_ok(), "{url}");
         }

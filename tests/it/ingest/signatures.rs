@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value, json};
-use stackledger::config::Hidden;
 use stackledger::event::{self, meter};
+use stackledger::secret::Secret;
 
 use crate::support::broker::{broker, declare_as_oslo, publish};
 use crate::support::cloud::signed_cloud;
@@ -43,7 +43,7 @@ async fn a_tampered_sample_is_noted_by_queue() {
         let (_connection, cloud) = broker.channel().await;
         declare_as_oslo(&cloud, "ceilometer").await;
         let consuming = consume_with(&db, &broker, |config| {
-            config.metering_secret = secret.map(Hidden::new);
+            config.metering_secret = secret.map(Secret::new);
         });
         eventually("bound", || async {
             let bindings = broker.ask("bindings").await;

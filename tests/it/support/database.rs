@@ -1,8 +1,8 @@
 //! A migrated database per test, cloned from a template.
 
 use sha2::{Digest, Sha256};
-use stackledger::config::Secret;
 use stackledger::db::Database;
+use stackledger::secret::ConnectionString;
 use tokio_postgres::Client;
 
 use super::{unique, variable};
@@ -50,7 +50,7 @@ pub async fn database_at(base: &str) -> TestDatabase {
 
 fn made(base: &str, name: String) -> TestDatabase {
     let url = sibling(base, &name);
-    let database = Database::new(Some(&Secret::new(&url))).unwrap();
+    let database = Database::new(Some(&ConnectionString::new(&url))).unwrap();
     TestDatabase { url, database, base: base.to_owned(), name }
 }
 
@@ -98,7 +98,7 @@ impl Drop for TestDatabase {
 }
 
 async fn admin(base: &str) -> Client {
-    let database = Database::new(Some(&Secret::new(base))).unwrap();
+    let database = Database::new(Some(&ConnectionString::new(base))).unwrap();
     database.connect_as_given().await.unwrap_or_else(|error| {
         panic!("no PostgreSQL answers at {database} ({error}): run the tests with scripts/test")
     })
@@ -123,7 +123,7 @@ async fn template(base: &str, admin: &Client) -> String {
     if exists.is_none() {
         admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name}")).await.unwrap();
         admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
-        let database = Database::new(Some(&Secret::new(sibling(base, &name)))).unwrap();
+        let database = Database::new(Some(&ConnectionString::new(sibling(base, &name)))).unwrap();
         database.migrate().await.unwrap();
         // A template that somebody is connected to cannot be cloned.
         while admin

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use stackledger::api::{self, State};
-use stackledger::config::{Config, File, LogFormat, Secret};
+use stackledger::config::{Config, File, LogFormat};
 use stackledger::health::Health;
 use stackledger::ingest::Decoder;
 use stackledger::ingest::intake::Intake;
 use stackledger::projection;
 use stackledger::sales::Desk;
+use stackledger::secret::Secret;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
