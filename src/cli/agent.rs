@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::Env;
-use super::client::checked;
+use super::client::check_url;
+use super::environment::Environment;
 use crate::agent::{self, CAPACITY_MIN, Route, Selection};
 use crate::config::STACKLEDGER_TOKEN;
 use crate::lifecycle;
@@ -13,33 +13,33 @@ use crate::secret::Secret;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// What this node is called in its events; no other may be called so
-    #[arg(long, value_name = "NAME", value_parser = host)]
+    /// The name of this node in its events; no other node may have it
+    #[arg(long, value_name = "NAME", value_parser = parse_host)]
     host: String,
-    /// From one sample to the next, on whole intervals of the clock
+    /// Seconds between samples, which are taken on whole intervals of the clock
     #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     interval: u32,
-    /// Post to the server here instead of publishing to AMQP_URL's first broker
+    /// Post to the server at this URL instead of publishing to the first broker of AMQP_URL
     #[arg(long)]
     url: Option<String>,
-    /// The bearer token that the server at --url wants
+    /// Bearer token that the server at --url requires
     #[arg(long, env = STACKLEDGER_TOKEN.name, hide_env_values = STACKLEDGER_TOKEN.is_secret)]
     token: Option<String>,
-    /// How many events wait while the other side is away; then the oldest are dropped
+    /// Events kept while the broker or server is away; beyond them the oldest are dropped
     #[arg(long, value_name = "EVENTS", default_value_t = 3600, value_parser = clap::value_parser!(u32).range(CAPACITY_MIN as i64..=1_000_000))]
     buffer: u32,
-    /// Sample only the disks mounted here, separated by commas [default: all local ones]
+    /// Sample only the disks mounted here, separated by commas [default: all local disks]
     #[arg(long, value_name = "MOUNTS", value_delimiter = ',')]
     disk: Vec<String>,
-    /// Sample only these network interfaces, separated by commas [default: all but lo and veth*]
+    /// Sample only these network interfaces, separated by commas [default: all except lo and veth*]
     #[arg(long, value_name = "INTERFACES", value_delimiter = ',')]
     net: Vec<String>,
 }
 
-/// The log keeps names of this length whole.
+/// Longest accepted name, in bytes: the log does not shorten names up to this length.
 const HOST_BYTES_MAX: usize = 255;
 
-fn host(given: &str) -> Result<String, String> {
+fn parse_host(given: &str) -> Result<String, String> {
     let is_name = !given.trim().is_empty() && !given.contains(char::is_control);
     if is_name && given.len() <= HOST_BYTES_MAX {
         Ok(given.to_owned())
@@ -48,10 +48,10 @@ fn host(given: &str) -> Result<String, String> {
     }
 }
 
-pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
+pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
     let route = match options.url.as_deref().filter(|url| !url.is_empty()) {
         Some(url) => Route::Http {
-            url: checked("--url", url)?,
+            url: check_url("--url", url)?,
             token: options.token.filter(|token| !token.is_empty()).map(Secret::new),
         },
         None => Route::Amqp { url: env.config.amqp_urls[0].clone() },
@@ -64,12 +64,12 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
         capacity: options.buffer as usize,
         route,
     };
-    let done = agent::run(options, &stop).await?;
-    tracing::info!("{} events delivered, {} dropped", done.delivered, done.dropped);
-    if let Some((first, last)) = done.left_span {
+    let summary = agent::run(options, &stop).await?;
+    tracing::info!("{} events delivered, {} dropped", summary.delivered, summary.dropped);
+    if let Some((first, last)) = summary.left_span {
         tracing::warn!(
             "{} events could not be delivered and are lost, from {first} to {last}",
-            done.left
+            summary.left
         );
     }
     Ok(())

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 
-use super::output::{say, table};
-use super::{Env, No};
+use super::environment::Environment;
+use super::output::{AnswerIsNo, print_table, say};
 use crate::health::Health;
 use crate::ingest::redrive::{self, Redriven, redrive};
 use crate::ingest::{Decoder, Sink};
@@ -21,34 +21,34 @@ pub(super) struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// List those that are open
+    /// List the open dead letters
     List {
-        /// Also those that were redriven or discarded
+        /// Include dead letters that were redriven or discarded
         #[arg(long)]
         all: bool,
     },
-    /// Show one: its reason on stderr, its bytes on stdout
+    /// Show a dead letter: its reason on stderr, its bytes on stdout
     Show {
-        /// Its number
+        /// Id of the dead letter
         id: i64,
     },
-    /// Try again to decode them
+    /// Decode dead letters again, and append the readable ones to the log
     Redrive {
-        /// Their numbers
+        /// Ids of the dead letters
         #[arg(required_unless_present = "all")]
         ids: Vec<i64>,
-        /// All that are open
+        /// Redrive all open dead letters
         #[arg(long, conflicts_with = "ids")]
         all: bool,
     },
-    /// Mark one as worthless
+    /// Mark a dead letter as worthless
     Discard {
-        /// Its number
+        /// Id of the dead letter
         id: i64,
     },
 }
 
-pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
+pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
     let database = env.checked_database().await?;
     let client = database.connect(None).await?;
     match options.command {
@@ -70,7 +70,7 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
                     ]
                 }));
             }
-            table(&["id", "status", "received_at", "bytes", "reason", "origin"], &rows);
+            print_table(&["id", "status", "received_at", "bytes", "reason", "origin"], &rows);
         }
         Command::Show { id } => {
             let Some(stored) = log::show_dead_letter(&client, id).await? else {
@@ -101,7 +101,7 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
                 }
             }
             if undecodable > 0 {
-                return Err(No.into());
+                return Err(AnswerIsNo.into());
             }
         }
         Command::Discard { id } => {

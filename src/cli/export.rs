@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 
-use super::Env;
+use super::environment::Environment;
 use super::output::say;
 use crate::config::ConfigError;
 use crate::export::{self, Address, Job, Selection};
@@ -16,26 +16,26 @@ use crate::secret::ConnectionString;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Export what is there now, and end
+    /// Export the samples there are now, and end
     #[arg(long, conflicts_with = "follow")]
     once: bool,
-    /// Go on with what is new until asked to stop; so it is without --once
+    /// Go on with new samples until asked to stop; the default without --once
     #[arg(long)]
     follow: bool,
-    /// Seconds between two looks at what is new [default: the configuration's, 60]
+    /// Seconds between two checks for new samples [default: as configured, 60]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     interval: Option<u64>,
-    /// The other database, as postgresql://…, mysql://… or mariadb://… [default: EXPORT_URL, or
-    /// the configuration's]
+    /// The other database, as postgresql://…, mysql://… or mariadb://… [default: EXPORT_URL, or as
+    /// configured]
     #[arg(long, value_name = "URL")]
     to: Option<String>,
-    /// Into a table of the other database, or as CSV; the latter goes with --once
+    /// Write a table of the other database, or CSV, which requires --once
     #[arg(long, value_enum, default_value = "sql")]
     format: Format,
-    /// Where CSV goes; `-` is stdout
+    /// File that CSV is written to; `-` is stdout
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Empty the table first, and begin anew: after a change of the selection
+    /// Empty the table first, and export everything again: after a change of the selection
     #[arg(long, requires = "once")]
     from_start: bool,
 }
@@ -46,19 +46,19 @@ enum Format {
     Csv,
 }
 
-pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
+pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
     match options.format {
-        Format::Csv => csv(env, options).await,
-        Format::Sql => sql(env, options).await,
+        Format::Csv => export_csv(env, options).await,
+        Format::Sql => export_sql(env, options).await,
     }
 }
 
-async fn sql(env: &Env, options: Options) -> Result<()> {
+async fn export_sql(env: &Environment, options: Options) -> Result<()> {
     if options.output.is_some() {
-        return Err(ConfigError::new("--output", "…", "goes with --format csv").into());
+        return Err(ConfigError::new("--output", "…", "requires --format csv").into());
     }
     let configured = &env.config.file.export;
-    let address = address(env, options.to)?;
+    let address = choose_address(env, options.to)?;
     let job = Job {
         database: env.checked_database().await?,
         address,
@@ -83,56 +83,57 @@ async fn sql(env: &Env, options: Options) -> Result<()> {
     Ok(())
 }
 
-/// Where it was named first.
-fn address(env: &Env, to: Option<String>) -> Result<Address, ConfigError> {
-    let named = [
+/// Returns the address of the other database from the first of option, variable and file that has one.
+fn choose_address(env: &Environment, to: Option<String>) -> Result<Address, ConfigError> {
+    let sources = [
         ("--to", to.map(ConnectionString::new)),
         ("EXPORT_URL", env.config.export_url.clone()),
         ("export.url", env.config.file.export.url.clone()),
     ];
-    match named.into_iter().find_map(|(name, url)| Some((name, url?))) {
+    match sources.into_iter().find_map(|(name, url)| Some((name, url?))) {
         Some((name, url)) => Address::new(name, &url),
         None => Err(ConfigError::not_set(
             "EXPORT_URL",
-            "name the other database by it, by --to, or by export.url in the configuration: \
+            "name the other database by this variable, by --to, or by export.url in the \
+             configuration: \
              postgresql://user:password@host:port/database, mysql://… or mariadb://…",
         )),
     }
 }
 
-async fn csv(env: &Env, options: Options) -> Result<()> {
+async fn export_csv(env: &Environment, options: Options) -> Result<()> {
     if options.follow || options.to.is_some() || options.interval.is_some() || options.from_start {
-        let accepted = "goes with --once and --output alone";
+        let accepted = "is accepted only with --once and --output";
         return Err(ConfigError::new("--format", "csv", accepted).into());
     }
     let path = options.output.filter(|path| path.as_os_str() != "-");
     let Some(path) = path else {
         let mut out = BufWriter::new(std::io::stdout());
         return match write_csv(env, &mut out).await {
-            // Nobody reads it any more (`… | head`), which is no failure.
+            // Nobody reads stdout any more (`… | head`), which is not a failure.
             Err(error) if is_broken_pipe(&error) => Ok(()),
-            written => written,
+            result => result,
         };
     };
-    // Under its name there is all of it or nothing.
+    // Written under another name first, so that the file is either complete or absent.
     let mut part = path.clone().into_os_string();
     part.push(".part");
     let part = PathBuf::from(part);
-    let written = write_file(env, &part, &path).await;
-    if written.is_err() {
+    let result = write_file(env, &part, &path).await;
+    if result.is_err() {
         let _ = std::fs::remove_file(&part);
     }
-    written.with_context(|| format!("{} could not be written", path.display()))
+    result.with_context(|| format!("{} could not be written", path.display()))
 }
 
-async fn write_file(env: &Env, part: &Path, path: &Path) -> Result<()> {
+async fn write_file(env: &Environment, part: &Path, path: &Path) -> Result<()> {
     let mut out = BufWriter::new(std::fs::File::create(part)?);
     write_csv(env, &mut out).await?;
     out.get_ref().sync_all()?;
     Ok(std::fs::rename(part, path)?)
 }
 
-async fn write_csv(env: &Env, out: &mut impl Write) -> Result<()> {
+async fn write_csv(env: &Environment, out: &mut impl Write) -> Result<()> {
     let configured = &env.config.file.export;
     let selection = Selection::new(configured.select.clone());
     let database = env.checked_database().await?;

@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use super::output::say;
-use super::{Env, No};
+use super::environment::Environment;
+use super::output::{AnswerIsNo, say};
 use crate::health::Health;
 use crate::ingest::{Decoder, Sink, file};
 use crate::lifecycle;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Files with one JSON body a line, plain or in its envelope; `-` is stdin
+    /// Files with one JSON body per line, with or without its envelope; `-` is stdin
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
-pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
+pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
     let database = env.checked_database().await?;
     let stop = lifecycle::stop_on_signal()?;
     let mut sink = Sink::new(database, Arc::new(Health::default()), stop);
@@ -40,7 +40,7 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
         eprintln!(
             "stackledger: {undecodable} lines could not be read: see `stackledger dead-letters list`"
         );
-        return Err(No.into());
+        return Err(AnswerIsNo.into());
     }
     Ok(())
 }

@@ -2,11 +2,11 @@
 
 use anyhow::Result;
 
-use super::Env;
+use super::environment::Environment;
 use super::output::say;
 use crate::db::APP_ROLE;
 
-pub(super) async fn run(env: &Env) -> Result<()> {
+pub(super) async fn run(env: &Environment) -> Result<()> {
     let database = env.database()?;
     let migrated = database.migrate().await?;
     for name in &migrated.applied {
@@ -16,7 +16,7 @@ pub(super) async fn run(env: &Env) -> Result<()> {
         say!("the schema was up to date");
     }
     if !migrated.role {
-        say!("the role {APP_ROLE} could not be made: the log is guarded by its triggers alone");
+        say!("the role {APP_ROLE} could not be created: only triggers guard the log");
     }
     Ok(())
 }

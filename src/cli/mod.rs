@@ -1,10 +1,11 @@
-//! The command line: commands with their options and what they do with them, each in a file of its
-//! own but for those that are much alike.
+//! The command line: each command with its options, in a file of its own. Commands that ask a running
+//! server are in `client`.
 
 mod agent;
 mod client;
 mod dead_letters;
 mod demo;
+mod environment;
 mod export;
 mod help;
 mod import;
@@ -13,21 +14,20 @@ mod output;
 mod replay;
 mod retain;
 mod roles;
-mod sales;
 mod simulate;
 mod status;
-mod tenants;
-mod usage;
 mod verify;
-mod when;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use self::client::{collection, sales, usage};
+use self::environment::Environment;
+use self::output::AnswerIsNo;
 use crate::config::{Config, ConfigError};
-use crate::db::Database;
 use crate::{lifecycle, telemetry};
 
 /// An immutable log of what a cloud reports through RabbitMQ, in PostgreSQL; every answer is a
@@ -41,105 +41,75 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Everything in one process: migrate, consume, project, serve. The main job
+    /// Do everything in one process: migrate, consume, project and serve. The usual choice
     Up,
-    /// Bring the database's schema to this version
+    /// Bring the database's schema to the version of this program
     Migrate,
-    /// Take messages from the brokers into the log, as one of any number of consumers
+    /// Append messages from the brokers to the log; any number of consumers may run
     Consume,
-    /// Keep the read models up to date, or stand by for who does
+    /// Keep the read models up to date, or stand by while another process does
     Project,
-    /// Answer HTTP
+    /// Serve the HTTP API
     Serve,
-    /// Rebuild read models from the log, live tables serving meanwhile
+    /// Rebuild read models from the log while the live tables go on serving
     Replay(replay::Options),
     /// Check the log's hash chain from the first to the last event
     Verify(verify::Options),
-    /// Play a realistic cloud to a broker, and print what it should come to
+    /// Play a realistic cloud to a broker, and print the expected answers
     Simulate(simulate::Options),
-    /// Sample this node and publish what it says, by AMQP or by HTTP
+    /// Sample this node, and publish the samples by AMQP or by HTTP
     Agent(agent::Options),
-    /// Load messages from files, one JSON body a line; twice changes nothing
+    /// Append messages from files, one JSON body per line; importing a file twice changes nothing
     Import(import::Options),
-    /// Keep a table of samples in another SQL database up to date, or write them as CSV
+    /// Keep a table of samples in another SQL database up to date, or write samples as CSV
     Export(export::Options),
-    /// List, show, redrive or discard what could not be decoded
+    /// List, show, redrive or discard messages that could not be decoded
     DeadLetters(dead_letters::Options),
-    /// Drop what is older than the configuration keeps, as processes that project do every hour
+    /// Drop data older than its retention now; processes that project do so every hour
     Retain(retain::Options),
     /// Show the log's head and horizons, queues, projections, exports and dead letters
     Status(status::Options),
-    /// Ask a server to issue sales orders, each from the end of the tenant's last one on
+    /// Issue sales orders, each from the end of the tenant's last one
     SalesOrder(sales::OrderOptions),
-    /// Ask what sales orders would come to; nothing is stored
+    /// Compute what sales orders would contain, without storing anything
     SalesDraft(sales::DraftOptions),
-    /// Show the sales orders that a day was billed by, as they were issued
+    /// Show the sales orders that cover a day, as they were issued
     SalesHistoric(sales::HistoricOptions),
-    /// Show all sales orders for a range of days, as they were issued
+    /// Show all sales orders of a range of days, as they were issued
     SalesRange(sales::RangeOptions),
-    /// Show what tenants used
+    /// Show the usage of tenants
     Usage(usage::UsageOptions),
-    /// Make sure that usage covers all that the log holds, and say up to when it does
-    CollectUsage(usage::CollectOptions),
-    /// Show up to when usage is known
-    LastCollected(usage::LastCollectedOptions),
-    /// Show answers about a simulated cloud, and check them against what was published
+    /// Wait until usage covers everything in the log, and show the time up to which it is complete
+    CollectUsage(collection::CollectOptions),
+    /// Show the time up to which usage is complete
+    LastCollected(collection::LastCollectedOptions),
+    /// Show the answers about a simulated cloud, and compare them with what was published
     #[command(hide = true)]
     Demo(demo::Options),
 }
 
-/// What every command starts from.
-pub(crate) struct Env {
-    pub config: Arc<Config>,
-}
+/// How long tasks that ignore the stop may go on after the command has ended.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
-impl Env {
-    pub fn database(&self) -> anyhow::Result<Database> {
-        Ok(Database::new(self.config.database_url.as_ref())?)
-    }
-
-    /// A database whose schema is this program's.
-    pub async fn checked_database(&self) -> anyhow::Result<Database> {
-        let database = self.database()?;
-        let client =
-            database.connect(None).await.map_err(|error| unreachable(&database, &error))?;
-        database.check_schema(&client).await?;
-        Ok(database)
-    }
-}
-
-fn unreachable(database: &Database, error: &tokio_postgres::Error) -> anyhow::Error {
-    anyhow::anyhow!(
-        "no PostgreSQL answers at {database} ({}): run scripts/up, or set DATABASE_URL",
-        crate::db::explain(error)
-    )
-}
-
-/// The question was answered, and the answer is no: exit code 1 without a further line.
-#[derive(Debug, thiserror::Error)]
-#[error("")]
-struct No;
-
-/// Runs the command line; returns the process's exit code.
+/// Runs the command line, and returns the exit code of the process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&error.into()),
+        Err(error) => return report(&error.into()),
     };
     let code = match runtime.block_on(run(cli.command)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
+        Err(error) => report(&error),
     };
-    // Whoever does not listen to the stop by now is not waited for.
-    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     code
 }
 
 async fn run(command: Command) -> anyhow::Result<()> {
     let config = Config::from_env()?;
     telemetry::init(&config.log, config.log_format)?;
-    let env = Env { config: Arc::new(config) };
+    let env = Environment { config: Arc::new(config) };
     match command {
         Command::Up => roles::run(&env, roles::Roles::ALL).await,
         Command::Consume => roles::run(&env, roles::Roles::CONSUME).await,
@@ -155,20 +125,20 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::DeadLetters(options) => dead_letters::run(&env, options).await,
         Command::Retain(options) => retain::run(&env, options, lifecycle::now()).await,
         Command::Status(options) => status::run(&env, options).await,
-        Command::SalesOrder(options) => sales::order(&env, options).await,
-        Command::SalesDraft(options) => sales::draft(&env, options).await,
-        Command::SalesHistoric(options) => sales::historic(&env, options).await,
-        Command::SalesRange(options) => sales::range(&env, options).await,
-        Command::Usage(options) => usage::usage(&env, options).await,
-        Command::CollectUsage(options) => usage::collect(&env, options).await,
-        Command::LastCollected(options) => usage::last_collected(&env, options).await,
+        Command::SalesOrder(options) => sales::issue_orders(&env, options).await,
+        Command::SalesDraft(options) => sales::compute_drafts(&env, options).await,
+        Command::SalesHistoric(options) => sales::show_orders_of_day(&env, options).await,
+        Command::SalesRange(options) => sales::show_orders_of_range(&env, options).await,
+        Command::Usage(options) => usage::run(&env, options).await,
+        Command::CollectUsage(options) => collection::collect(&env, options).await,
+        Command::LastCollected(options) => collection::show_last(&env, options).await,
         Command::Demo(options) => demo::run(&env, options).await,
     }
 }
 
-/// One line on stderr, with the cause chain.
-fn fail(error: &anyhow::Error) -> ExitCode {
-    if error.is::<No>() {
+/// Prints the error and its causes as one line on stderr, and returns the exit code.
+fn report(error: &anyhow::Error) -> ExitCode {
+    if error.is::<AnswerIsNo>() {
         return ExitCode::from(1);
     }
     let line = format!("{error:#}").replace('\n', " ");

@@ -1,35 +1,48 @@
-//! What commands print: lines, and tables for people.
+//! The output of commands: lines, CSV, and tables for people.
 
 use std::borrow::Cow;
 use std::io::{ErrorKind, Write};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use unicode_width::UnicodeWidthStr;
 
-use super::No;
 use crate::export::write_csv_line;
 
-/// Prints a line on stdout; the end of the process where nobody reads it any more
-/// (`stackledger status | head`), which is no failure.
-pub(super) fn line(line: std::fmt::Arguments<'_>) {
+/// The answer is no, and was printed: the command ends with exit code 1 and no further line.
+#[derive(Debug, thiserror::Error)]
+#[error("")]
+pub(super) struct AnswerIsNo;
+
+/// Prints a line on stdout. Ends the process if nobody reads it any more (`stackledger status | head`),
+/// which is not a failure.
+pub(super) fn print_line(line: std::fmt::Arguments<'_>) {
     let mut out = std::io::stdout().lock();
     if writeln!(out, "{line}").is_err() {
         std::process::exit(0);
     }
 }
 
-/// As `println!`, through [`line`].
+/// Prints a line as `println!` does, but through [`print_line`].
 macro_rules! say {
-    ($($argument:tt)*) => { $crate::cli::output::line(format_args!($($argument)*)) };
+    ($($argument:tt)*) => { $crate::cli::output::print_line(format_args!($($argument)*)) };
 }
 pub(super) use say;
 
-/// Prints columns wide enough for what is in them; those that hold nothing but numbers end flush.
-pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) {
+/// Prints a table whose columns are as wide as their widest cell. Columns that contain only numbers
+/// are aligned to the right.
+pub(super) fn print_table(headings: &[&str], rows: &[Vec<String>]) {
+    for line in table_lines(headings, rows) {
+        say!("{line}");
+    }
+}
+
+/// The lines of a table, the headings first.
+fn table_lines(headings: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let cells = |column: usize| rows.iter().filter_map(move |row| row.get(column));
     let column = |index: usize| {
-        let widths = cells(index).map(|cell| cell.chars().count());
-        let width = widths.chain([headings[index].chars().count()]).max().unwrap_or(0);
+        let widths = cells(index).map(|cell| printable(cell).width());
+        let width = widths.chain([headings[index].width()]).max().unwrap_or(0);
         let is_numeric = cells(index).all(|cell| cell == "-" || is_number(cell))
             && cells(index).any(|cell| is_number(cell));
         (width, is_numeric)
@@ -38,44 +51,45 @@ pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) {
     let line = |cells: &[&str]| {
         let padded = cells.iter().zip(&columns).map(|(cell, (width, is_numeric))| {
             let cell = printable(cell);
-            if *is_numeric { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+            // The width in columns of a terminal, on which a Chinese character takes two; `{:<width$}`
+            // would count characters.
+            let padding = " ".repeat(width - cell.width());
+            if *is_numeric { format!("{padding}{cell}") } else { format!("{cell}{padding}") }
         });
-        say!("  {}", padded.collect::<Vec<_>>().join("  ").trim_end());
+        format!("  {}", padded.collect::<Vec<_>>().join("  ").trim_end())
     };
-    line(headings);
-    for row in rows {
-        line(&row.iter().map(String::as_str).collect::<Vec<_>>());
-    }
+    let rows = rows.iter().map(|row| line(&row.iter().map(String::as_str).collect::<Vec<_>>()));
+    std::iter::once(line(headings)).chain(rows).collect()
 }
 
-/// Writes lines of CSV; what is not known is `None`.
+/// Writes lines of CSV; an unknown value is `None`.
 pub(super) fn write_csv(
     out: &mut impl Write,
     lines: impl IntoIterator<Item = Vec<Option<String>>>,
 ) -> Result<()> {
     for line in lines {
-        written(write_csv_line(out, line.into_iter().map(|field| field.map(Cow::from))))?;
+        check_write(write_csv_line(out, line.into_iter().map(|field| field.map(Cow::from))))?;
     }
-    written(out.flush())
+    check_write(out.flush())
 }
 
-/// The result of writing to stdout. Where nobody reads it any more, the rest is not done, without a
-/// word but with exit code 1.
-pub(super) fn written(result: std::io::Result<()>) -> Result<()> {
+/// Converts the result of writing to stdout. If nobody reads it any more, the command stops without a
+/// message but with exit code 1: the rest of its work is not done.
+pub(super) fn check_write(result: std::io::Result<()>) -> Result<()> {
     match result {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(No.into()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(AnswerIsNo.into()),
         result => result.context("writing to stdout"),
     }
 }
 
-/// What JSON tells under a name: of a list how long it is; `name` is also that of a resource, which
-/// stands in its metadata.
-pub(super) fn field(told: &Value, name: &str) -> Option<String> {
-    let told = match &told[name] {
-        Value::Null if name == "name" => &told["metadata"][name],
-        told => told,
+/// Returns a member of a JSON object as text: of a list its length. A resource's `name` is among its
+/// metadata if the object itself has none.
+pub(super) fn field(object: &Value, name: &str) -> Option<String> {
+    let value = match &object[name] {
+        Value::Null if name == "name" => &object["metadata"][name],
+        value => value,
     };
-    match told {
+    match value {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
         Value::Array(list) => Some(list.len().to_string()),
@@ -83,33 +97,33 @@ pub(super) fn field(told: &Value, name: &str) -> Option<String> {
     }
 }
 
-/// Decimals of a number in a table; `--csv` and `--json` have all there are.
-const DECIMALS_SHOWN: usize = 6;
+/// Decimals of a number in a table. `--csv` and `--json` contain all of them.
+const DECIMALS_MAX: usize = 6;
 
-/// A field as a cell of a table.
+/// Converts a field to a cell of a table.
 pub(super) fn cell(field: Option<String>) -> String {
     let Some(text) = field else { return "-".to_owned() };
     match text.find('.') {
-        Some(point) if is_number(&text) && text.len() - point > DECIMALS_SHOWN + 1 => {
-            format!("{}…", &text[..=point + DECIMALS_SHOWN])
+        Some(point) if is_number(&text) && text.len() - point > DECIMALS_MAX + 1 => {
+            format!("{}…", &text[..=point + DECIMALS_MAX])
         }
         _ => text,
     }
 }
 
-/// Fields as a row of a table.
+/// Converts fields to a row of a table.
 pub(super) fn cells(fields: Vec<Option<String>>) -> Vec<String> {
     fields.into_iter().map(cell).collect()
 }
 
-/// Whether it is a decimal number, or the beginning of one.
+/// Whether the text is a decimal number, or the beginning of one.
 fn is_number(cell: &str) -> bool {
     let digits = cell.strip_prefix('-').unwrap_or(cell).trim_end_matches('…');
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
-/// The text without what would make a terminal do something: names are whatever users of the cloud
-/// chose.
+/// Replaces control characters, which could make a terminal do something: users of the cloud choose
+/// names freely.
 pub(super) fn printable(text: &str) -> Cow<'_, str> {
     match text.contains(char::is_control) {
         true => text.replace(char::is_control, "\u{fffd}").into(),
@@ -122,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_told_from_texts() {
+    fn numbers_are_distinguished_from_texts() {
         assert!(["0", "-12.50", "0.333333…"].map(is_number) == [true; 3]);
         assert!(["", "-", "1e5", "1-2", "m1.small", "+1"].map(is_number) == [false; 6]);
     }
@@ -134,6 +148,24 @@ mod tests {
         assert_eq!(cell("-0.1234567"), "-0.123456…");
         assert_eq!(cell("v1.12345678"), "v1.12345678");
         assert_eq!(super::cell(None), "-");
+    }
+
+    #[test]
+    fn columns_are_aligned_by_the_width_of_characters() {
+        let rows =
+            [["数据库", "1"], ["web", "12"], ["café", "-"], ["e\u{301}", "3"], ["a\r\nb", "4"]];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(
+            table_lines(&["name", "n"], &rows),
+            [
+                "  name     n",
+                "  数据库   1",
+                "  web     12",
+                "  café     -",
+                "  e\u{301}        3",
+                "  a\u{fffd}\u{fffd}b     4",
+            ]
+        );
     }
 
     #[test]

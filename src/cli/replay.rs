@@ -1,5 +1,6 @@
 //! `stackledger replay`
 
+use std::cell::Cell;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,22 +8,22 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Env;
+use super::environment::Environment;
 use super::output::say;
 use crate::lifecycle;
 use crate::projection::{self, ALL, Progress, Projection};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Projections to rebuild
-    #[arg(required_unless_present = "all", value_parser = known)]
+    /// Names of the read models to rebuild
+    #[arg(required_unless_present = "all", value_parser = parse_name)]
     projections: Vec<String>,
-    /// Rebuild all of them
+    /// Rebuild all read models
     #[arg(long, conflicts_with = "projections")]
     all: bool,
 }
 
-pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
+pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
     let chosen: Vec<&'static Projection> = if options.all {
         ALL.to_vec()
     } else {
@@ -34,23 +35,23 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     let file = Arc::clone(&env.config.file);
     let replayed = lifecycle::on_own_thread("replay", move || async move {
         for projection in chosen {
-            let shown = Shown::new(projection.name);
+            let display = ProgressDisplay::new(projection.name);
             let mut last = None;
             projection::replay(&database, projection, &file, &holder, &stop, |progress| {
-                shown.update(progress);
+                display.update(progress);
                 last = Some(progress);
             })
             .await
             .with_context(|| format!("replaying {}", projection.name))?;
-            shown.finish(last);
+            display.finish(last);
         }
         Ok(())
     });
     replayed.await.context("the replay panicked")?
 }
 
-/// A projection's name, or which there are.
-fn known(name: &str) -> Result<String, String> {
+/// Parses the name of a projection; the error lists all names.
+fn parse_name(name: &str) -> Result<String, String> {
     let names: Vec<&str> = ALL.iter().map(|projection| projection.name).collect();
     if names.contains(&name) {
         return Ok(name.to_owned());
@@ -58,17 +59,18 @@ fn known(name: &str) -> Result<String, String> {
     Err(format!("there is no such projection; there are: {}", names.join(", ")))
 }
 
-/// A bar on a terminal, a line every few seconds elsewhere.
-pub(super) struct Shown {
+/// The progress of a replay on stderr: a bar on a terminal, else a line every few seconds.
+struct ProgressDisplay {
     name: &'static str,
     bar: Option<ProgressBar>,
-    line_at: std::cell::Cell<Instant>,
+    /// When the last line was printed.
+    line_at: Cell<Instant>,
 }
 
 const LINE_INTERVAL: Duration = Duration::from_secs(2);
 
-impl Shown {
-    pub fn new(name: &'static str) -> Self {
+impl ProgressDisplay {
+    fn new(name: &'static str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(0);
             let style = "{msg} {wide_bar} position {pos} of {len}, {per_sec}, {eta} left";
@@ -79,10 +81,10 @@ impl Shown {
             bar.set_message(name);
             bar
         });
-        Shown { name, bar, line_at: std::cell::Cell::new(Instant::now()) }
+        ProgressDisplay { name, bar, line_at: Cell::new(Instant::now()) }
     }
 
-    pub fn update(&self, progress: Progress) {
+    fn update(&self, progress: Progress) {
         match &self.bar {
             Some(bar) => {
                 bar.set_length(progress.head.max(0).unsigned_abs());
@@ -105,7 +107,7 @@ impl Shown {
         }
     }
 
-    pub fn finish(&self, last: Option<Progress>) {
+    fn finish(&self, last: Option<Progress>) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -118,7 +120,7 @@ impl Shown {
                 last.elapsed.as_secs_f64(),
                 last.events_per_s()
             ),
-            None => say!("{}: no events to replay, the tables are in place", self.name),
+            None => say!("{}: the log is empty, the tables were created", self.name),
         }
     }
 }

@@ -4,8 +4,8 @@ use anyhow::{Result, bail};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::output::{say, table};
-use super::{Env, No};
+use super::environment::Environment;
+use super::output::{AnswerIsNo, print_table, say};
 use crate::config::Retention;
 use crate::db::Database;
 use crate::projection::ALL;
@@ -13,51 +13,54 @@ use crate::retention::{self, Outcome, Step};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// As if it were this time [default: now]
+    /// Time that retention is counted back from [default: now]
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
-    /// Only say what would be done
+    /// Only print the steps that are due
     #[arg(long)]
     dry_run: bool,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-pub(super) async fn run(env: &Env, options: Options, now: Timestamp) -> Result<()> {
+pub(super) async fn run(env: &Environment, options: Options, now: Timestamp) -> Result<()> {
     let at = options.at.unwrap_or(now);
     if at > now && !options.dry_run {
-        bail!("--at {at} is yet to come: what is kept now would be dropped; --dry-run is accepted");
+        bail!(
+            "--at {at} is in the future: data within its retention would be dropped; add --dry-run"
+        );
     }
     let database = env.checked_database().await?;
     let retention = &env.config.file.retention;
     if options.dry_run {
         let due = retention::due(&database, retention, at).await?;
-        let planned = due.into_iter().map(|step| (step, None)).collect();
-        show(planned, options.json);
+        print_steps(due.into_iter().map(|step| (step, None)).collect(), options.json);
         return Ok(());
     }
-    let taken = take(&database, retention, at).await?;
-    let waits = taken.iter().any(|(_, outcome)| *outcome != Outcome::Done);
-    show(taken.into_iter().map(|(step, outcome)| (step, Some(outcome))).collect(), options.json);
-    if waits { Err(No.into()) } else { Ok(()) }
+    let steps = take_steps(&database, retention, at).await?;
+    let waits = steps.iter().any(|(_, outcome)| *outcome != Outcome::Done);
+    let steps = steps.into_iter().map(|(step, outcome)| (step, Some(outcome)));
+    print_steps(steps.collect(), options.json);
+    if waits { Err(AnswerIsNo.into()) } else { Ok(()) }
 }
 
-async fn take(
+/// Takes all steps that are due, unless another process is taking them.
+async fn take_steps(
     database: &Database,
     retention: &Retention,
     at: Timestamp,
 ) -> Result<Vec<(Step, Outcome)>> {
     match retention::retain(database, ALL, retention, at).await? {
-        Some(taken) => Ok(taken),
-        None => bail!("another process is dropping what is old"),
+        Some(steps) => Ok(steps),
+        None => bail!("another process is dropping old data"),
     }
 }
 
-/// Each step, and what became of it, if it was taken at all.
-fn show(steps: Vec<(Step, Option<Outcome>)>, as_json: bool) {
+/// Prints each step with its outcome; `None`: it is due and was not taken.
+fn print_steps(steps: Vec<(Step, Option<Outcome>)>, as_json: bool) {
     if as_json {
-        let shown = |(step, outcome): (Step, Option<Outcome>)| {
+        let object = |(step, outcome): (Step, Option<Outcome>)| {
             let (outcome, why) = match outcome {
                 None => ("due", None),
                 Some(Outcome::Done) => ("done", None),
@@ -65,12 +68,12 @@ fn show(steps: Vec<(Step, Option<Outcome>)>, as_json: bool) {
             };
             json!({"step": step.name(), "what": step.to_string(), "outcome": outcome, "why": why})
         };
-        let steps: Vec<Value> = steps.into_iter().map(shown).collect();
+        let steps: Vec<Value> = steps.into_iter().map(object).collect();
         say!("{:#}", json!({ "steps": steps }));
         return;
     }
     if steps.is_empty() {
-        say!("nothing is old enough to go");
+        say!("no data is older than its retention");
         return;
     }
     let outcome = |outcome: Option<Outcome>| match outcome {
@@ -79,7 +82,7 @@ fn show(steps: Vec<(Step, Option<Outcome>)>, as_json: bool) {
     };
     let rows: Vec<Vec<String>> = steps
         .into_iter()
-        .map(|(step, taken)| vec![step.name().to_owned(), step.to_string(), outcome(taken)])
+        .map(|(step, result)| vec![step.name().to_owned(), step.to_string(), outcome(result)])
         .collect();
-    table(&["step", "what", "outcome"], &rows);
+    print_table(&["step", "what", "outcome"], &rows);
 }

@@ -7,29 +7,29 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 
-use super::Env;
+use super::environment::Environment;
 use crate::config::METERING_SECRET;
 use crate::simulate::{self, Deploying, Metering, Monitoring, Route, plan, plan_from};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// How many instances are built
+    /// Number of instances that are built
     #[arg(long, default_value_t = 100)]
     instances: u32,
-    /// How many Ceilometer samples are taken, of resources that are there all the time
+    /// Number of Ceilometer samples, taken of resources that exist all the time
     #[arg(long, default_value_t = 0)]
     samples: u32,
-    /// How many samples travel together at most
+    /// Maximum number of samples in one message
     #[arg(long, value_name = "SAMPLES", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     samples_per_message: u32,
-    /// How samples are published: polling, notifier, rpc, or several of them, by each of which
-    /// every sample is told
+    /// How samples are published: polling, notifier or rpc; every sample is published by each route
+    /// that is listed
     #[arg(long, value_delimiter = ',', default_value = "polling")]
     routes: Vec<Route>,
-    /// How many resources are metered [default: what an interval of 5 minutes takes]
+    /// Number of metered resources [default: as many as an interval of 5 minutes needs]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     resources: Option<u32>,
-    /// Sign samples with this; without it they have no signature
+    /// Key that samples are signed with; without it they have no signature
     #[arg(
         long,
         value_name = "SECRET",
@@ -39,56 +39,57 @@ pub(super) struct Options {
         hide_default_value = true
     )]
     metering_secret: String,
-    /// How many hosts say how they are: ten metrics in one event, as `agent` sends them
+    /// Number of hosts that send samples: ten metrics in one event, as `agent` does
     #[arg(long, default_value_t = 0)]
     hosts: u32,
-    /// From one event of a host to its next
+    /// Seconds between the events of a host
     #[arg(long, value_name = "SECONDS", default_value_t = Monitoring::default().interval_s, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     perf_interval: u32,
-    /// How many deployments of several instances are configured
+    /// Number of deployments, each of several instances
     #[arg(long, default_value_t = 0)]
     deployments: u32,
-    /// How many instances a deployment has
+    /// Number of instances per deployment
     #[arg(long, value_name = "N", default_value_t = Deploying::default().instances, value_parser = clap::value_parser!(u32).range(1..=1000))]
     deployment_instances: u32,
-    /// How many services such an instance has
+    /// Number of services per instance of a deployment
     #[arg(long, value_name = "N", default_value_t = Deploying::default().services, value_parser = clap::value_parser!(u32).range(1..=1000))]
     services: u32,
-    /// How many projects own all that [default: half as many as things, 2 to 50]
+    /// Number of projects that own all of these [default: half the number of instances or resources,
+    /// 2 to 50]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     projects: Option<u32>,
-    /// Simulated time over which builds begin and samples are taken, in seconds; all of it lies in
-    /// the past, unless it is played in real time
+    /// Simulated time over which builds begin and samples are taken, in seconds; it lies in the past,
+    /// unless --real-time is given
     #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
     duration: u32,
-    /// Messages per second; 0 is as fast as possible
+    /// Messages per second; 0: as fast as possible
     #[arg(long, default_value_t = 0)]
     rate: u32,
-    /// Let everything happen from now on, and publish each message when its time comes
+    /// Begin now, and publish each message when its time comes
     #[arg(long, conflicts_with_all = ["rate", "end", "output"])]
     real_time: bool,
-    /// The same seed and end give the same messages
+    /// Seed of the random numbers; the same seed and end give the same messages
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Percent of the messages that are published twice
+    /// Percentage of messages that are published twice
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
     duplicates: u8,
-    /// Percent of the messages that are published out of their order
+    /// Percentage of messages that are published out of order
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
     shuffle: u8,
-    /// Everything happens before this time (RFC 3339) [default: now]
+    /// Time before which everything happens (RFC 3339) [default: now]
     #[arg(long, value_name = "TIME")]
     end: Option<Timestamp>,
-    /// Write the bodies to this file, one a line as `import` reads them, and publish nothing
+    /// Write the bodies to this file, one per line as `import` reads them, and publish nothing
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Publish to a broker that looks like a real cloud's
+    /// Publish even to a broker that looks like a real cloud's
     #[arg(long)]
     force: bool,
 }
 
-pub(super) async fn run(env: &Env, options: Options, now: Timestamp) -> Result<()> {
-    let wanted = simulate::Options {
+pub(super) async fn run(env: &Environment, options: Options, now: Timestamp) -> Result<()> {
+    let settings = simulate::Options {
         instances: options.instances,
         metering: Metering {
             samples: options.samples,
@@ -112,8 +113,8 @@ pub(super) async fn run(env: &Env, options: Options, now: Timestamp) -> Result<(
         end: options.end.unwrap_or(now),
     };
     let plan = match options.real_time {
-        true => plan_from(&wanted, now),
-        false => plan(&wanted),
+        true => plan_from(&settings, now),
+        false => plan(&settings),
     };
     match &options.output {
         Some(path) => {
@@ -124,12 +125,12 @@ pub(super) async fn run(env: &Env, options: Options, now: Timestamp) -> Result<(
             file.flush().with_context(|| format!("writing {}", path.display()))?;
         }
         None => {
-            // Of several brokers the first: one simulated cloud is one cell.
+            // The first of several brokers: a simulated cloud is one cell.
             let url = &env.config.amqp_urls[0];
-            let (to, force) = (url.expose(), options.force);
+            let (broker, force) = (url.expose(), options.force);
             let published = match options.real_time {
-                true => simulate::publish_as_it_happens(to, &plan, force, now).await?,
-                false => simulate::publish(to, &plan, force).await?,
+                true => simulate::publish_as_it_happens(broker, &plan, force, now).await?,
+                false => simulate::publish(broker, &plan, force).await?,
             };
             tracing::info!(
                 "published {} messages ({} bytes) to {url} in {:.1} s",

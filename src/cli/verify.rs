@@ -4,8 +4,8 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::output::say;
-use super::{Env, No};
+use super::environment::Environment;
+use super::output::{AnswerIsNo, say};
 use crate::db::Database;
 use crate::log::{self, Anchor, Dropped, Report};
 use crate::projection::{self, ALL, Comparison, Projection};
@@ -13,22 +13,22 @@ use crate::{lifecycle, sales};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Also rebuild each read model aside and compare it, row by row, with the live one
+    /// Also rebuild each read model in other tables, and compare it with the live one, row by row
     #[arg(long)]
     read_models: bool,
     /// Also compute each issued sales order again, from the samples as of its position and with the
-    /// rates that it keeps: it has to have the same bytes
+    /// rates stored with it, and check that it has the same bytes
     #[arg(long)]
     orders: bool,
-    /// As JSON
+    /// Print JSON
     #[arg(long, conflicts_with = "orders")]
     json: bool,
-    /// A head noted earlier (`stackledger status` prints it): finds a chain that was written again
+    /// A head that was noted earlier (`stackledger status` prints it); reveals a log that was replaced
     #[arg(long, value_name = "POSITION:HASH", value_parser = clap::value_parser!(Anchor))]
     against: Vec<Anchor>,
 }
 
-pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
+pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
     let database = env.checked_database().await?;
     let mut client = database.connect(None).await?;
     let applied = projection::applied_positions(&client).await?;
@@ -39,14 +39,14 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     })
     .await?;
     if options.json {
-        return as_json(env, &database, &report, options.read_models).await;
+        return print_json(env, &database, &report, options.read_models).await;
     }
     if let Some(fault) = report.fault {
         say!("position {}: {}", fault.position, fault.what);
-        return Err(No.into());
+        return Err(AnswerIsNo.into());
     }
     say!(
-        "the log is what was appended: {} events in {} batches; head {}:{}",
+        "the log is unchanged: {} events in {} batches; head {}:{}",
         report.events,
         report.batches,
         report.position,
@@ -58,18 +58,18 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     let stop = lifecycle::stop_on_signal()?;
     let mut differs = false;
     if options.orders {
-        differs |= !orders(env, &database, &stop).await?;
+        differs |= !verify_orders(env, &database, &stop).await?;
     }
     if options.read_models {
         for projection in ALL {
-            let compared = compare(env, &database, projection, &stop).await?;
-            let (name, rows, position) = (projection.name, compared.rows, compared.position);
-            let frozen = match compared.frozen {
+            let comparison = compare(env, &database, projection, &stop).await?;
+            let (name, rows, position) = (projection.name, comparison.rows, comparison.position);
+            let frozen = match comparison.frozen {
                 0 => String::new(),
-                rows => format!("; {rows} rows before a horizon are left out"),
+                rows => format!("; {rows} rows before a horizon were not compared"),
             };
-            differs |= compared.difference.is_some();
-            match compared.difference {
+            differs |= comparison.difference.is_some();
+            match comparison.difference {
                 None => {
                     say!(
                         "{name}: {rows} rows at position {position}, the same when rebuilt{frozen}"
@@ -79,21 +79,27 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
             }
         }
     }
-    if differs { Err(No.into()) } else { Ok(()) }
+    if differs { Err(AnswerIsNo.into()) } else { Ok(()) }
 }
 
-/// The report, and the comparisons if they are asked for and the log is without a fault.
-async fn as_json(env: &Env, database: &Database, report: &Report, read_models: bool) -> Result<()> {
+/// Prints the report, and the comparisons if `read_models` is set and the log has no fault.
+async fn print_json(
+    env: &Environment,
+    database: &Database,
+    report: &Report,
+    read_models: bool,
+) -> Result<()> {
     let mut differs = report.fault.is_some();
-    let mut compared = Vec::new();
+    let mut comparisons = Vec::new();
     if read_models && !differs {
         let stop = lifecycle::stop_on_signal()?;
         for projection in ALL {
-            let of = compare(env, database, projection, &stop).await?;
-            differs |= of.difference.is_some();
-            compared.push(json!({
-                "name": projection.name, "position": of.position, "rows": of.rows,
-                "frozen": of.frozen, "difference": of.difference,
+            let comparison = compare(env, database, projection, &stop).await?;
+            differs |= comparison.difference.is_some();
+            comparisons.push(json!({
+                "name": projection.name, "position": comparison.position,
+                "rows": comparison.rows,
+                "frozen": comparison.frozen, "difference": comparison.difference,
             }));
         }
     }
@@ -103,17 +109,17 @@ async fn as_json(env: &Env, database: &Database, report: &Report, read_models: b
         .iter()
         .map(|d| json!({"leaf": d.leaf, "events": d.events, "first": d.first, "last": d.last}))
         .collect();
-    let shown = json!({
+    let output = json!({
         "head": {"position": report.position, "hash": report.hash},
         "events": report.events, "batches": report.batches, "dropped": dropped, "fault": fault,
-        "read_models": compared,
+        "read_models": comparisons,
     });
-    say!("{shown:#}");
-    if differs { Err(No.into()) } else { Ok(()) }
+    say!("{output:#}");
+    if differs { Err(AnswerIsNo.into()) } else { Ok(()) }
 }
 
 async fn compare(
-    env: &Env,
+    env: &Environment,
     database: &Database,
     projection: &'static Projection,
     stop: &CancellationToken,
@@ -121,8 +127,13 @@ async fn compare(
     projection::compare(database, projection, &env.config.file, stop, |_, _| {}).await
 }
 
-/// Whether all orders have the same bytes again, as far as they can be computed again.
-async fn orders(env: &Env, database: &Database, stop: &CancellationToken) -> Result<bool> {
+/// Computes each sales order again. Returns whether all have the same bytes, except orders that cannot be
+/// computed again.
+async fn verify_orders(
+    env: &Environment,
+    database: &Database,
+    stop: &CancellationToken,
+) -> Result<bool> {
     let report = sales::verify(database, &env.config.file, stop, |orders| {
         if orders.is_multiple_of(100) {
             eprintln!("{orders} orders checked");
@@ -130,7 +141,9 @@ async fn orders(env: &Env, database: &Database, stop: &CancellationToken) -> Res
     })
     .await?;
     for (order_id, why) in &report.not_recomputable {
-        say!("order {order_id} cannot be computed again ({why}): its event is proved by its hash");
+        say!(
+            "order {order_id} cannot be computed again ({why}): only the hash of its event proves it"
+        );
     }
     if let Some(fault) = report.fault {
         say!("order {} at position {}: {}", fault.order_id, fault.position, fault.what);

@@ -1,85 +1,94 @@
-//! Deployments, and what they wait for.
+//! Deployments, and the parameters that they wait for.
 
 use anyhow::Result;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use super::{get, shown};
+use super::{REQUESTS_MAX, get, to_cell};
 use crate::cli::client::Client;
 use crate::cli::output::{printable, say};
 use crate::simulate::deployment_differences;
 use crate::simulate::truth::Truth;
 
-/// What is answered about this cloud's deployments.
+/// The answers about this cloud's deployments.
 pub(super) struct Deployments {
     answers: Vec<Value>,
 }
 
 impl Deployments {
     pub async fn ask(client: &Client, truth: &Truth) -> Result<Deployments> {
-        let asked = stream::iter(&truth.deployments).map(|deployment| async {
+        let answers = stream::iter(&truth.deployments).map(|deployment| async {
             get(client, &format!("/v1/deployments/{}", deployment.deployment_id), &[]).await
         });
-        Ok(Deployments { answers: asked.buffered(8).try_collect().await? })
+        Ok(Deployments { answers: answers.buffered(REQUESTS_MAX).try_collect().await? })
     }
 
-    /// Where they differ from what was published.
+    /// Returns the differences to the published messages, each in a line.
     pub fn differences(&self, truth: &Truth) -> Vec<String> {
-        let told = truth.deployments.iter().zip(&self.answers);
-        told.flat_map(|(told, answer)| deployment_differences(told, answer)).collect()
+        let pairs = truth.deployments.iter().zip(&self.answers);
+        pairs.flat_map(|(truth, answer)| deployment_differences(truth, answer)).collect()
     }
 
-    /// One of them: the first that waits for something, if any does.
-    pub fn show(&self) {
-        let waits =
-            |answer: &&Value| answer["unresolved"].as_array().is_some_and(|it| !it.is_empty());
+    /// Prints one of them: the first with a parameter that has no value, else the first.
+    pub fn print(&self) {
+        let waits = |answer: &&Value| {
+            answer["unresolved"].as_array().is_some_and(|waits| !waits.is_empty())
+        };
         if let Some(answer) = self.answers.iter().find(waits).or(self.answers.first()) {
             say!("\nA deployment (/v1/deployments/ID; as XML: /reports/deployment/ID)");
-            tree(answer).iter().for_each(|line| say!("  {}", printable(line)));
+            to_tree(answer).iter().for_each(|line| say!("  {}", printable(line)));
             say!("  … and {} more", self.answers.len() - 1);
         }
     }
 }
 
-/// A deployment with its instances and services, and below each service what it waits for.
-fn tree(answer: &Value) -> Vec<String> {
+/// Returns a deployment as lines: its instances with their services, and below each service the
+/// parameters that it waits for.
+fn to_tree(answer: &Value) -> Vec<String> {
     let mut lines = vec![line(0, &answer["name"], answer)];
     for instance in list(&answer["instances"]) {
         lines.push(line(1, &instance["assembly"], instance));
         for service in list(&instance["services"]) {
             lines.push(line(2, &service["service"], service));
-            let waits = list(&answer["unresolved"]).iter().filter(|waits| {
-                (&waits["instance_id"], &waits["service"])
+            let waits = list(&answer["unresolved"]).iter().filter(|wait| {
+                (&wait["instance_id"], &wait["service"])
                     == (&instance["instance_id"], &service["service"])
             });
-            lines.extend(waits.map(|waits| waiting(answer, waits)));
+            lines.extend(waits.map(|wait| wait_line(answer, wait)));
         }
     }
     lines
 }
 
-/// Name, status, and how far it is where that is said.
-fn line(depth: usize, name: &Value, of: &Value) -> String {
-    let state = of["state"].as_str().map_or(String::new(), |state| format!(" ({state})"));
-    format!("{:indent$}{}: {}{state}", "", shown(name), shown(&of["status"]), indent = depth * 2)
+/// Returns a line of the tree: name, status, and the state if there is one.
+fn line(depth: usize, name: &Value, node: &Value) -> String {
+    let state = node["state"].as_str().map_or(String::new(), |state| format!(" ({state})"));
+    format!(
+        "{:indent$}{}: {}{state}",
+        "",
+        to_cell(name),
+        to_cell(&node["status"]),
+        indent = depth * 2
+    )
 }
 
-/// Which parameter has no value, and who is to give it.
-fn waiting(answer: &Value, waits: &Value) -> String {
-    let from = &waits["waits_for"];
-    let is_source = |one: &&Value| one["instance_id"] == from["instance_id"];
+/// Returns the line of a parameter without a value, with the instance that is to provide it.
+fn wait_line(answer: &Value, wait: &Value) -> String {
+    let from = &wait["waits_for"];
+    let is_source = |instance: &&Value| instance["instance_id"] == from["instance_id"];
     let source = list(&answer["instances"]).iter().find(is_source);
     let source = source.map_or(&from["instance_id"], |instance| &instance["assembly"]);
-    let what = match from["service"].as_str() {
+    let awaited = match from["service"].as_str() {
         Some(service) => format!("service {service}"),
-        None => format!("parameter {}", shown(&from["parameter"])),
+        None => format!("parameter {}", to_cell(&from["parameter"])),
     };
-    let (name, source, state) = (shown(&waits["parameter"]), shown(source), shown(&from["state"]));
-    format!("      {name} waits for {what} of {source} ({state})")
+    let (name, source, state) =
+        (to_cell(&wait["parameter"]), to_cell(source), to_cell(&from["state"]));
+    format!("      {name} waits for {awaited} of {source} ({state})")
 }
 
-fn list(of: &Value) -> &[Value] {
-    of.as_array().map_or(&[], Vec::as_slice)
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
 }
 
 #[cfg(test)]
@@ -89,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tree_shows_what_is_waited_for() {
+    fn a_tree_shows_the_parameters_without_a_value() {
         let service = |name: &str, status: &str| json!({"service": name, "status": status});
         let answer = json!({
             "name": "shop-1", "status": "incomplete", "state": "configuring",
@@ -109,7 +118,7 @@ mod tests {
             ],
         });
         assert_eq!(
-            tree(&answer),
+            to_tree(&answer),
             [
                 "shop-1: incomplete (configuring)",
                 "  mysql: success (complete)",
@@ -120,6 +129,6 @@ mod tests {
                 "      cache waits for service memcached of 9 (not_registered)",
             ]
         );
-        assert_eq!(tree(&Value::Null), ["-: -"], "it is not there yet");
+        assert_eq!(to_tree(&Value::Null), ["-: -"], "the deployment does not exist yet");
     }
 }

@@ -1,5 +1,5 @@
-//! `stackledger demo`: what `scripts/up` shows. Asks the endpoints about a simulated cloud, prints
-//! the answers, and says whether each agrees with what was published.
+//! `stackledger demo`, which `scripts/up` runs: asks the endpoints about a simulated cloud, prints the
+//! answers, and reports whether each agrees with the messages that were published.
 
 mod deployments;
 mod meters;
@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::client::{Client, Server};
-use super::output::say;
-use super::{Env, No};
+use super::client::{Client, ServerOptions};
+use super::environment::Environment;
+use super::output::{AnswerIsNo, say};
 use crate::simulate::meter_differences;
 use crate::simulate::truth::Truth;
 use deployments::Deployments;
@@ -23,56 +23,62 @@ use timing::Timing;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// What `simulate` printed
+    /// The output of `simulate`
     #[arg(long, value_name = "FILE")]
     truth: PathBuf,
     #[command(flatten)]
-    server: Server,
+    server: ServerOptions,
 }
 
-/// How long the answers may take to agree.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Rows of a table that are worth a newcomer's time.
-const SHOWN: usize = 8;
+/// How long the answers may disagree: the messages are still being read.
+const AGREEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pause between two requests for the same answers.
+const POLL_PAUSE: Duration = Duration::from_millis(100);
+/// Maximum number of rows in a table: a newcomer reads no more.
+const ROWS_MAX: usize = 8;
+/// Requests that run at the same time.
+const REQUESTS_MAX: usize = 8;
+/// Maximum number of differences that are printed.
+const DIFFERENCES_MAX: usize = 20;
 
-pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
+pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
     let text = std::fs::read_to_string(&options.truth)
         .with_context(|| format!("reading {}", options.truth.display()))?;
     let truth: Truth = serde_json::from_str(&text)
-        .with_context(|| format!("{} is not what simulate prints", options.truth.display()))?;
+        .with_context(|| format!("{} is not an output of simulate", options.truth.display()))?;
     let client = Client::new(env, &options.server)?;
 
     let started = Instant::now();
-    let (answers, wrong) = loop {
+    let (answers, differences) = loop {
         let answers = Answers::ask(&client, &truth).await?;
-        let wrong = answers.differences(&truth)?;
-        if wrong.is_empty() || started.elapsed() > PATIENCE {
-            break (answers, wrong);
+        let differences = answers.differences(&truth)?;
+        if differences.is_empty() || started.elapsed() > AGREEMENT_TIMEOUT {
+            break (answers, differences);
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(POLL_PAUSE).await;
     };
-    answers.timing.show(&client, &truth).await?;
-    meters::show(&answers.measured);
-    answers.perf.show();
-    answers.deployments.show();
+    answers.timing.print(&client, &truth).await?;
+    meters::print(&answers.meters);
+    answers.perf.print();
+    answers.deployments.print();
     if let Some(tenant) = truth.metered_projects.first() {
-        meters::draft(&client, tenant).await?;
+        meters::print_draft(&client, tenant).await?;
     }
     say!("");
-    if wrong.is_empty() {
-        say!("{}", all(&truth));
+    if differences.is_empty() {
+        say!("{}", summarize(&truth));
         return Ok(());
     }
-    say!("{} answers differ from what was published:", wrong.len());
-    wrong.iter().take(20).for_each(|line| say!("  {line}"));
-    Err(No.into())
+    say!("{} answers differ from the published messages:", differences.len());
+    differences.iter().take(DIFFERENCES_MAX).for_each(|line| say!("  {line}"));
+    Err(AnswerIsNo.into())
 }
 
-/// Everything that is answered about one simulated cloud.
+/// All answers about one simulated cloud.
 struct Answers {
     timing: Timing,
-    /// An entry per meter.
-    measured: Vec<Value>,
+    /// An object per meter.
+    meters: Vec<Value>,
     perf: Perf,
     deployments: Deployments,
 }
@@ -81,23 +87,23 @@ impl Answers {
     async fn ask(client: &Client, truth: &Truth) -> Result<Answers> {
         Ok(Answers {
             timing: Timing::ask(client, truth).await?,
-            measured: meters::ask(client, truth).await?,
+            meters: meters::ask(client, truth).await?,
             perf: Perf::ask(client, truth).await?,
             deployments: Deployments::ask(client, truth).await?,
         })
     }
 
     fn differences(&self, truth: &Truth) -> Result<Vec<String>> {
-        let mut wrong = self.timing.differences(truth)?;
-        wrong.extend(meter_differences(&truth.meters, &self.measured));
-        wrong.extend(self.perf.differences(truth));
-        wrong.extend(self.deployments.differences(truth));
-        Ok(wrong)
+        let mut differences = self.timing.differences(truth)?;
+        differences.extend(meter_differences(&truth.meters, &self.meters));
+        differences.extend(self.perf.differences(truth));
+        differences.extend(self.deployments.differences(truth));
+        Ok(differences)
     }
 }
 
-/// What it means that nothing differs.
-fn all(truth: &Truth) -> String {
+/// Returns the line that is printed if nothing differs.
+fn summarize(truth: &Truth) -> String {
     let metrics = truth.hosts.iter().flat_map(|host| &host.metrics);
     let parts = [
         (truth.instances.len() as u64, "builds with their operations, timings and recipes"),
@@ -106,20 +112,21 @@ fn all(truth: &Truth) -> String {
         (truth.deployments.len() as u64, "deployments"),
     ];
     let parts = parts.iter().filter(|(count, _)| *count > 0);
-    let parts: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+    let parts: Vec<String> = parts.map(|(count, things)| format!("{count} {things}")).collect();
     let (published, unique) = (truth.messages.published, truth.messages.unique);
     format!("All is as published: {} ({published} messages, {unique} events).", parts.join(", "))
 }
 
-/// What is not there yet is an answer, too: the messages are on their way.
+/// Sends a GET. The answer is null if the thing does not exist yet: its messages are on their way.
 async fn get(client: &Client, path: &str, query: &[(&str, &str)]) -> Result<Value> {
     match client.get(path, query).await {
-        Err(failure) if failure.is_not_found() => Ok(Value::Null),
+        Err(error) if error.is_not_found() => Ok(Value::Null),
         answer => Ok(answer?),
     }
 }
 
-fn shown(value: &Value) -> String {
+/// Converts a JSON value to a cell of a table, shortened to 48 characters.
+fn to_cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => text.chars().take(48).collect(),

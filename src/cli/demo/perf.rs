@@ -1,23 +1,24 @@
-//! Rollups of what hosts say.
+//! Rollups of the samples of hosts.
 
 use anyhow::Result;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use super::{SHOWN, get, shown};
+use super::{REQUESTS_MAX, ROWS_MAX, get, to_cell};
 use crate::cli::client::Client;
-use crate::cli::output::{say, table};
+use crate::cli::output::{print_table, say};
 use crate::simulate::truth::{MetricTruth, Truth};
 use crate::simulate::{hours, perf_differences};
 
-/// What is answered about each metric of this cloud's hosts, by the hour.
+/// The answers about the metrics of this cloud's hosts, by the hour.
 pub(super) struct Perf {
+    /// An answer per host and metric.
     answers: Vec<Value>,
 }
 
 impl Perf {
     pub async fn ask(client: &Client, truth: &Truth) -> Result<Perf> {
-        let asked = stream::iter(series(truth)).map(|(host, metric)| async move {
+        let answers = stream::iter(series(truth)).map(|(host, metric)| async move {
             let (from, to) = hours(metric);
             let (from, to) = (from.to_string(), to.to_string());
             let query = [
@@ -28,28 +29,30 @@ impl Perf {
             ];
             get(client, &format!("/v1/perf/{host}"), &query).await
         });
-        Ok(Perf { answers: asked.buffered(8).try_collect().await? })
+        Ok(Perf { answers: answers.buffered(REQUESTS_MAX).try_collect().await? })
     }
 
-    /// Where they differ from what was published.
+    /// Returns the differences to the published messages, each in a line.
     pub fn differences(&self, truth: &Truth) -> Vec<String> {
-        let told = series(truth).zip(&self.answers);
-        told.flat_map(|((host, metric), answer)| perf_differences(host, metric, answer)).collect()
+        let pairs = series(truth).zip(&self.answers);
+        pairs.flat_map(|((host, metric), answer)| perf_differences(host, metric, answer)).collect()
     }
 
-    pub fn show(&self) {
+    pub fn print(&self) {
         if self.answers.is_empty() {
             return;
         }
         say!("\nHosts, their newest hour (/v1/perf/HOST?resolution=1h)");
-        let rows: Vec<Vec<String>> = self.answers.iter().filter_map(row).take(SHOWN).collect();
-        table(&["host", "metric", "hour", "samples", "mean", "p95", "max"], &rows);
-        if self.answers.len() > SHOWN {
-            say!("  … and {} more", self.answers.len() - SHOWN);
+        let rows: Vec<Vec<String>> =
+            self.answers.iter().filter_map(to_row).take(ROWS_MAX).collect();
+        print_table(&["host", "metric", "hour", "samples", "mean", "p95", "max"], &rows);
+        if self.answers.len() > ROWS_MAX {
+            say!("  … and {} more", self.answers.len() - ROWS_MAX);
         }
     }
 }
 
+/// Returns each metric of each host, with the host's name.
 fn series(truth: &Truth) -> impl Iterator<Item = (&str, &MetricTruth)> {
     truth
         .hosts
@@ -57,19 +60,19 @@ fn series(truth: &Truth) -> impl Iterator<Item = (&str, &MetricTruth)> {
         .flat_map(move |host| host.metrics.iter().map(|metric| (host.host.as_str(), metric)))
 }
 
-/// The newest bucket of a metric.
-fn row(answer: &Value) -> Option<Vec<String>> {
+/// Returns the newest bucket of a metric as a row of the table.
+fn to_row(answer: &Value) -> Option<Vec<String>> {
     let newest = answer["buckets"].as_array()?.last()?;
     let mut row = [&answer["host"], &answer["metric"], &newest["start"], &newest["count"]]
-        .map(shown)
+        .map(to_cell)
         .to_vec();
-    row.extend(["mean", "p95", "max"].map(|field| decimals(&newest[field])));
+    row.extend(["mean", "p95", "max"].map(|field| to_decimals(&newest[field])));
     Some(row)
 }
 
-/// A number as people read it.
-fn decimals(value: &Value) -> String {
-    value.as_f64().map_or_else(|| shown(value), |value| format!("{value:.2}"))
+/// Formats a number with two decimals.
+fn to_decimals(value: &Value) -> String {
+    value.as_f64().map_or_else(|| to_cell(value), |value| format!("{value:.2}"))
 }
 
 #[cfg(test)]
@@ -87,10 +90,10 @@ mod tests {
         let answer = json!({"host": "compute-01", "metric": "cpu", "resolution": "1h",
             "buckets": [bucket("2026-11-20T03:00:00Z"), bucket("2026-11-20T04:00:00Z")]});
         assert_eq!(
-            row(&answer).unwrap(),
+            to_row(&answer).unwrap(),
             ["compute-01", "cpu", "2026-11-20T04:00:00Z", "360", "12.50", "30.25", "99.50"]
         );
-        assert_eq!(row(&json!({"host": "h", "buckets": []})), None);
-        assert_eq!(row(&Value::Null), None, "it is not there yet");
+        assert_eq!(to_row(&json!({"host": "h", "buckets": []})), None);
+        assert_eq!(to_row(&Value::Null), None, "the host does not exist yet");
     }
 }

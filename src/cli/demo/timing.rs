@@ -4,13 +4,13 @@ use anyhow::Result;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use super::{SHOWN, get, shown};
+use super::{REQUESTS_MAX, ROWS_MAX, get, to_cell};
 use crate::cli::client::Client;
-use crate::cli::output::{say, table};
+use crate::cli::output::{print_table, say};
 use crate::simulate::truth::{InstanceTruth, Truth};
 use crate::simulate::{differences, incomplete_differences, timing_differences, timings};
 
-/// What is answered about this cloud's instances.
+/// The answers about this cloud's instances.
 pub(super) struct Timing {
     instances: Vec<Value>,
     incomplete: Vec<Value>,
@@ -18,53 +18,53 @@ pub(super) struct Timing {
 
 impl Timing {
     pub async fn ask(client: &Client, truth: &Truth) -> Result<Timing> {
-        let instances = instances(client, truth).await?;
-        Ok(Timing { instances, incomplete: client.all("/v1/builds/incomplete", &[]).await? })
+        let instances = ask_instances(client, truth).await?;
+        Ok(Timing { instances, incomplete: client.get_all("/v1/builds/incomplete", &[]).await? })
     }
 
-    /// Where it differs from what was published.
+    /// Returns the differences to the published messages, each in a line.
     pub fn differences(&self, truth: &Truth) -> Result<Vec<String>> {
-        let told = truth.instances.iter().zip(&self.instances);
-        let mut wrong: Vec<String> = told.flat_map(|(t, a)| differences(t, a)).collect();
-        wrong.extend(timings_differ(truth, &self.instances)?);
-        wrong.extend(incomplete_differences(&truth.instances, &self.incomplete));
-        Ok(wrong)
+        let pairs = truth.instances.iter().zip(&self.instances);
+        let mut all: Vec<String> = pairs.flat_map(|(t, a)| differences(t, a)).collect();
+        all.extend(compare_timings(truth, &self.instances)?);
+        all.extend(incomplete_differences(&truth.instances, &self.incomplete));
+        Ok(all)
     }
 
-    pub async fn show(&self, client: &Client, truth: &Truth) -> Result<()> {
-        builds(&truth.instances, &self.instances);
-        incomplete(client).await?;
-        operations(client).await
+    pub async fn print(&self, client: &Client, truth: &Truth) -> Result<()> {
+        print_builds(&truth.instances, &self.instances);
+        print_incomplete(client).await?;
+        print_operations(client).await
     }
 }
 
-async fn instances(client: &Client, truth: &Truth) -> Result<Vec<Value>> {
+async fn ask_instances(client: &Client, truth: &Truth) -> Result<Vec<Value>> {
     stream::iter(&truth.instances)
         .map(|instance| async {
             get(client, &format!("/v1/instances/{}", instance.instance_id), &[]).await
         })
-        .buffered(8)
+        .buffered(REQUESTS_MAX)
         .try_collect()
         .await
 }
 
-/// Where this cloud's operations took other times than were published. `/v1/timings` may hold other
-/// clouds', too, so they are added up from the answers about instances.
-fn timings_differ(truth: &Truth, answers: &[Value]) -> Result<Vec<String>> {
+/// Returns the differences between the durations of this cloud's operations and the published ones.
+/// `/v1/timings` may include other clouds, so the durations are taken from the answers about instances.
+fn compare_timings(truth: &Truth, answers: &[Value]) -> Result<Vec<String>> {
     let answered = timings(answers);
-    let mut wrong = Vec::new();
+    let mut differences = Vec::new();
     if answered.len() != truth.timings.len() {
-        let (answered, told) = (answered.len(), truth.timings.len());
-        wrong.push(format!("kinds of operations: {answered}, expected {told}"));
+        let (answered, expected) = (answered.len(), truth.timings.len());
+        differences.push(format!("kinds of operations: {answered}, expected {expected}"));
     }
-    for told in &truth.timings {
-        let answered = answered.iter().find(|answered| answered.operation == told.operation);
-        wrong.extend(timing_differences(told, &serde_json::to_value(answered)?, 0.0));
+    for expected in &truth.timings {
+        let answered = answered.iter().find(|answered| answered.operation == expected.operation);
+        differences.extend(timing_differences(expected, &serde_json::to_value(answered)?, 0.0));
     }
-    Ok(wrong)
+    Ok(differences)
 }
 
-fn builds(truths: &[InstanceTruth], answers: &[Value]) {
+fn print_builds(truths: &[InstanceTruth], answers: &[Value]) {
     say!("\nBuilds (/v1/instances/ID)");
     let row = |answer: &Value| {
         let build = &answer["build"];
@@ -77,16 +77,16 @@ fn builds(truths: &[InstanceTruth], answers: &[Value]) {
             &answer["host"],
             &build["error"],
         ];
-        cells.map(shown).to_vec()
+        cells.map(to_cell).to_vec()
     };
-    let rows: Vec<Vec<String>> = answers.iter().take(SHOWN).map(row).collect();
-    table(&["name", "status", "duration_s", "spawn_s", "attempts", "host", "error"], &rows);
-    if truths.len() > SHOWN {
-        say!("  … and {} more", truths.len() - SHOWN);
+    let rows: Vec<Vec<String>> = answers.iter().take(ROWS_MAX).map(row).collect();
+    print_table(&["name", "status", "duration_s", "spawn_s", "attempts", "host", "error"], &rows);
+    if truths.len() > ROWS_MAX {
+        say!("  … and {} more", truths.len() - ROWS_MAX);
     }
 }
 
-async fn incomplete(client: &Client) -> Result<()> {
+async fn print_incomplete(client: &Client) -> Result<()> {
     say!("\nStuck builds (/v1/builds/incomplete)");
     let answer = get(client, "/v1/builds/incomplete", &[("limit", "5")]).await?;
     let rows: Vec<Vec<String>> = answer["items"]
@@ -94,14 +94,16 @@ async fn incomplete(client: &Client) -> Result<()> {
         .into_iter()
         .flatten()
         .map(|item| {
-            [&item["name"], &item["phase"], &item["age_s"], &item["last_kind"]].map(shown).to_vec()
+            [&item["name"], &item["phase"], &item["age_s"], &item["last_kind"]]
+                .map(to_cell)
+                .to_vec()
         })
         .collect();
-    table(&["name", "phase", "age_s", "last heard"], &rows);
+    print_table(&["name", "phase", "age_s", "last event"], &rows);
     Ok(())
 }
 
-async fn operations(client: &Client) -> Result<()> {
+async fn print_operations(client: &Client) -> Result<()> {
     say!("\nOperations (/v1/timings)");
     let answer = get(client, "/v1/timings", &[]).await?;
     let fields = ["count", "failed", "open", "p50_s", "p95_s", "max_s"];
@@ -110,11 +112,11 @@ async fn operations(client: &Client) -> Result<()> {
         .into_iter()
         .flatten()
         .map(|item| {
-            let mut row = vec![shown(&item["group"])];
-            row.extend(fields.iter().map(|field| shown(&item[field])));
+            let mut row = vec![to_cell(&item["group"])];
+            row.extend(fields.iter().map(|field| to_cell(&item[field])));
             row
         })
         .collect();
-    table(&["operation", "count", "failed", "open", "p50_s", "p95_s", "max_s"], &rows);
+    print_table(&["operation", "count", "failed", "open", "p50_s", "p95_s", "max_s"], &rows);
     Ok(())
 }

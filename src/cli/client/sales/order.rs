@@ -1,15 +1,17 @@
-//! An order as rows: a row for each of several, its lines where there is one, all of it as CSV.
+//! A sales order as output: one row if there are several orders, its lines if it is the only one, and
+//! everything as CSV.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::cli::output::{cell, field, say, table};
-use crate::cli::tenants::Shown;
+use crate::cli::client::report::ReportItem;
+use crate::cli::output::{cell, field, print_table, say};
 
-/// An order as far as it is shown. What it holds is known by name alone: orders are shown for years,
-/// whatever version has issued them.
+/// The parts of an order that are shown. Members of its lines are accessed by name, without a type:
+/// orders are shown for years, whichever version issued them.
 #[derive(Deserialize)]
 pub(super) struct Order {
+    /// `None`: a draft.
     order_id: Option<String>,
     tenant_id: String,
     from: String,
@@ -23,14 +25,14 @@ pub(super) struct Order {
     adjustments: Vec<Value>,
 }
 
-impl Shown for Order {
+impl ReportItem for Order {
     const LIST: &'static str = "sales_orders";
 
     const HEADINGS: &'static str =
         "tenant_id,from,to,lines,unrated,adjustments,total,currency,order_id";
 
-    /// Called as in JSON. `item` says what a line is about: the `total` (of the order's span), a
-    /// `line`, an `adjustment` (its `amount` is the difference), or what is `unrated`.
+    /// The names are those of the JSON. `item` is the kind of the record: the `total` (of the order's
+    /// span), a `line`, an `adjustment` (its `amount` is the difference), or `unrated` usage.
     const COLUMNS: &'static str = "tenant_id,order_id,item,from,to,resource_id,type,name,service,meter,\
         volume,unit,rate,amount,currency,windows,coverage,reason,adjusted_order_id";
 
@@ -55,51 +57,51 @@ impl Shown for Order {
             "amount" => Some(self.total.clone()),
             _ => None,
         };
+        let line = |kind, line| self.record(kind, |name| field(line, name));
         let mut records = vec![self.record("total", total)];
-        records.extend(self.lines.iter().map(|it| self.record("line", |name| field(it, name))));
-        records.extend(self.adjustments.iter().map(|it| {
+        records.extend(self.lines.iter().map(|usage| line("line", usage)));
+        records.extend(self.adjustments.iter().map(|adjustment| {
             self.record("adjustment", |name| match name {
-                "adjusted_order_id" => field(it, "order_id"),
-                "amount" => field(it, "difference"),
-                name => field(it, name),
+                "adjusted_order_id" => field(adjustment, "order_id"),
+                "amount" => field(adjustment, "difference"),
+                name => field(adjustment, name),
             })
         }));
-        records
-            .extend(self.unrated.iter().map(|it| self.record("unrated", |name| field(it, name))));
+        records.extend(self.unrated.iter().map(|usage| line("unrated", usage)));
         records
     }
 
     fn print_details(&self) {
         let lines = "resource_id,type,name,service,volume,unit,rate,amount,coverage";
-        list("Lines", lines, &self.lines);
+        print_list("Lines", lines, &self.lines);
         let adjustments = "resource_id,type,service,windows,billed,computed,difference,order_id";
-        list("Adjustments of what was billed before", adjustments, &self.adjustments);
+        print_list("Adjustments of what was billed before", adjustments, &self.adjustments);
         let unrated = "resource_id,type,name,service,volume,unit,reason";
-        list("Used, but not billed", unrated, &self.unrated);
+        print_list("Used, but not billed", unrated, &self.unrated);
     }
 }
 
 impl Order {
-    /// A line of CSV about an item of the order that tells its own fields by name.
-    fn record(&self, item: &str, told: impl Fn(&str) -> Option<String>) -> Vec<Option<String>> {
+    /// Returns a record of CSV. `value` returns the fields, by name, that are not the order's own.
+    fn record(&self, kind: &str, value: impl Fn(&str) -> Option<String>) -> Vec<Option<String>> {
         let column = |name| match name {
             "tenant_id" => Some(self.tenant_id.clone()),
             "order_id" => self.order_id.clone(),
-            "item" => Some(item.to_owned()),
+            "item" => Some(kind.to_owned()),
             "currency" => Some(self.currency.clone()),
-            name => told(name),
+            name => value(name),
         };
         Self::COLUMNS.split(',').map(column).collect()
     }
 }
 
-/// A table of fields, called as in JSON; nothing where there are no items.
-fn list(title: &str, names: &str, items: &[Value]) {
+/// Prints a table of the items' fields, whose names are those of the JSON; nothing without items.
+fn print_list(title: &str, names: &str, items: &[Value]) {
     if items.is_empty() {
         return;
     }
     let names: Vec<&str> = names.split(',').collect();
-    let row = |told| names.iter().map(|name| cell(field(told, name))).collect();
+    let row = |item| names.iter().map(|name| cell(field(item, name))).collect();
     say!("\n{title}");
-    table(&names, &items.iter().map(row).collect::<Vec<_>>());
+    print_table(&names, &items.iter().map(row).collect::<Vec<_>>());
 }

@@ -1,24 +1,23 @@
 //! `stackledger status`
 
+mod queue_depth;
+
 use anyhow::Result;
-use lapin::options::QueueDeclareOptions;
-use lapin::types::FieldTable;
 use serde_json::{Value, json};
 
-use super::Env;
-use super::output::{say, table};
-use crate::broker;
-use crate::secret::ConnectionString;
+use self::queue_depth::{QueueDepth, read_depths};
+use super::environment::Environment;
+use super::output::{print_table, say};
 use crate::{export, lifecycle, log, projection};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
+pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
     let database = env.checked_database().await?;
     let client = database.connect(None).await?;
     let (position, hash) = log::head(&client).await?;
@@ -29,7 +28,7 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
     let mut queues = Vec::new();
     for url in &env.config.amqp_urls {
         let names = env.config.file.sources.iter().flat_map(|s| &s.queues).map(|q| q.name.as_str());
-        queues.extend(depths(url, names.collect()).await);
+        queues.extend(read_depths(url, names.collect()).await);
     }
     if options.json {
         let projections: Vec<Value> = projections
@@ -41,10 +40,7 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
                 })
             })
             .collect();
-        let queues: Vec<Value> = queues
-            .iter()
-            .map(|q| json!({"broker": q.broker, "queue": q.queue, "messages": q.messages, "consumers": q.consumers, "error": q.error}))
-            .collect();
+        let queues: Vec<Value> = queues.iter().map(QueueDepth::to_json).collect();
         let exports: Vec<Value> = exports
             .iter()
             .map(|e| {
@@ -70,7 +66,7 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
             say!("horizon of {family} {horizon}");
         }
     }
-    table(
+    print_table(
         &["projection", "state", "checkpoint", "lag_events", "lag_s", "skipped", "error"],
         &projections
             .iter()
@@ -88,7 +84,7 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
             .collect::<Vec<_>>(),
     );
     if !exports.is_empty() {
-        table(
+        print_table(
             &["export", "table", "position", "lag_events", "moved_at", "error"],
             &exports
                 .iter()
@@ -105,61 +101,9 @@ pub(super) async fn run(env: &Env, options: Options) -> Result<()> {
                 .collect::<Vec<_>>(),
         );
     }
-    table(
+    print_table(
         &["queue", "messages", "consumers", "broker"],
-        &queues
-            .iter()
-            .map(|q| {
-                let shown = |n: Option<u32>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
-                let broker = q
-                    .error
-                    .as_ref()
-                    .map_or_else(|| q.broker.clone(), |e| format!("{}: {e}", q.broker));
-                vec![q.queue.clone(), shown(q.messages), shown(q.consumers), broker]
-            })
-            .collect::<Vec<_>>(),
+        &queues.iter().map(QueueDepth::to_row).collect::<Vec<_>>(),
     );
     Ok(())
-}
-
-struct Depth {
-    broker: String,
-    queue: String,
-    messages: Option<u32>,
-    consumers: Option<u32>,
-    error: Option<String>,
-}
-
-/// What waits in our queues on one broker. A broker that is away is a line, not a failure.
-async fn depths(url: &ConnectionString, names: Vec<&str>) -> Vec<Depth> {
-    let depth = |queue: &str, messages, consumers, error| Depth {
-        broker: url.to_string(),
-        queue: queue.to_owned(),
-        messages,
-        consumers,
-        error,
-    };
-    let connection = match broker::connect(url, "stackledger status").await {
-        Ok(connection) => connection,
-        Err(error) => return vec![depth("-", None, None, Some(error.to_string()))],
-    };
-    let mut depths = Vec::new();
-    for name in names {
-        // A passive declare of a queue that is not there closes its channel.
-        let declared = match connection.create_channel().await {
-            Ok(channel) => {
-                let options = QueueDeclareOptions { passive: true, ..Default::default() };
-                channel.queue_declare(name.into(), options, FieldTable::default()).await
-            }
-            Err(error) => Err(error),
-        };
-        depths.push(match declared {
-            Ok(queue) => {
-                depth(name, Some(queue.message_count()), Some(queue.consumer_count()), None)
-            }
-            Err(_) => depth(name, None, None, Some("not declared yet".to_owned())),
-        });
-    }
-    broker::disconnect(&connection).await;
-    depths
 }

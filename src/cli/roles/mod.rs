@@ -1,0 +1,120 @@
+//! `stackledger up`, and its roles on their own: `consume`, `project` and `serve`.
+
+mod hourly;
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::environment::{Environment, no_answer};
+use crate::api;
+use crate::health::Health;
+use crate::ingest::{Decoder, amqp, intake::Intake};
+use crate::sales::Desk;
+use crate::{lifecycle, projection, telemetry};
+
+/// Database connections that answer queries: more than the cores of most servers, and fewer than the
+/// connections that PostgreSQL accepts.
+const QUERY_CONNECTIONS: usize = 16;
+
+/// The roles that a process has.
+#[derive(Clone, Copy)]
+pub(super) struct Roles {
+    migrate: bool,
+    consume: bool,
+    project: bool,
+    serve: bool,
+}
+
+impl Roles {
+    pub const ALL: Roles = Roles { migrate: true, consume: true, project: true, serve: true };
+    const NONE: Roles = Roles { migrate: false, consume: false, project: false, serve: false };
+    pub const CONSUME: Roles = Roles { consume: true, ..Roles::NONE };
+    pub const PROJECT: Roles = Roles { project: true, ..Roles::NONE };
+    pub const SERVE: Roles = Roles { serve: true, ..Roles::NONE };
+}
+
+/// Runs the roles until a signal asks to stop, and then finishes the work in hand.
+pub(super) async fn run(env: &Environment, roles: Roles) -> Result<()> {
+    telemetry::init_metrics();
+    tokio::spawn(telemetry::keep_up());
+    let stop = lifecycle::stop_on_signal()?;
+    let database = if roles.migrate {
+        let database = env.database()?;
+        let client = database.connect_as_given().await;
+        client.map_err(|error| no_answer(&database, &error))?;
+        // A migration waits while another process migrates, so the stop has to end it, too.
+        let migrated = tokio::select! {
+            migrated = database.migrate() => migrated?,
+            () = stop.cancelled() => return Ok(()),
+        };
+        for name in migrated.applied {
+            tracing::info!("applied migration {name}");
+        }
+        database
+    } else {
+        env.checked_database().await?
+    };
+    let health = Arc::new(Health::default());
+    let mut tasks: JoinSet<Result<()>> = JoinSet::new();
+    if roles.serve {
+        let address = env.config.listen;
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("LISTEN={address} cannot be listened on"))?;
+        let decoder = Decoder::new(&env.config);
+        let intake = Intake::start(database.clone(), decoder, Arc::clone(&health), stop.clone());
+        let state = api::State {
+            pool: database.query_pool(QUERY_CONNECTIONS)?,
+            intake,
+            health: Arc::clone(&health),
+            database: database.clone(),
+            desk: Desk::new(database.clone(), Arc::clone(&env.config.file)),
+            tokens: env.config.tokens.clone().into(),
+            file: Arc::clone(&env.config.file),
+        };
+        let stop = stop.clone();
+        tasks.spawn(async move { api::serve(listener, state, stop).await });
+    }
+    if roles.consume {
+        tasks.spawn(hourly::create_partitions(database.clone(), stop.clone()));
+        let (database, config) = (database.clone(), Arc::clone(&env.config));
+        let (health, stop) = (Arc::clone(&health), stop.clone());
+        tasks.spawn(async move {
+            amqp::run(database, config, health, stop).await;
+            Ok(())
+        });
+    }
+    if roles.project {
+        let file = Arc::clone(&env.config.file);
+        tasks.spawn(hourly::drop_old_data(database.clone(), file, stop.clone()));
+        let (database, config) = (database.clone(), Arc::clone(&env.config));
+        let (health, stop) = (Arc::clone(&health), stop.clone());
+        tasks.spawn(async move {
+            projection::run(projection::ALL, database, config, health, stop).await;
+            Ok(())
+        });
+    }
+    // A task ends only when it is asked to stop, or fails. The first one that ends stops the others.
+    let first = tokio::select! {
+        first = tasks.join_next() => first,
+        () = stop.cancelled() => None,
+    };
+    let is_asked_to_stop = stop.is_cancelled();
+    stop.cancel();
+    let rest = tokio::time::timeout(lifecycle::STOP_TIMEOUT, async {
+        while tasks.join_next().await.is_some() {}
+    });
+    if rest.await.is_err() {
+        tracing::warn!("stopped before all work was finished: the brokers redeliver the rest");
+    }
+    match first {
+        None => Ok(()),
+        Some(Ok(result)) if is_asked_to_stop => result,
+        Some(Ok(Ok(()))) => bail!("a task ended without being asked to"),
+        Some(Ok(Err(error))) => Err(error),
+        Some(Err(panic)) => Err(panic.into()),
+    }
+}

@@ -1,0 +1,76 @@
+//! The number of messages and consumers of our queues on a broker.
+
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
+use serde_json::{Value, json};
+
+use crate::broker;
+use crate::secret::ConnectionString;
+
+/// The state of a queue on a broker.
+pub(super) struct QueueDepth {
+    /// The broker's URL without its password.
+    broker: String,
+    /// `-` if the broker is away.
+    queue: String,
+    messages: Option<u32>,
+    consumers: Option<u32>,
+    /// Why the numbers are unknown.
+    error: Option<String>,
+}
+
+impl QueueDepth {
+    /// Returns the depth as an object of `status --json`.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "broker": self.broker, "queue": self.queue, "messages": self.messages,
+            "consumers": self.consumers, "error": self.error,
+        })
+    }
+
+    /// Returns the depth as a row of the table: queue, messages, consumers, and the broker with the
+    /// error.
+    pub fn to_row(&self) -> Vec<String> {
+        let number = |n: Option<u32>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
+        let broker = match &self.error {
+            Some(error) => format!("{}: {error}", self.broker),
+            None => self.broker.clone(),
+        };
+        vec![self.queue.clone(), number(self.messages), number(self.consumers), broker]
+    }
+}
+
+/// Reads the depths of these queues on one broker. A broker that is away gives one entry with the
+/// error, because the rest of the status is still worth knowing.
+pub(super) async fn read_depths(url: &ConnectionString, names: Vec<&str>) -> Vec<QueueDepth> {
+    let depth = |queue: &str, messages, consumers, error| QueueDepth {
+        broker: url.to_string(),
+        queue: queue.to_owned(),
+        messages,
+        consumers,
+        error,
+    };
+    let connection = match broker::connect(url, "stackledger status").await {
+        Ok(connection) => connection,
+        Err(error) => return vec![depth("-", None, None, Some(error.to_string()))],
+    };
+    let mut depths = Vec::new();
+    for name in names {
+        // A channel for each queue: a passive declare of a queue that does not exist closes it.
+        let declared = match connection.create_channel().await {
+            Ok(channel) => {
+                let options = QueueDeclareOptions { passive: true, ..Default::default() };
+                channel.queue_declare(name.into(), options, FieldTable::default()).await
+            }
+            Err(error) => Err(error),
+        };
+        depths.push(match declared {
+            Ok(queue) => {
+                depth(name, Some(queue.message_count()), Some(queue.consumer_count()), None)
+            }
+            Err(_) => depth(name, None, None, Some("not declared yet".to_owned())),
+        });
+    }
+    broker::disconnect(&connection).await;
+    depths
+}
