@@ -18,7 +18,7 @@ pub struct Export {
     pub interval_s: u64,
     /// Maximum number of samples in one transaction; the samples of one event are never divided.
     pub batch: usize,
-    /// Filters of which a sample has to match at least one; if empty, every sample is exported.
+    /// A sample has to match at least one of these filters; if there are none, every sample is exported.
     pub select: Vec<SampleFilter>,
 }
 

@@ -102,7 +102,7 @@ variables! {
         help: "bearer tokens, separated by commas; if set, every route except /healthz and /readyz \
                requires one of them",
         secret: true,
-        /// Bearer tokens of which the HTTP server requires one; if empty, it requires none.
+        /// Bearer tokens; the HTTP server requires one of them, or none if the list is empty.
         tokens: Vec<Secret> = |raw| Ok(raw.items().map(Secret::new).collect()),
     }
     INSECURE_LISTEN {
@@ -265,7 +265,7 @@ impl<'a> RawValue<'a> {
         Some(self.text).filter(|text| !text.is_empty())
     }
 
-    /// The texts between commas, without those that are empty.
+    /// The texts between commas, except empty ones.
     fn items(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.text.split(',').map(str::trim).filter(|item| !item.is_empty())
     }

@@ -1,29 +1,25 @@
-//! The commands that ask a server, against one that answers what it is told to: what they ask, how
-//! they show the answers, and what becomes of errors.
+//! The commands that ask a server, run against a stub: their requests, the output of answers, and the
+//! handling of errors.
 
-use std::process::{Command, Output};
+use std::process::Command;
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use stackledger::billing::Order;
 
+use super::parts;
 use crate::support::process::{run, succeed};
 use crate::support::stub::{Asked, Stub, ok, problem, stub};
 
-/// A client with nothing else in its environment.
+/// Returns a client command whose environment contains only the URL of the stub.
 fn client(stub: &Stub, arguments: &[&str]) -> Command {
     let mut client = Command::new(env!("CARGO_BIN_EXE_stackledger"));
     client.args(arguments).env_clear().env("STACKLEDGER_URL", &stub.url);
     client
 }
 
-fn said(output: &Output) -> (Option<i32>, String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (output.status.code(), text(&output.stdout), text(&output.stderr))
-}
-
-/// An order of two lines, an adjustment and something unrated, as a server shows it.
+/// Returns an order of two lines, an adjustment and unrated usage, in the JSON of a server.
 fn order(tenant: &str) -> Value {
     let line = |resource: &str, rest: Value| {
         let mut line = json!({
@@ -63,7 +59,7 @@ fn order(tenant: &str) -> Value {
     serde_json::to_value(&order).unwrap()
 }
 
-/// Answers orders; of the tenant `billed` that it was billed, of `none` that there is no such.
+/// Answers with orders; with a conflict for the tenant `billed`, and with not found for `none`.
 fn orders(asked: &Asked) -> Response {
     let tenant = asked.body["tenant"].as_str().unwrap_or_default();
     match (tenant, asked.request.as_str()) {
@@ -128,12 +124,12 @@ async fn one_order_is_shown_with_its_lines() {
     insta::assert_snapshot!("client_order", shown);
     let shown = succeed(client(&stub, &["sales-draft", "--tenant", "t1", "--csv"])).await;
     insta::assert_snapshot!("client_order_csv", shown);
-    // JSON has the order as it was told.
+    // JSON contains the order unchanged.
     let shown = succeed(client(&stub, &["sales-draft", "--tenant", "t1", "--json"])).await;
     assert_eq!(shown, format!("{{\"sales_orders\":[\n{}\n],\"errors\":{{}}}}\n", order("t1")));
 }
 
-/// Years later an order is what it was, and looks like it.
+/// Years later an order is still shown, whichever version issued it.
 #[tokio::test]
 async fn an_order_of_another_version_is_shown_as_far_as_it_is_known() {
     let stub = stub(|_| {
@@ -154,14 +150,14 @@ async fn an_order_of_another_version_is_shown_as_far_as_it_is_known() {
     assert!(json.contains(r#""discounts":[]"#), "{json}");
 }
 
-/// In the order in which they were named, each error where it belongs.
+/// Answers appear in the order in which the tenants were named; errors do not stop it.
 #[tokio::test]
 async fn one_tenant_s_error_stops_no_other_s() {
     let stub = stub(orders).await;
     let tenants = ["--tenant", "t1", "--tenant", "billed", "--tenant", "none", "--tenant", "t2"];
     let ask = async |arguments: &[&str]| {
         let output = run(client(&stub, &[arguments, &tenants].concat())).await;
-        let (code, out, err) = said(&output);
+        let (code, out, err) = parts(&output);
         assert_eq!(code, Some(1));
         assert_eq!(
             err,
@@ -171,9 +167,9 @@ async fn one_tenant_s_error_stops_no_other_s() {
         out
     };
     insta::assert_snapshot!("client_orders", ask(&["sales-order"]).await);
-    let told: Value = serde_json::from_str(&ask(&["sales-order", "--json"]).await).unwrap();
+    let json: Value = serde_json::from_str(&ask(&["sales-order", "--json"]).await).unwrap();
     assert_eq!(
-        told,
+        json,
         json!({
             "sales_orders": [order("t1"), order("t2")],
             "errors": {
@@ -185,11 +181,11 @@ async fn one_tenant_s_error_stops_no_other_s() {
     let csv = ask(&["sales-order", "--csv"]).await;
     let totals = csv.lines().filter(|line| line.contains(",total,")).count();
     assert_eq!((totals, csv.lines().count()), (2, 1 + 2 * 5));
-    // Of a range each tenant's orders are a list.
-    let told: Value =
+    // For a range, the orders of each tenant are a list.
+    let json: Value =
         serde_json::from_str(&ask(&["sales-range", "--start", "2026-10-01", "--json"]).await)
             .unwrap();
-    assert_eq!(told["sales_orders"][1], json!([order("t2"), order("t2")]));
+    assert_eq!(json["sales_orders"][1], json!([order("t2"), order("t2")]));
     let table = ask(&["sales-range", "--start", "2026-10-01"]).await;
     assert_eq!(table.lines().count(), 1 + 4);
 }
@@ -197,8 +193,8 @@ async fn one_tenant_s_error_stops_no_other_s() {
 #[tokio::test]
 async fn all_tenants_are_asked_about_page_by_page() {
     let stub = stub(orders).await;
-    let (code, out, err) = said(&run(client(&stub, &["sales-draft", "--all-tenants"])).await);
-    // No bar where there is no terminal.
+    let (code, out, err) = parts(&run(client(&stub, &["sales-draft", "--all-tenants"])).await);
+    // There is no progress bar without a terminal.
     assert_eq!(
         (code, err.as_str()),
         (Some(1), "stackledger: billed: the order 7c0a covers it (409 Conflict)\n")
@@ -210,9 +206,9 @@ async fn all_tenants_are_asked_about_page_by_page() {
     let nobody = self::stub(|_| ok(&json!({"items": [], "next": null}))).await;
     let json = succeed(client(&nobody, &["sales-order", "--all-tenants", "--json"])).await;
     assert_eq!(json, "{\"sales_orders\":[\n],\"errors\":{}}\n");
-    // Without the list nothing can be asked.
+    // Without the list of tenants no request can be made.
     let refusing = self::stub(|_| problem(404, None, "there is no such route")).await;
-    let (code, out, err) = said(&run(client(&refusing, &["sales-order", "--all-tenants"])).await);
+    let (code, out, err) = parts(&run(client(&refusing, &["sales-order", "--all-tenants"])).await);
     assert_eq!((code, out.as_str()), (Some(1), ""));
     assert_eq!(err, "stackledger: listing the tenants: there is no such route (404 Not Found)\n");
 }
@@ -278,13 +274,13 @@ async fn a_tenant_that_could_not_be_collected_is_exit_code_1() {
         ok(&json!({"tenants": [{"id": "t1", "updated": false, "error": "Integrity error"}], "errors": 1}))
     })
     .await;
-    let (code, out, err) = said(&run(client(&stub, &["collect-usage"])).await);
+    let (code, out, err) = parts(&run(client(&stub, &["collect-usage"])).await);
     assert_eq!((code, err.as_str()), (Some(1), ""));
     assert!(out.contains("t1  false    -      -    Integrity error"), "{out}");
 }
 
 #[tokio::test]
-async fn a_token_is_shown_to_whom_it_is_meant_for() {
+async fn a_token_is_sent_only_to_its_own_server() {
     let stub = stub(|asked| match asked.authorization.as_deref() {
         Some("Bearer geheim") => ok(&json!({"last_collected": null})),
         _ => problem(401, None, "a bearer token is asked for"),
@@ -295,7 +291,7 @@ async fn a_token_is_shown_to_whom_it_is_meant_for() {
     with_variable.env("STACKLEDGER_TOKEN", "geheim");
     assert_eq!(succeed(with_variable).await, "-\n");
     succeed(client(&stub, &["last-collected", "--token", "geheim"])).await;
-    // A server of our own environment wants one of its own tokens.
+    // The server at LISTEN requires one of the environment's own TOKENS.
     let mut own = client(&stub, &asked);
     own.env_remove("STACKLEDGER_URL").env("LISTEN", stub.url.trim_start_matches("http://"));
     succeed({
@@ -303,10 +299,10 @@ async fn a_token_is_shown_to_whom_it_is_meant_for() {
         own
     })
     .await;
-    // Others do not see them.
+    // Other servers do not receive them.
     let mut foreign = client(&stub, &asked);
     foreign.env("TOKENS", "geheim").env("STACKLEDGER_TOKEN", "");
-    let (code, _, err) = said(&run(foreign).await);
+    let (code, _, err) = parts(&run(foreign).await);
     assert_eq!(code, Some(1));
     assert_eq!(
         err,
@@ -323,7 +319,7 @@ async fn a_server_that_is_not_ready_yet_is_asked_again() {
             ([(header::RETRY_AFTER, "0")], problem(503, None, "not projected yet")).into_response()
         }
         1 => ok(&order("t1")),
-        // Nobody waits that long.
+        // These pauses are longer than the client waits.
         2 => ([(header::RETRY_AFTER, "3600")], problem(503, None, "come tomorrow")).into_response(),
         _ => ([(header::RETRY_AFTER, u64::MAX.to_string())], problem(503, None, "never"))
             .into_response(),
@@ -331,15 +327,15 @@ async fn a_server_that_is_not_ready_yet_is_asked_again() {
     .await;
     succeed(client(&stub, &["sales-order", "--tenant", "t1"])).await;
     assert_eq!(stub.asked().len(), 2);
-    for told in ["come tomorrow", "never"] {
-        let (code, _, err) = said(&run(client(&stub, &["sales-order", "--tenant", "t1"])).await);
+    for detail in ["come tomorrow", "never"] {
+        let (code, _, err) = parts(&run(client(&stub, &["sales-order", "--tenant", "t1"])).await);
         assert_eq!(code, Some(1));
-        assert_eq!(err, format!("stackledger: t1: {told} (503 Service Unavailable)\n"));
+        assert_eq!(err, format!("stackledger: t1: {detail} (503 Service Unavailable)\n"));
     }
 }
 
 #[tokio::test]
-async fn whatever_a_server_answers_it_is_one_line() {
+async fn any_unusable_answer_is_reported_in_one_line() {
     type Answer = fn() -> Response;
     let answers: [(Answer, &str); 4] = [
         (|| "<html>\n".into_response(), "this version cannot read the answer: "),
@@ -355,13 +351,13 @@ async fn whatever_a_server_answers_it_is_one_line() {
     ];
     for (answer, expected) in answers {
         let stub = stub(move |_| answer()).await;
-        let (code, out, err) = said(&run(client(&stub, &["sales-draft", "--tenant", "t1"])).await);
+        let (code, out, err) = parts(&run(client(&stub, &["sales-draft", "--tenant", "t1"])).await);
         assert_eq!((code, out.as_str(), err.lines().count()), (Some(1), "", 1), "{err}");
         assert!(err.starts_with(&format!("stackledger: t1: {expected}")), "{err}");
     }
     let mut away = client(&stub(orders).await, &["last-collected"]);
     away.env("STACKLEDGER_URL", "http://127.0.0.1:1");
-    let (code, out, err) = said(&run(away).await);
+    let (code, out, err) = parts(&run(away).await);
     assert_eq!((code, out.as_str()), (Some(1), ""));
     assert_eq!(
         err,
@@ -369,9 +365,9 @@ async fn whatever_a_server_answers_it_is_one_line() {
     );
 }
 
-/// Whoever read the answers has gone, and may not have noticed the orders: nobody else is billed.
+/// The reader of the answers has gone and may not have seen the orders, so no further tenant is billed.
 #[tokio::test]
-async fn where_nobody_reads_the_answers_nobody_else_is_billed() {
+async fn if_nobody_reads_the_answers_no_further_tenant_is_billed() {
     let stub = stub(orders).await;
     let tenants: Vec<String> = (0..100).map(|tenant| format!("--tenant={tenant}")).collect();
     let mut unread = client(&stub, &["sales-order", "--csv"]);
@@ -380,7 +376,7 @@ async fn where_nobody_reads_the_answers_nobody_else_is_billed() {
     drop(child.stdout.take());
     let output =
         tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
-    assert_eq!(said(&output), (Some(1), String::new(), String::new()));
+    assert_eq!(parts(&output), (Some(1), String::new(), String::new()));
     assert!(stub.asked().len() < 20, "{}", stub.asked().len());
 }
 
@@ -402,7 +398,7 @@ async fn wrong_usage_is_refused_before_anybody_is_asked() {
         &["last-collected", "--url", "https://127.0.0.1:1"],
     ];
     for arguments in wrong {
-        let (code, out, err) = said(&run(client(&stub, arguments)).await);
+        let (code, out, err) = parts(&run(client(&stub, arguments)).await);
         assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments:?}: {err}");
     }
     assert_eq!(stub.asked(), []);

@@ -1,19 +1,18 @@
-//! The schema and the program: which of them may be ahead of the other, and two that migrate at
-//! once.
+//! The schema and the program: which may be newer than the other, and two migrations at once.
 
 use crate::support::broker::broker;
 use crate::support::database::{TestDatabase, database, empty_database};
 use crate::support::eventually;
 use crate::support::process::{command, run, succeed};
 
-/// Runs a command that fails with 1 and says one line.
+/// Runs a command that fails with exit code 1, and returns the one line that it prints.
 async fn refused(db: &TestDatabase, arguments: &[&str]) -> String {
     let mut refused = command(db, None);
     refused.args(arguments);
     let output = run(refused).await;
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{arguments:?}: {said}");
-    said
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), line.lines().count()), (Some(1), 1), "{arguments:?}: {line}");
+    line
 }
 
 const NEED_THE_SCHEMA: [&[&str]; 8] = [
@@ -35,19 +34,19 @@ async fn migrating_twice_changes_nothing_the_second_time() {
         migrate.arg("migrate");
         succeed(migrate)
     };
-    let said = migrate().await;
+    let output = migrate().await;
     assert!(
-        said.lines().all(|line| line.starts_with("applied V")) && said.contains("V1__log"),
-        "{said}"
+        output.lines().all(|line| line.starts_with("applied V")) && output.contains("V1__log"),
+        "{output}"
     );
     let history = db.rows("SELECT * FROM refinery_schema_history").await;
     assert_eq!(migrate().await, "the schema was up to date\n");
     assert_eq!(db.rows("SELECT * FROM refinery_schema_history").await, history);
 }
 
-/// Both wait until they may, then one migrates, and the other finds it done.
+/// Both wait for the lock; then one migrates, and the other finds the schema up to date.
 #[tokio::test]
-async fn of_two_that_migrate_at_once_one_waits() {
+async fn of_two_migrations_at_once_one_waits() {
     let db = empty_database().await;
     let superuser = db.superuser().await;
     superuser
@@ -77,13 +76,13 @@ async fn of_two_that_migrate_at_once_one_waits() {
         .batch_execute("SELECT pg_advisory_unlock(hashtext('stackledger.migrate'))")
         .await
         .unwrap();
-    let mut said = Vec::new();
+    let mut outputs = Vec::new();
     for migrate in both {
-        said.push(migrate.await.unwrap());
+        outputs.push(migrate.await.unwrap());
     }
-    said.sort();
-    assert!(said[0].starts_with("applied V1__log"), "{said:?}");
-    assert_eq!(said[1], "the schema was up to date\n");
+    outputs.sort();
+    assert!(outputs[0].starts_with("applied V1__log"), "{outputs:?}");
+    assert_eq!(outputs[1], "the schema was up to date\n");
 }
 
 #[tokio::test]
@@ -99,18 +98,18 @@ async fn a_newer_schema_is_refused() {
         .unwrap();
     let migrating: [&[&str]; 2] = [&["migrate"], &["up"]];
     for arguments in migrating.into_iter().chain(NEED_THE_SCHEMA) {
-        let said = refused(&db, arguments).await;
+        let line = refused(&db, arguments).await;
         assert!(
-            said.starts_with(
+            line.starts_with(
                 "stackledger: the database's schema is at version 999, this program knows up to "
-            ) && said.ends_with(": use a newer stackledger\n"),
-            "{arguments:?}: {said}"
+            ) && line.ends_with(": use a newer stackledger\n"),
+            "{arguments:?}: {line}"
         );
     }
 }
 
 #[tokio::test]
-async fn an_older_schema_or_none_says_what_to_run() {
+async fn an_older_schema_or_none_names_the_command_to_run() {
     let (older, none) = (database().await, empty_database().await);
     older
         .superuser()

@@ -1,4 +1,4 @@
-//! The command line: its help, its exit codes, and what it says when it cannot.
+//! The command line: its help, its exit codes and its errors.
 
 mod client;
 mod migrate;
@@ -16,32 +16,33 @@ use crate::support::events::{self, event};
 use crate::support::process::{command, run, succeed};
 use crate::support::projecting::{caught_up, project};
 
-/// The program with nothing in its environment that could change what it says.
+/// Returns a command with an empty environment, so that nothing in it can change the output.
 fn bare(arguments: &[&str]) -> Command {
     let mut bare = Command::new(env!("CARGO_BIN_EXE_stackledger"));
     bare.args(arguments).env_clear();
     bare
 }
 
-fn said(output: &Output) -> (Option<i32>, String, String) {
+/// Returns the exit code, stdout and stderr.
+fn parts(output: &Output) -> (Option<i32>, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }
 
-/// Every command that `--help` names has its help pinned: a new one asks for its snapshot.
+/// The help of every command that `--help` lists is pinned: a new command needs a snapshot.
 #[tokio::test]
 async fn help() {
-    async fn of(command: &clap::Command, path: &[&str]) {
+    async fn check(command: &clap::Command, path: &[&str]) {
         let mut arguments = path.to_vec();
         arguments.push("--help");
         let help = succeed(bare(&arguments)).await;
         insta::assert_snapshot!(["help", &path.join("_")].join("_").trim_end_matches('_'), help);
         let visible = command.get_subcommands().filter(|command| !command.is_hide_set());
         for command in visible {
-            Box::pin(of(command, &[path, &[command.get_name()]].concat())).await;
+            Box::pin(check(command, &[path, &[command.get_name()]].concat())).await;
         }
     }
-    of(&stackledger::cli::Cli::command(), &[]).await;
+    check(&stackledger::cli::Cli::command(), &[]).await;
 }
 
 #[tokio::test]
@@ -64,17 +65,17 @@ async fn wrong_usage_exits_with_2() {
         &["agent", "--host", "h", "--buffer", "1"],
     ];
     for arguments in wrong {
-        let (code, out, err) = said(&run(bare(arguments)).await);
+        let (code, out, err) = parts(&run(bare(arguments)).await);
         assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments:?}");
         assert!(err.contains("Usage: stackledger") || err.contains("try '--help'"), "{err}");
     }
     for anchor in ["", "1", "1:", ":", "x:00", "1:zz", "1:00"] {
-        let (code, _, err) = said(&run(bare(&["verify", "--against", anchor])).await);
+        let (code, _, err) = parts(&run(bare(&["verify", "--against", anchor])).await);
         assert!(code == Some(2) && err.contains("POSITION:HASH is expected"), "{anchor:?}: {err}");
     }
 }
 
-/// Each names the variable, what was given and what is accepted, in one line.
+/// Each error names the variable, the given value and the accepted ones, in one line.
 #[tokio::test]
 async fn a_wrong_configuration_exits_with_2() {
     let file =
@@ -98,7 +99,7 @@ async fn a_wrong_configuration_exits_with_2() {
     ] {
         let mut status = bare(&["status"]);
         status.env(name, given);
-        let (code, out, err) = said(&run(status).await);
+        let (code, out, err) = parts(&run(status).await);
         let shown = given.rsplit(',').next().unwrap();
         assert!(err.starts_with(&format!("stackledger: {name}={shown}: ")), "{err}");
         assert!(err.contains(accepted), "{err}");
@@ -107,7 +108,7 @@ async fn a_wrong_configuration_exits_with_2() {
     for unset in [None, Some("")] {
         let mut status = bare(&["status"]);
         status.envs(unset.map(|empty| ("DATABASE_URL", empty)));
-        let (code, _, err) = said(&run(status).await);
+        let (code, _, err) = parts(&run(status).await);
         assert!(err.starts_with("stackledger: DATABASE_URL is not set: run scripts/up"), "{err}");
         assert_eq!((code, err.lines().count()), (Some(2), 1), "{err}");
     }
@@ -135,7 +136,7 @@ async fn passwords_are_never_shown() {
         for arguments in [&["status"][..], &["migrate"], &["up"]] {
             let mut refused = bare(arguments);
             refused.env(name, given);
-            let (code, out, err) = said(&run(refused).await);
+            let (code, out, err) = parts(&run(refused).await);
             assert!(
                 matches!(code, Some(1 | 2)) && err.contains(name) || err.contains("no PostgreSQL"),
                 "{err}"
@@ -145,7 +146,7 @@ async fn passwords_are_never_shown() {
     }
 }
 
-/// Every command that asks the database says where it looked, in one line.
+/// Every command that needs the database reports the address that it tried, in one line.
 #[tokio::test]
 async fn a_database_that_is_away_is_named() {
     let commands: [&[&str]; 10] = [
@@ -163,7 +164,7 @@ async fn a_database_that_is_away_is_named() {
     for arguments in commands {
         let mut away = bare(arguments);
         away.env("DATABASE_URL", "postgresql://u@%2Fnowhere/d");
-        let (code, out, err) = said(&run(away).await);
+        let (code, out, err) = parts(&run(away).await);
         assert_eq!((code, out.as_str(), err.lines().count()), (Some(1), "", 1), "{err}");
         assert!(
             err.starts_with("stackledger: no PostgreSQL answers at postgresql://u@%2Fnowhere/d")
@@ -204,7 +205,7 @@ async fn status_shows_log_queues_projections_and_dead_letters() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|it| it["name"].as_str().unwrap())
+        .map(|projection| projection["name"].as_str().unwrap())
         .collect();
     assert_eq!(names, ["deployment", "metering", "rollup", "sales", "timing"]);
     let timing = &json["projections"][4];
@@ -226,16 +227,16 @@ async fn status_shows_log_queues_projections_and_dead_letters() {
     assert_eq!(cells[..5], ["timing", "running", &position.to_string(), "0", "0.0"]);
     assert!(text.contains("stackledger.recipe") && text.contains("guest:***@"), "{text}");
     assert!(!text.contains("guest:guest"));
-    // A broker that is away is a line of it, not a failure.
+    // A broker that is away gives a line, and the command succeeds.
     let mut away = stackledger(&db, &["status"]);
     away.env("AMQP_URL", "amqp://u:geheim@127.0.0.1:1/v");
     let text = succeed(away).await;
     assert!(text.contains("amqp://u:***@127.0.0.1:1/v: ") && !text.contains("geheim"), "{text}");
 
-    // The head it prints is what `verify --against` takes.
+    // `verify --against` accepts the head that `status` prints.
     succeed(stackledger(&db, &["verify", "--against", &head])).await;
     let other = format!("{position}:{}", "0".repeat(64));
-    let (code, out, _) = said(&run(stackledger(&db, &["verify", "--against", &other])).await);
+    let (code, out, _) = parts(&run(stackledger(&db, &["verify", "--against", &other])).await);
     assert!(code == Some(1) && out.contains("the chain was written again"), "{out}");
     projecting.stop().await;
 }
@@ -254,18 +255,18 @@ async fn verify_names_the_first_position_that_is_wrong() {
         )
         .await
         .unwrap();
-    let (code, out, err) = said(&run(stackledger(&db, &["verify"])).await);
+    let (code, out, err) = parts(&run(stackledger(&db, &["verify"])).await);
     assert_eq!((code, err.as_str()), (Some(1), ""));
     assert!(out.starts_with("position 2: the row in event_other is not the one"), "{out}");
 }
 
 #[tokio::test]
-async fn replay_names_the_projections_there_are() {
+async fn replay_lists_the_projections_that_exist() {
     let db = database().await;
-    let (code, _, err) = said(&run(stackledger(&db, &["replay", "nonsense"])).await);
+    let (code, _, err) = parts(&run(stackledger(&db, &["replay", "nonsense"])).await);
     assert_eq!(code, Some(2));
     assert!(err.contains("'nonsense'") && err.contains("there are: timing, metering"), "{err}");
-    // Nothing ran yet: a replay makes the tables.
+    // No projection has run yet: a replay creates the tables.
     succeed(stackledger(&db, &["replay", "--all"])).await;
     assert_eq!(db.number("SELECT count(*) FROM timing.instance").await, 0);
 }
