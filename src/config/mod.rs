@@ -9,6 +9,7 @@ mod metering;
 mod queues;
 mod reports;
 mod retention;
+mod variable;
 mod variables;
 
 pub use error::ConfigError;
@@ -18,5 +19,6 @@ pub use metering::{Metering, Pattern, PatternError};
 pub use queues::{Queue, QueueType, Source};
 pub use reports::Reports;
 pub use retention::{PerfRetention, Retention, RetentionPeriod};
-pub use variables::{Config, Fallback, LogFormat, VARIABLES, Variable};
+pub use variable::{Fallback, Variable};
+pub use variables::{Config, LogFormat, VARIABLES};
 pub(crate) use variables::{METERING_SECRET, STACKLEDGER_TOKEN, STACKLEDGER_URL};

@@ -4,37 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::ConfigError;
 use super::file::File;
+use super::variable::{Fallback, RawValue, Variable};
 use crate::secret::{ConnectionString, Secret};
-
-/// An environment variable, as `--help` and docs/configuration.md describe it.
-#[derive(Clone, Copy, Debug)]
-pub struct Variable {
-    /// Its name.
-    pub name: &'static str,
-    /// What applies if it is not set.
-    pub fallback: Fallback,
-    /// Its meaning, in a clause or two.
-    pub help: &'static str,
-    /// Whether its value contains a password, key or token.
-    pub is_secret: bool,
-}
-
-/// What applies if a variable is not set. An empty variable counts as not set: shells and compose
-/// files create them.
-#[derive(Clone, Copy, Debug)]
-pub enum Fallback {
-    /// The variable's default value.
-    Default(&'static str),
-    /// No value; the text describes the consequence.
-    NoDefault(&'static str),
-}
 
 /// Expands to a constant for each variable, their list [`VARIABLES`], the struct [`Config`] with the
 /// fields of all variables that have one, and `Config::parse`.
@@ -233,59 +210,6 @@ impl Config {
             ));
         }
         Ok(config)
-    }
-}
-
-impl Variable {
-    /// Parses the variable's value, or its default; the text is empty if it has neither.
-    fn parse<T>(
-        &self,
-        given: &BTreeMap<String, String>,
-        parse: impl FnOnce(RawValue<'_>) -> Result<T, ConfigError>,
-    ) -> Result<T, ConfigError> {
-        let default = match self.fallback {
-            Fallback::Default(value) => value,
-            Fallback::NoDefault(_) => "",
-        };
-        let text = given.get(&self.name.to_lowercase()).map_or(default, String::as_str);
-        parse(RawValue { name: self.name, text })
-    }
-}
-
-/// A variable's value before it is parsed.
-struct RawValue<'a> {
-    name: &'static str,
-    /// Empty if the variable is not set and has no default.
-    text: &'a str,
-}
-
-impl<'a> RawValue<'a> {
-    /// The text, unless it is empty.
-    fn given(&self) -> Option<&'a str> {
-        Some(self.text).filter(|text| !text.is_empty())
-    }
-
-    /// The texts between commas, except empty ones.
-    fn items(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        self.text.split(',').map(str::trim).filter(|item| !item.is_empty())
-    }
-
-    fn refuse(&self, accepted: impl Into<String>) -> ConfigError {
-        ConfigError::new(self.name, self.text, accepted)
-    }
-
-    fn parse<T: std::str::FromStr>(&self, accepted: impl Into<String>) -> Result<T, ConfigError> {
-        self.text.trim().parse().map_err(|_| self.refuse(accepted))
-    }
-
-    fn parse_number<T>(&self, range: RangeInclusive<T>) -> Result<T, ConfigError>
-    where
-        T: std::str::FromStr + PartialOrd + std::fmt::Display,
-    {
-        let accepted =
-            format!("a whole number from {} to {} is accepted", range.start(), range.end());
-        let number = self.parse(accepted.as_str())?;
-        if range.contains(&number) { Ok(number) } else { Err(self.refuse(accepted)) }
     }
 }
 
