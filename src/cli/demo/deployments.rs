@@ -4,7 +4,7 @@ use anyhow::Result;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 
-use super::{REQUESTS_MAX, get, to_cell};
+use super::answer::{REQUESTS_MAX, get, to_cell};
 use crate::cli::client::Client;
 use crate::cli::output::{printable, say};
 use crate::simulate::deployment_differences;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use super::{ROWS_MAX, to_cell};
+use super::answer::{ROWS_MAX, to_cell};
 use crate::cli::client::Client;
 use crate::cli::output::{print_table, say};
 use crate::simulate;

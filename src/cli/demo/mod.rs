@@ -1,6 +1,7 @@
 //! `stackledger demo`, which `scripts/up` runs: asks the endpoints about a simulated cloud, prints the
 //! answers, and reports whether each agrees with the messages that were published.
 
+mod answer;
 mod deployments;
 mod meters;
 mod perf;
@@ -12,14 +13,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use self::deployments::Deployments;
+use self::perf::Perf;
+use self::timing::Timing;
 use super::client::{Client, ServerOptions};
 use super::environment::Environment;
 use super::output::{AnswerIsNo, say};
 use crate::simulate::meter_differences;
 use crate::simulate::truth::Truth;
-use deployments::Deployments;
-use perf::Perf;
-use timing::Timing;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
@@ -34,10 +35,6 @@ pub(super) struct Options {
 const AGREEMENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Pause between two requests for the same answers.
 const POLL_PAUSE: Duration = Duration::from_millis(100);
-/// Maximum number of rows in a table: a newcomer reads no more.
-const ROWS_MAX: usize = 8;
-/// Requests that run at the same time.
-const REQUESTS_MAX: usize = 8;
 /// Maximum number of differences that are printed.
 const DIFFERENCES_MAX: usize = 20;
 
@@ -115,21 +112,4 @@ fn summarize(truth: &Truth) -> String {
     let parts: Vec<String> = parts.map(|(count, things)| format!("{count} {things}")).collect();
     let (published, unique) = (truth.messages.published, truth.messages.unique);
     format!("All is as published: {} ({published} messages, {unique} events).", parts.join(", "))
-}
-
-/// Sends a GET. The answer is null if the thing does not exist yet: its messages are on their way.
-async fn get(client: &Client, path: &str, query: &[(&str, &str)]) -> Result<Value> {
-    match client.get(path, query).await {
-        Err(error) if error.is_not_found() => Ok(Value::Null),
-        answer => Ok(answer?),
-    }
-}
-
-/// Converts a JSON value to a cell of a table, shortened to 48 characters.
-fn to_cell(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => text.chars().take(48).collect(),
-        other => other.to_string(),
-    }
 }
