@@ -65,4 +65,13 @@ mod tests {
         assert_ne!(later.id, sample.id);
         assert_eq!(later.id, "2026-11-20T02:05:55.000000Z");
     }
+
+    #[test]
+    fn the_bytes_of_the_body_never_change() {
+        let at = "2026-11-20T03:05:54.000125+01:00".parse().unwrap();
+        let metrics = [("mem".to_owned(), json!(4.980)), ("cpu".to_owned(), json!(12))];
+        let sample = Sample::new("nä\"1", at, metrics.into_iter().collect(), 3);
+        let expected = r#"{"data":{"host":"nä\"1","metrics":{"agent.dropped":3,"cpu":12,"mem":4.98},"time":"2026-11-20T02:05:54.000125Z"},"datacontenttype":"application/json","id":"2026-11-20T02:05:54.000125Z","source":"agent/nä\"1","specversion":"1.0","time":"2026-11-20T02:05:54.000125Z","type":"perf.sampled"}"#;
+        assert_eq!(std::str::from_utf8(&sample.body).unwrap(), expected);
+    }
 }

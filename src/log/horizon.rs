@@ -207,4 +207,11 @@ mod tests {
         assert!(!horizons.are_past(leaf(None)));
         assert!(!horizons.are_past(Leaf { family: Family::Meter, ..leaf(Some("2026-11-17")) }));
     }
+
+    #[test]
+    fn the_bytes_of_the_body_never_change() {
+        let event = target("2026-11-18").event("2026-11-20T11:00:00.000125Z".parse().unwrap());
+        let expected = r#"{"specversion":"1.0","id":"perf/2026-11-18T00:00:00Z","source":"stackledger","type":"stackledger.horizon.moved","time":"2026-11-20T11:00:00.000125Z","data":{"family":"perf","before":"2026-11-18T00:00:00Z"}}"#;
+        assert_eq!(String::from_utf8(event.body).unwrap(), expected);
+    }
 }

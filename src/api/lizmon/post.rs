@@ -139,4 +139,12 @@ mod tests {
             assert!(!is_epoch(text), "{text}");
         }
     }
+
+    #[test]
+    fn the_bytes_of_the_body_never_change() {
+        let posted = r#"{"cpu": 4.980, "x": NaN}"#;
+        let expected = r#"{"id":"e24e3dc0-ac5d-5d76-969c-2397ae76c375","source":"stackledger/lizmon","specversion":"1.0","time":"2016-06-04T00:56:54Z","type":"perf.sampled","data":{"host":"Node \"1\"","time":"2016-06-04T00:56:54Z","metrics":{"cpu": 4.980, "x": NaN}}}"#;
+        let body = event("Node \"1\"", 1_465_001_814, posted).body;
+        assert_eq!(String::from_utf8(body).unwrap(), expected);
+    }
 }

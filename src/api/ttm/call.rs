@@ -134,3 +134,18 @@ async fn wait_until_applied(state: &State, position: i64) -> Result<bool, Proble
     });
     Ok(outcome.await? == Wait::Applied)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_the_body_never_change() {
+        let now = "2026-11-20T03:05:54.000125Z".parse().unwrap();
+        let call = Call { now, id: "4dc98bc5-6a8c-5d4c-9c8e-4f1d1c4b1b0e".to_owned() };
+        let data = json!({"instance_id": "i\"1", "end_time": null, "n": 1.10});
+        let expected = r#"{"data":{"end_time":null,"instance_id":"i\"1","n":1.1},"id":"4dc98bc5-6a8c-5d4c-9c8e-4f1d1c4b1b0e","source":"stackledger/ttm","specversion":"1.0","time":"2026-11-20T03:05:54.000125Z","type":"ttm.metrics"}"#;
+        let body = call.event("ttm.metrics", &data).unwrap().body;
+        assert_eq!(String::from_utf8(body).unwrap(), expected);
+    }
+}

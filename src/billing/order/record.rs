@@ -127,3 +127,19 @@ pub fn read<'e, T: Deserialize<'e>>(event: &'e Event) -> Result<T, serde_json::E
     }
     serde_json::from_slice::<Told<T>>(&event.body).map(|told| told.data)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_the_body_never_change() {
+        let data = r#"{"tenant_id":"t\"1","order_id":"4dc98bc5-6a8c-5d4c-9c8e-4f1d1c4b1b0e","order":{"total": 1.10},"basis":{"calculation":1,"rounding":{"currency":"EUR","digits":2,"line_digits":6,"second_to_hour":"exact"},"mappings":[],"rates":[]},"settings":{"billing_timezone":"UTC","settle_s":3600,"allow_unrated":false,"trust_sources":null}}"#;
+        let record: Record = serde_json::from_str(data).unwrap();
+        let event = record.event("2026-11-20T03:05:54.000125Z".parse().unwrap()).unwrap();
+        let expected = format!(
+            r#"{{"specversion":"1.0","id":"4dc98bc5-6a8c-5d4c-9c8e-4f1d1c4b1b0e","source":"stackledger/sales","type":"billing.sales_order.issued","time":"2026-11-20T03:05:54.000125Z","data":{data}}}"#
+        );
+        assert_eq!(String::from_utf8(event.body).unwrap(), expected);
+    }
+}
