@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::machine::Metrics;
+use crate::event::ours::{Layout, OwnEvent};
+use crate::event::perf;
 
 /// One `perf.sampled` event that waits to be delivered.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,16 +25,17 @@ impl Sample {
     pub fn new(host: &str, at: Timestamp, mut metrics: Metrics, dropped: u64) -> Sample {
         metrics.insert("agent.dropped".to_owned(), dropped.into());
         let time = at.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
-        let event = json!({
-            "specversion": "1.0",
-            "id": time,
-            "source": format!("agent/{host}"),
-            "type": "perf.sampled",
-            "time": time,
-            "datacontenttype": "application/json",
-            "data": {"host": host, "time": time, "metrics": metrics},
-        });
-        Sample { id: time, at, body: event.to_string().into() }
+        let data = json!({"host": host, "time": time, "metrics": metrics}).to_string();
+        let event = OwnEvent {
+            layout: Layout::SortedWithContentType,
+            id: &time,
+            source: &format!("agent/{host}"),
+            kind: perf::SAMPLED,
+            time: &time,
+            data: data.as_bytes(),
+        };
+        let body = event.to_body().into();
+        Sample { id: time, at, body }
     }
 }
 

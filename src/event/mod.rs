@@ -15,6 +15,7 @@ pub mod meter;
 pub mod nova;
 mod number;
 mod oslo;
+pub mod ours;
 mod payload;
 pub mod perf;
 pub mod recipe;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use tokio_postgres::{Client, GenericClient, Row};
 
 use super::leaf::{self, Leaf, day_of};
-use crate::event::{self, Event, Family};
+use crate::event::ours::{Layout, OwnEvent};
+use crate::event::{Event, Family};
 
 /// The type of the event that moves a horizon. Nobody but the log itself may say it.
 pub const HORIZON_MOVED: &str = "stackledger.horizon.moved";
@@ -115,16 +116,16 @@ impl Target {
     /// The event that says it. The same horizon is the same event.
     pub(super) fn event(&self, now: Timestamp) -> Event {
         let before = self.before();
-        let told = Told {
-            specversion: "1.0",
-            id: format!("{}/{before}", self.family),
+        let data = Said { family: self.family.as_str().to_owned(), before };
+        let event = OwnEvent {
+            layout: Layout::Specification,
+            id: &format!("{}/{before}", self.family),
             source: SOURCE,
-            r#type: HORIZON_MOVED,
-            time: now,
-            data: Said { family: self.family.as_str().to_owned(), before },
+            kind: HORIZON_MOVED,
+            time: &now.to_string(),
+            data: &serde_json::to_vec(&data).expect("texts and times are written as JSON"),
         };
-        let body = serde_json::to_vec(&told).expect("texts and times are written as JSON");
-        event::decode(body, None).expect("it has a header")
+        event.to_event().expect("an event of our own has a header")
     }
 
     /// An event before the horizon that somebody has still to read. The head is locked: no more of
@@ -142,16 +143,6 @@ impl Target {
         }
         Ok(None)
     }
-}
-
-#[derive(Serialize)]
-struct Told {
-    specversion: &'static str,
-    id: String,
-    source: &'static str,
-    r#type: &'static str,
-    time: Timestamp,
-    data: Said,
 }
 
 /// What the event says: its `data`.

@@ -19,7 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("http", &["db", "lifecycle"]),
     ("log", &["event", "db"]),
     ("simulate", &[]),
-    ("agent", &["broker", "lifecycle", "secret"]),
+    ("agent", &["event", "broker", "lifecycle", "secret"]),
     ("ingest", &["event", "log", "db", "broker", "config", "health", "lifecycle", "secret"]),
     ("export", &["event", "projection", "db", "config", "lifecycle", "secret"]),
     (

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::not_allowed;
 use crate::api::State;
 use crate::api::v1::intake;
+use crate::event::ours::{Layout, OwnEvent};
 use crate::event::{self, Event, perf};
 use crate::http::{Body, Nothing, Problem, Query, Segments};
 
@@ -80,20 +81,19 @@ pub(super) fn is_epoch(text: &str) -> bool {
 fn sampled(host: &str, at: Timestamp, values: &[u8]) -> Result<Event, Problem> {
     let mut name = format!("{host}\0{}\0", at.as_second()).into_bytes();
     name.extend_from_slice(values);
-    let head = json!({
-        "specversion": "1.0",
-        "id": Uuid::new_v5(&NAMESPACE, &name),
-        "source": SOURCE,
-        "type": perf::SAMPLED,
-        "time": at,
-    });
-    let (host, at) = (json!(host), json!(at));
-    let mut body = head.to_string().into_bytes();
-    body.pop();
-    body.extend_from_slice(format!(r#","data":{{"host":{host},"time":{at},"metrics":"#).as_bytes());
-    body.extend_from_slice(values);
-    body.extend_from_slice(b"}}");
-    event::decode(body, None).map_err(|error| {
+    let mut data =
+        format!(r#"{{"host":{},"time":{},"metrics":"#, json!(host), json!(at)).into_bytes();
+    data.extend_from_slice(values);
+    data.push(b'}');
+    let event = OwnEvent {
+        layout: Layout::SortedDataLast,
+        id: &Uuid::new_v5(&NAMESPACE, &name).to_string(),
+        source: SOURCE,
+        kind: perf::SAMPLED,
+        time: &at.to_string(),
+        data: &data,
+    };
+    event.to_event().map_err(|error| {
         tracing::error!(error = %error, "an event of our own cannot be decoded");
         Problem::internal()
     })

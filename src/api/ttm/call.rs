@@ -5,13 +5,14 @@ use std::time::Duration;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::metric::{self, Metric};
 use crate::api::State;
 use crate::api::v1::intake;
-use crate::event::{self, Event};
+use crate::event::Event;
+use crate::event::ours::{Layout, OwnEvent};
 use crate::http::Problem;
 use crate::ingest::intake::Appended;
 use crate::projection::{self, Wait, timing};
@@ -66,15 +67,16 @@ impl<S: Sync> FromRequestParts<S> for Call {
 impl Call {
     /// Creates the call's event.
     pub fn event(&self, kind: &str, data: &Value) -> Result<Event, Problem> {
-        let body = json!({
-            "specversion": "1.0",
-            "id": self.id,
-            "source": SOURCE,
-            "type": kind,
-            "time": self.now.to_string(),
-            "data": data,
-        });
-        event::decode(body.to_string().into_bytes(), None).map_err(|error| {
+        let data = data.to_string();
+        let event = OwnEvent {
+            layout: Layout::Sorted,
+            id: &self.id,
+            source: SOURCE,
+            kind,
+            time: &self.now.to_string(),
+            data: data.as_bytes(),
+        };
+        event.to_event().map_err(|error| {
             tracing::error!(error = %error, "an event of our own cannot be decoded");
             Problem::internal()
         })
@@ -137,6 +139,8 @@ async fn wait_until_applied(state: &State, position: i64) -> Result<bool, Proble
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{Basis, Order};
-use crate::event::{self, Event, Family};
+use crate::event::ours::{Layout, OwnEvent};
+use crate::event::{Event, Family};
 
 /// The event's type.
 pub const KIND: &str = "billing.sales_order.issued";
@@ -47,16 +48,6 @@ pub struct Record {
 #[error("the order cannot be recorded: {0}")]
 pub struct Unrecordable(String);
 
-#[derive(Serialize)]
-struct Envelope<'a> {
-    specversion: &'static str,
-    id: Uuid,
-    source: &'static str,
-    r#type: &'static str,
-    time: Timestamp,
-    data: &'a Record,
-}
-
 #[derive(Deserialize)]
 struct Told<T> {
     data: T,
@@ -89,16 +80,15 @@ impl Record {
     /// When it is not read as what it is.
     pub fn event(&self, now: Timestamp) -> Result<Event, Unrecordable> {
         let wrong = |why: &dyn std::fmt::Display| Unrecordable(why.to_string());
-        let envelope = Envelope {
-            specversion: "1.0",
-            id: self.order_id,
+        let event = OwnEvent {
+            layout: Layout::Specification,
+            id: &self.order_id.to_string(),
             source: SOURCE,
-            r#type: KIND,
-            time: now,
-            data: self,
+            kind: KIND,
+            time: &now.to_string(),
+            data: &serde_json::to_vec(self).map_err(|error| wrong(&error))?,
         };
-        let body = serde_json::to_vec(&envelope).map_err(|error| wrong(&error))?;
-        let event = event::decode(body, None).map_err(|error| wrong(&error))?;
+        let event = event.to_event().map_err(|error| wrong(&error))?;
         match event.family {
             Family::Billing if !event.redacted => Ok(event),
             family => Err(wrong(&format!("its event is read as one of {family}"))),
