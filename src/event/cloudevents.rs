@@ -23,7 +23,7 @@ pub(super) fn draft<'a>(
     {
         return Err(DecodeError::Version("CloudEvents", version.chars().take(40).collect()));
     }
-    let family = family(&kind);
+    let family = Family::of_cloud_event(&kind);
     let time = fields.time.time();
     let about = if kind == perf::SAMPLED { samples(fields, time)? } else { about(family, fields)? };
     let source = fields.source.id().unwrap_or_default();
@@ -72,15 +72,4 @@ fn samples<'a>(fields: &Fields<'a>, time: Option<Timestamp>) -> Result<About<'a>
     let said = perf::Said::of(&data, time)?.ok().filter(|_| stream.is_some());
     let project_id = data.tenant_id.id().or_else(|| data.project_id.id());
     Ok(About { stream, project_id, latest: said.and_then(|said| said.latest()) })
-}
-
-/// The family of a CloudEvent's type.
-fn family(kind: &str) -> Family {
-    match kind.split_once('.') {
-        Some(("recipe" | "build" | "bootstrap" | "ttm", _)) => Family::Recipe,
-        Some(("perf", _)) => Family::Perf,
-        Some(("deployment" | "instance" | "service", _)) => Family::Deployment,
-        Some(("billing", _)) => Family::Billing,
-        _ => Family::Other,
-    }
 }

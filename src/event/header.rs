@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::fields::{Value, Values, raw_object};
 use super::payload::Content;
-use super::{DecodeError, Event, Family, TEXT_MAX, redact};
+use super::{DecodeError, Event, Family, TEXT_MAX, span};
 
 /// The namespace of the ids we make up ourselves. It must never change: ids are kept for ever.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6d1c_5f0a_93e4_4b57_8a2e_b0c4_17d9_f3a6);
@@ -118,14 +118,14 @@ impl Headed {
     /// The event of this header and the body it was read from.
     pub fn with_body(self, body: Vec<u8>) -> Event {
         let mut edits: Vec<_> = self.secrets.into_iter().map(|span| (span, "null")).collect();
-        let kept = (!edits.is_empty()).then(|| redact::splice(&body, &edits));
+        let kept = (!edits.is_empty()).then(|| span::replace(&body, &edits));
         let id = match self.identity {
             Identity::Given(id) => id,
             Identity::Content(None) => Uuid::new_v5(&NAMESPACE, kept.as_deref().unwrap_or(&body)),
             Identity::Content(Some(span)) => {
                 edits.push((span, ""));
                 edits.sort_by_key(|(span, _)| span.start);
-                Uuid::new_v5(&NAMESPACE, &redact::splice(&body, &edits))
+                Uuid::new_v5(&NAMESPACE, &span::replace(&body, &edits))
             }
         };
         Event { id, body: kept.unwrap_or(body), ..self.event }

@@ -8,6 +8,7 @@ mod cloudevents;
 mod compression;
 pub mod deployment;
 mod envelope;
+mod family;
 mod fields;
 mod header;
 pub mod json;
@@ -20,6 +21,7 @@ mod payload;
 pub mod perf;
 pub mod recipe;
 mod redact;
+mod span;
 #[cfg(test)]
 mod tests;
 pub mod time;
@@ -28,69 +30,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 pub use compression::Compression;
-
-/// What separates events of different volume and retention; each has its own partitions of the log.
-/// A function of the body alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Family {
-    /// Nova's notifications about instances, legacy and versioned.
-    Instance,
-    /// `recipe.*`, `build.*`, `bootstrap.*` and the neutral `ttm.*` events of the HTTP intake.
-    Recipe,
-    /// `perf.*`: samples of hosts.
-    Perf,
-    /// Ceilometer's samples, in every shape.
-    Meter,
-    /// `deployment.*`, `instance.*`, `service.*` CloudEvents, and Heat's notifications about stacks.
-    Deployment,
-    /// `billing.*`: what we ourselves decided about money. Nobody else may say it.
-    Billing,
-    /// Everything else, logged until a projection reads it.
-    Other,
-}
-
-impl Family {
-    /// All families, in the order of their names in the schema.
-    pub const ALL: [Family; 7] = [
-        Family::Instance,
-        Family::Recipe,
-        Family::Perf,
-        Family::Meter,
-        Family::Deployment,
-        Family::Billing,
-        Family::Other,
-    ];
-
-    /// The family's name, as in SQL, JSON and metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Family::Instance => "instance",
-            Family::Recipe => "recipe",
-            Family::Perf => "perf",
-            Family::Meter => "meter",
-            Family::Deployment => "deployment",
-            Family::Billing => "billing",
-            Family::Other => "other",
-        }
-    }
-
-    /// The family of that name.
-    pub fn parse(name: &str) -> Option<Family> {
-        Family::ALL.into_iter().find(|family| family.as_str() == name)
-    }
-
-    /// Whether the family's part of the log is split by day of `key_at`, so that old days can be
-    /// dropped without touching the rest.
-    pub const fn is_by_day(self) -> bool {
-        matches!(self, Family::Perf | Family::Meter)
-    }
-}
-
-impl std::fmt::Display for Family {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+pub use family::Family;
 
 /// A fact to be recorded: the header columns every projection needs, beside the body as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]

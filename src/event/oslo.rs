@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 use super::compression::Compression;
 use super::fields::{Value, id, raw_object, string};
 use super::header::{Draft, Fields, Headed, Identity};
-use super::payload::{Content, Payload, Sample};
-use super::{DecodeError, Event, Family, cloudevents, envelope, json, redact};
+use super::payload::{Content, Sample};
+use super::{DecodeError, Event, Family, cloudevents, envelope, json, redact, span};
 
 /// How many envelopes are taken off. One is usual; a limit keeps the work linear.
 const ENVELOPES: usize = 8;
@@ -109,7 +109,7 @@ fn notification<'a>(
     kind: Cow<'a, str>,
 ) -> Result<Draft<'a>, DecodeError> {
     let payload = &fields.payload.object;
-    let mut family = family(&kind, payload);
+    let mut family = Family::of_notification(&kind, payload.is_exception());
     let sample = match family {
         Family::Meter | Family::Other => Sample::first_of(&fields.payload)?,
         _ => None,
@@ -183,24 +183,6 @@ fn rpc<'a>(text: &str, fields: &Fields<'a>, method: &str) -> Result<Draft<'a>, D
 fn identity(text: &str, fields: &Fields<'_>) -> Identity {
     match fields.message_id.id() {
         Some(id) => Identity::of_text(&id),
-        None => Identity::Content(fields.unique_id.raw().map(|raw| redact::span(text, raw))),
-    }
-}
-
-/// The family of a notification.
-fn family(kind: &str, payload: &Payload<'_>) -> Family {
-    let is = |name| kind.strip_prefix(name).is_some_and(|rest: &str| !rest.is_empty());
-    let is_or_within = |name| {
-        kind.strip_prefix(name).is_some_and(|rest: &str| rest.is_empty() || rest.starts_with('.'))
-    };
-    match kind {
-        "metering" | "telemetry.polling" | "telemetry.api" => Family::Meter,
-        "compute.exception" => Family::Instance,
-        _ if is("compute.instance.") || is("instance.") || is("compute_task.") => Family::Instance,
-        _ if is("orchestration.stack.") => Family::Deployment,
-        _ if is_or_within("scheduler.run_instance") => Family::Instance,
-        _ if is_or_within("scheduler.select_destinations") => Family::Instance,
-        _ if payload.is_exception() => Family::Instance,
-        _ => Family::Other,
+        None => Identity::Content(fields.unique_id.raw().map(|raw| span::of(text, raw))),
     }
 }

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::fields::holds;
 use super::header::Fields;
-use super::json;
+use super::{json, span};
 
 /// How deep arguments are searched; what lies deeper is removed whole.
 const DEPTH: usize = 64;
@@ -34,31 +34,12 @@ pub(super) fn secrets(
     arguments: Option<&RawValue>,
 ) -> Vec<Range<usize>> {
     let context = fields.auth_tokens.0.iter().chain(&fields.service_catalogs.0);
-    let mut spans: Vec<_> = context.map(|raw| span(text, raw)).collect();
+    let mut spans: Vec<_> = context.map(|raw| span::of(text, raw)).collect();
     if let Some(arguments) = arguments {
-        search(text, span(text, arguments), &mut spans);
+        search(text, span::of(text, arguments), &mut spans);
     }
     spans.sort_by_key(|span| span.start);
     spans
-}
-
-/// The bytes that `part`, a value borrowed from `text`, takes in it.
-pub(super) fn span(text: &str, part: &RawValue) -> Range<usize> {
-    let start = part.get().as_ptr().addr() - text.as_ptr().addr();
-    start..start + part.get().len()
-}
-
-/// The body with the given places, which are in order and apart, replaced.
-pub(super) fn splice(body: &[u8], edits: &[(Range<usize>, &str)]) -> Vec<u8> {
-    let mut spliced = Vec::with_capacity(body.len());
-    let mut at = 0;
-    for (span, replacement) in edits {
-        spliced.extend_from_slice(&body[at..span.start]);
-        spliced.extend_from_slice(replacement.as_bytes());
-        at = span.end;
-    }
-    spliced.extend_from_slice(&body[at..]);
-    spliced
 }
 
 /// Notes the places of secrets in the JSON value at `span` of the text, in one pass and without
@@ -159,7 +140,7 @@ mod tests {
         let arguments: Arguments = serde_json::from_str(text).unwrap();
         let spans = secrets(text, &fields, arguments.payload.raw());
         let edits: Vec<_> = spans.into_iter().map(|span| (span, "null")).collect();
-        String::from_utf8(splice(text.as_bytes(), &edits)).unwrap()
+        String::from_utf8(span::replace(text.as_bytes(), &edits)).unwrap()
     }
 
     #[test]

@@ -6,8 +6,7 @@ use serde_json::value::RawValue;
 
 use super::super::fields::{Value, raw_object, string};
 use super::super::header::cut;
-use super::super::json;
-use super::super::redact::span;
+use super::super::{json, span};
 use super::volume;
 use super::{Invalid, Sample};
 
@@ -91,7 +90,7 @@ fn metadata(raw: &RawValue) -> String {
 
 /// A value as the sender wrote it, where `text` may be the tolerant reading of `bytes`.
 fn as_written(bytes: &[u8], text: &str, raw: &RawValue) -> String {
-    let written = String::from_utf8_lossy(&bytes[span(text, raw)]);
+    let written = String::from_utf8_lossy(&bytes[span::of(text, raw)]);
     let is_string = written.starts_with('"');
     cut(string(raw).filter(|_| is_string).unwrap_or(written))
 }

@@ -7,8 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::super::fields::{Value, raw_object};
-use super::super::json;
-use super::super::redact::span;
+use super::super::{json, span};
 
 /// The most samples that one message may hold: a thousand times what Ceilometer sends. A list of
 /// millions of zeros is a few MB of text, and would be a few GB of samples.
@@ -57,10 +56,10 @@ pub(super) fn elements(body: &[u8]) -> Result<Vec<Range<usize>>, serde_json::Err
         let content = if is_sample { content } else { holder.samples };
         let Some(content) = content.get() else { return Ok(Vec::new()) };
         if !content.get().starts_with('[') {
-            return Ok(vec![span(text, content)]);
+            return Ok(vec![span::of(text, content)]);
         }
         let List(elements) = serde_json::from_str(content.get())?;
-        Ok(elements.into_iter().map(|element| span(text, element)).collect())
+        Ok(elements.into_iter().map(|element| span::of(text, element)).collect())
     })
 }
 

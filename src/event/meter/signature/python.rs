@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::super::super::fields::string;
-use super::super::super::redact::span;
+use super::super::super::span;
 use super::pairs::Pairs;
 use super::repr;
 
@@ -137,6 +137,6 @@ impl<'a> Writer<'a> {
 
     /// The value as it was sent, where the text may hold what stands for it.
     fn sent(&self, value: &RawValue) -> Option<&'a [u8]> {
-        self.bytes.get(span(self.text, value))
+        self.bytes.get(span::of(self.text, value))
     }
 }
