@@ -14,7 +14,7 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{json, time};
+use super::{PayloadFault, Problem, json, time};
 
 /// Defines a struct of values that are borrowed from a JSON object by key. Keys that are not there
 /// stay empty, unknown ones are skipped, of equal ones the last wins, as in Python; what is no
@@ -107,6 +107,29 @@ impl<'a> Value<'a> {
     /// The string or number it holds, see [`id`].
     pub fn id(self) -> Option<Cow<'a, str>> {
         self.0.and_then(id)
+    }
+
+    /// The [`id`](Self::id) of a required field.
+    ///
+    /// # Errors
+    ///
+    /// When it is missing, `null` or empty, or is neither a string nor a number.
+    pub fn required(self, field: &'static str) -> Result<String, PayloadFault> {
+        self.optional(field)?.ok_or(PayloadFault::new(field, Problem::Missing))
+    }
+
+    /// The [`id`](Self::id) of an optional field; `None` if it is missing, `null` or empty.
+    ///
+    /// # Errors
+    ///
+    /// When it is neither a string nor a number.
+    pub fn optional(self, field: &'static str) -> Result<Option<String>, PayloadFault> {
+        match self.id() {
+            None if !matches!(self.0.map(RawValue::get), None | Some("null" | "\"\"")) => {
+                Err(PayloadFault::new(field, Problem::NotAString))
+            }
+            text => Ok(text.map(Cow::into_owned)),
+        }
     }
 
     /// The time it holds, see [`time::parse`].

@@ -9,6 +9,7 @@ mod compression;
 pub mod deployment;
 mod envelope;
 mod family;
+mod fault;
 mod fields;
 mod header;
 pub mod json;
@@ -31,6 +32,7 @@ use uuid::Uuid;
 
 pub use compression::Compression;
 pub use family::Family;
+pub use fault::{PayloadFault, Problem};
 
 /// A fact to be recorded: the header columns every projection needs, beside the body as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,10 +3,8 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 use super::fields::{Value, raw_object};
-use super::json;
+use super::{PayloadFault, Problem, json};
 
 /// Outcome of a recipe or a build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,12 +69,12 @@ pub enum RecipeEvent {
 ///
 /// # Errors
 ///
-/// One sentence naming the field that is missing or of the wrong type.
-pub fn decode(kind: &str, body: &[u8]) -> Result<Option<RecipeEvent>, String> {
+/// When a field is missing or of the wrong type.
+pub fn decode(kind: &str, body: &[u8]) -> Result<Option<RecipeEvent>, PayloadFault> {
     json::read(body, |text| {
-        let event: CloudEvent = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        let data: Data = event.data.object().map_err(|error| error.to_string())?;
-        read(kind, &data)
+        let unreadable = PayloadFault::unreadable("data");
+        let event: CloudEvent = serde_json::from_str(text).map_err(&unreadable)?;
+        read(kind, &event.data.object().map_err(&unreadable)?)
     })
 }
 
@@ -101,17 +99,17 @@ raw_object! {
 }
 
 /// Reads what an event of that kind has for `data`.
-fn read(kind: &str, data: &Data<'_>) -> Result<Option<RecipeEvent>, String> {
-    let instance_id = || required("instance_id", data.instance_id);
-    let instance_name = || optional("instance_name", data.instance_name);
-    let recipe = || required("recipe", data.recipe);
-    let run_id = || optional("run_id", data.run_id);
-    let message = || optional("message", data.message);
+fn read(kind: &str, data: &Data<'_>) -> Result<Option<RecipeEvent>, PayloadFault> {
+    let instance_id = || data.instance_id.required("data.instance_id");
+    let instance_name = || data.instance_name.optional("data.instance_name");
+    let recipe = || data.recipe.required("data.recipe");
+    let run_id = || data.run_id.optional("data.run_id");
+    let message = || data.message.optional("data.message");
     Ok(Some(match kind {
         "build.started" => RecipeEvent::BuildStarted {
             instance_id: instance_id()?,
             instance_name: instance_name()?,
-            deployment_id: optional("deployment_id", data.deployment_id)?,
+            deployment_id: data.deployment_id.optional("data.deployment_id")?,
         },
         "bootstrap.started" => RecipeEvent::BootstrapStarted { instance_id: instance_id()? },
         "recipe.started" => RecipeEvent::RecipeStarted {
@@ -135,7 +133,7 @@ fn read(kind: &str, data: &Data<'_>) -> Result<Option<RecipeEvent>, String> {
         "ttm.time_now" => RecipeEvent::TtmTimeNow { instance_id: instance_id()? },
         "ttm.recipe" => RecipeEvent::TtmRecipe {
             instance_id: instance_id()?,
-            recipe: optional("recipe", data.recipe)?,
+            recipe: data.recipe.optional("data.recipe")?,
             message: message()?,
         },
         "ttm.metrics" => RecipeEvent::TtmMetrics {
@@ -148,28 +146,13 @@ fn read(kind: &str, data: &Data<'_>) -> Result<Option<RecipeEvent>, String> {
     }))
 }
 
-/// The text of a field that must be there. A number counts as its text.
-fn required(name: &str, value: Value<'_>) -> Result<String, String> {
-    optional(name, value)?.ok_or_else(|| format!("data.{name} is missing"))
-}
-
-/// The text of a field. A number counts as its text.
-fn optional(name: &str, value: Value<'_>) -> Result<Option<String>, String> {
-    match value.id() {
-        None if !matches!(value.raw().map(RawValue::get), None | Some("null" | "\"\"")) => {
-            Err(format!("data.{name} is not a string"))
-        }
-        text => Ok(text.map(Cow::into_owned)),
-    }
-}
-
 /// The outcome, if it is told.
-fn outcome(value: Value<'_>) -> Result<Option<Outcome>, String> {
-    match optional("outcome", value)?.as_deref() {
+fn outcome(value: Value<'_>) -> Result<Option<Outcome>, PayloadFault> {
+    match value.optional("data.outcome")?.as_deref() {
         None => Ok(None),
         Some("success") => Ok(Some(Outcome::Success)),
         Some("failure") => Ok(Some(Outcome::Failure)),
-        Some(_) => Err("data.outcome is neither success nor failure".to_owned()),
+        Some(_) => Err(PayloadFault::new("data.outcome", Problem::NotAnOutcome)),
     }
 }
 
@@ -186,7 +169,7 @@ fn as_sent(value: Value<'_>) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn decoded(kind: &str, data: &str) -> Result<Option<RecipeEvent>, String> {
+    fn decoded(kind: &str, data: &str) -> Result<Option<RecipeEvent>, PayloadFault> {
         decode(kind, format!(r#"{{"type": "{kind}", "data": {data}}}"#).as_bytes())
     }
 
@@ -201,7 +184,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_or_wrong_is_named() {
-        let error = |kind, data| decoded(kind, data).unwrap_err();
+        let error = |kind, data| decoded(kind, data).unwrap_err().to_string();
         assert_eq!(error("build.started", "{}"), "data.instance_id is missing");
         assert_eq!(error("build.started", "[1]"), "data.instance_id is missing");
         assert_eq!(
@@ -213,7 +196,7 @@ mod tests {
             error("build.ended", r#"{"instance_id": "i", "outcome": "maybe"}"#),
             "data.outcome is neither success nor failure"
         );
-        assert_eq!(decoded("recipe.paused", "{}"), Ok(None));
+        assert_eq!(decoded("recipe.paused", "{}").unwrap(), None);
     }
 
     #[test]
@@ -221,7 +204,7 @@ mod tests {
         let event = decoded("ttm.recipe", r#"{"instance_id": 7, "recipe": "", "message": null}"#);
         let expected =
             RecipeEvent::TtmRecipe { instance_id: "7".to_owned(), recipe: None, message: None };
-        assert_eq!(event, Ok(Some(expected)));
+        assert_eq!(event.unwrap(), Some(expected));
     }
 
     #[test]

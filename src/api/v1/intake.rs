@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::api::State;
-use crate::event::{self, Event, Family};
+use crate::event::{self, Event, Family, PayloadFault};
 use crate::http::{Body, Nothing, Problem, Query};
 use crate::ingest::intake::{Appended, Intake};
 use crate::ingest::ours_alone;
@@ -168,29 +168,25 @@ fn read_one(raw: &RawValue, index: Option<usize>) -> Result<Event, Problem> {
     if let Some((attribute, reason)) = ours_alone(&event) {
         return Err(wrong(attribute, reason));
     }
+    let bad_data = |fault: PayloadFault| wrong(fault.field, &fault.to_string());
     // What would be kept for ever and be of use to nobody: better that the sender hears of it.
     let mut is_known = false;
     if event.family == Family::Recipe {
         let said = event::recipe::decode(&event.kind, &event.body);
-        is_known = said.map_err(|error| wrong(field_in(&error), &error))?.is_some();
+        is_known = said.map_err(bad_data)?.is_some();
     }
     if event.family == Family::Deployment {
         let said = event::deployment::decode(&event.kind, &event.body);
-        is_known = said.map_err(|error| wrong(field_in(&error), &error))?.is_some();
+        is_known = said.map_err(bad_data)?.is_some();
     }
     if event.kind == event::perf::SAMPLED {
         let said = event::perf::read(&event.body, |_| ());
-        said.map_err(|error| wrong(field_in(&error), &error))?;
+        said.map_err(bad_data)?;
     }
     if is_known && !has_time {
         return Err(wrong("time", "events of this type need a time"));
     }
     Ok(event)
-}
-
-/// The field that a sentence about an event's data begins with.
-fn field_in(error: &str) -> &str {
-    error.split(' ').next().filter(|word| word.starts_with("data.")).unwrap_or("data")
 }
 
 #[cfg(test)]

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{DeploymentEvent, Read};
 use crate::event::fields::{Value, raw_object};
+use crate::event::{PayloadFault, Problem};
+
+/// The field that identifies a stack.
+const STACK_IDENTITY: &str = "payload.stack_identity";
 
 /// Something that Heat did with a stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +59,7 @@ raw_object! {
 }
 
 /// Reads a notification about a stack; `what` is its type after `orchestration.stack.`.
-pub(super) fn read(what: &str, text: &str) -> Result<Option<Read>, String> {
+pub(super) fn read(what: &str, text: &str) -> Result<Option<Read>, PayloadFault> {
     let Some((operation, phase)) = what.split_once('.') else { return Ok(None) };
     let phase = match phase {
         "start" => Phase::Start,
@@ -63,14 +67,14 @@ pub(super) fn read(what: &str, text: &str) -> Result<Option<Read>, String> {
         "error" => Phase::Error,
         _ => return Ok(None),
     };
-    let failed = |error: serde_json::Error| error.to_string();
-    let notification: Notification = serde_json::from_str(text).map_err(failed)?;
-    let payload: Payload = notification.payload.object().map_err(failed)?;
-    let identity = payload.stack_identity.id().ok_or("payload.stack_identity is missing")?;
+    let unreadable = PayloadFault::unreadable("payload");
+    let notification: Notification = serde_json::from_str(text).map_err(&unreadable)?;
+    let payload: Payload = notification.payload.object().map_err(&unreadable)?;
+    let identity = payload.stack_identity.required(STACK_IDENTITY)?;
     // Old releases sent an ARN, whose last segment is the id.
     let stack_id = identity.rsplit('/').next().unwrap_or_default();
     if stack_id.is_empty() {
-        return Err("payload.stack_identity names no stack".to_owned());
+        return Err(PayloadFault::new(STACK_IDENTITY, Problem::NoStack));
     }
     let optional = |value: Value<'_>| value.id().map(Cow::into_owned);
     let event = DeploymentEvent::Stack(Stack {
@@ -89,7 +93,7 @@ pub(super) fn read(what: &str, text: &str) -> Result<Option<Read>, String> {
 mod tests {
     use super::*;
 
-    fn decoded(kind: &str, identity: &str) -> Result<Option<Read>, String> {
+    fn decoded(kind: &str, identity: &str) -> Result<Option<Read>, PayloadFault> {
         let body = format!(r#"{{"payload": {{"stack_identity": {identity}}}}}"#);
         super::super::decode(kind, body.as_bytes())
     }
@@ -97,7 +101,7 @@ mod tests {
     #[test]
     fn kinds_that_are_no_step_of_an_operation_are_not_known() {
         for kind in ["orchestration.stack.create", "orchestration.stack.create.now"] {
-            assert_eq!(decoded(kind, "\"s\""), Ok(None), "{kind}");
+            assert_eq!(decoded(kind, "\"s\"").unwrap(), None, "{kind}");
         }
         assert!(decoded("orchestration.stack.create.end", "{}").is_err());
         assert!(decoded("orchestration.stack.create.end", "\"a/\"").is_err());

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::fields::{Value, raw_object, string};
-use super::json;
+use super::{PayloadFault, json};
 
 pub use heat::{Phase, Stack};
 pub use registration::{Parameter, Registration, Service, Target, Value as ParameterValue};
@@ -114,8 +114,8 @@ impl DeploymentEvent {
 ///
 /// # Errors
 ///
-/// One sentence naming the field without which the event says nothing.
-pub fn decode(kind: &str, body: &[u8]) -> Result<Option<Read>, String> {
+/// When a field is missing or unusable without which the event means nothing.
+pub fn decode(kind: &str, body: &[u8]) -> Result<Option<Read>, PayloadFault> {
     json::read(body, |text| match kind.strip_prefix("orchestration.stack.") {
         Some(what) => heat::read(what, text),
         None => read(kind, text),
@@ -144,13 +144,14 @@ raw_object! {
     }
 }
 
-fn read(kind: &str, text: &str) -> Result<Option<Read>, String> {
-    let event: CloudEvent = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let data: Data = event.data.object().map_err(|error| error.to_string())?;
+fn read(kind: &str, text: &str) -> Result<Option<Read>, PayloadFault> {
+    let unreadable = PayloadFault::unreadable("data");
+    let event: CloudEvent = serde_json::from_str(text).map_err(&unreadable)?;
+    let data: Data = event.data.object().map_err(&unreadable)?;
     let mut skipped = Skipped(0);
-    let deployment_id = || required("deployment_id", data.deployment_id);
-    let instance_id = || required("instance_id", data.instance_id);
-    let service = || required("service", data.service);
+    let deployment_id = || data.deployment_id.required("data.deployment_id");
+    let instance_id = || data.instance_id.required("data.instance_id");
+    let service = || data.service.required("data.service");
     let event = match kind {
         "deployment.declared" => DeploymentEvent::Declared {
             deployment_id: deployment_id()?,
@@ -206,12 +207,6 @@ fn parameters(value: Value<'_>, skipped: &mut Skipped) -> BTreeMap<String, Strin
         }
     }
     found
-}
-
-/// The text of a field that must be there. A number counts as its text.
-fn required(name: &str, value: Value<'_>) -> Result<String, String> {
-    let text = value.id().map(Cow::into_owned);
-    text.ok_or_else(|| format!("data.{name} is missing or no string"))
 }
 
 /// A string, a number or a truth value as its text, the empty one included. `None` for all else.
@@ -274,7 +269,7 @@ impl Skipped {
 mod tests {
     use super::*;
 
-    fn decoded(kind: &str, data: &str) -> Result<Option<Read>, String> {
+    fn decoded(kind: &str, data: &str) -> Result<Option<Read>, PayloadFault> {
         decode(kind, format!(r#"{{"type": "{kind}", "data": {data}}}"#).as_bytes())
     }
 
@@ -285,17 +280,14 @@ mod tests {
 
     #[test]
     fn what_says_nothing_is_an_error_and_unknown_kinds_are_none() {
-        let error = |kind, data| decoded(kind, data).unwrap_err();
-        assert_eq!(
-            error("deployment.declared", "{}"),
-            "data.deployment_id is missing or no string"
-        );
-        assert_eq!(error("instance.contacted", "[]"), "data.instance_id is missing or no string");
+        let error = |kind, data| decoded(kind, data).unwrap_err().to_string();
+        assert_eq!(error("deployment.declared", "{}"), "data.deployment_id is missing");
+        assert_eq!(error("instance.contacted", "[]"), "data.instance_id is missing");
         assert_eq!(
             error("service.configuration.ended", r#"{"instance_id": "i", "service": {}}"#),
-            "data.service is missing or no string"
+            "data.service is not a string"
         );
-        assert_eq!(decoded("service.paused", "{}"), Ok(None));
+        assert_eq!(decoded("service.paused", "{}").unwrap(), None);
     }
 
     #[test]

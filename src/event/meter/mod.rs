@@ -10,6 +10,7 @@ mod volume;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::PayloadFault;
 pub use signature::bad_signatures;
 
 /// One measured value. Texts that are `""` or `null` are `None`; longer ones than
@@ -63,12 +64,8 @@ pub struct Invalid {
 ///
 /// # Errors
 ///
-/// One sentence when the body cannot be read as a message at all.
-pub fn samples(body: &[u8]) -> Result<Vec<Result<Sample, Box<Invalid>>>, String> {
-    let elements = shape::elements(body).map_err(unreadable)?;
+/// When the body cannot be read as a message at all, or contains more samples than one may.
+pub fn samples(body: &[u8]) -> Result<Vec<Result<Sample, Box<Invalid>>>, PayloadFault> {
+    let elements = shape::elements(body).map_err(PayloadFault::unreadable("body"))?;
     Ok(elements.into_iter().map(|span| sample::read(&body[span])).collect())
-}
-
-fn unreadable(error: serde_json::Error) -> String {
-    format!("the samples cannot be read: {error}")
 }

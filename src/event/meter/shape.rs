@@ -85,8 +85,8 @@ impl<'de> Visitor<'de> for ListVisitor {
         let mut elements = Vec::new();
         while let Some(element) = list.next_element()? {
             if elements.len() == SAMPLES_MAX {
-                let told = format!("more than {SAMPLES_MAX} of them in one message");
-                return Err(serde::de::Error::custom(told));
+                let reason = format!("more than {SAMPLES_MAX} samples in one message");
+                return Err(serde::de::Error::custom(reason));
             }
             elements.push(element);
         }

@@ -6,7 +6,7 @@ mod payload;
 
 use jiff::Timestamp;
 
-use super::json;
+use super::{PayloadFault, json};
 
 /// Which of Nova's two payload formats a notification came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -109,8 +109,8 @@ pub struct Notification {
 ///
 /// # Errors
 ///
-/// One sentence when the body cannot be read as a notification at all (e.g. nested too deeply).
-pub fn decode(kind: &str, body: &[u8]) -> Result<Option<Notification>, String> {
+/// When the body cannot be read as a notification at all (e.g. nested too deeply).
+pub fn decode(kind: &str, body: &[u8]) -> Result<Option<Notification>, PayloadFault> {
     json::read(body, |text| payload::notification(kind, text))
-        .map_err(|error| format!("the notification cannot be read: {error}"))
+        .map_err(PayloadFault::unreadable("body"))
 }

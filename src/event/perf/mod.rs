@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 
 use super::fields::{Value, raw_object};
 use super::header::cut;
-use super::json;
+use super::{PayloadFault, Problem, json};
 
 pub use shape::VALUES_MAX;
 pub(super) use shape::{Data, Said};
@@ -69,20 +69,20 @@ raw_object! {
 ///
 /// # Errors
 ///
-/// One sentence when nothing of the event can be used: it names no host, holds more values than an
-/// event may, or cannot be read at all.
-pub fn read<R>(body: &[u8], take: impl FnOnce(&Sampled<'_>) -> R) -> Result<R, String> {
+/// When nothing of the event can be used: it names no host, contains more values than an event may,
+/// or cannot be read at all.
+pub fn read<R>(body: &[u8], take: impl FnOnce(&Sampled<'_>) -> R) -> Result<R, PayloadFault> {
     if let Ok(text) = std::str::from_utf8(body)
         && let Ok(said) = said(text)
     {
         return taken(said, take);
     }
     let text = json::lenient(body);
-    taken(said(&text).map_err(|error| format!("the samples cannot be read: {error}"))?, take)
+    taken(said(&text).map_err(PayloadFault::unreadable("data"))?, take)
 }
 
 /// The host, where there is one, and what is said of it, or in which member that is too much.
-type HostSaid<'a> = (Option<Cow<'a, str>>, Result<Said<'a>, &'static str>);
+type HostSaid<'a> = (Option<Cow<'a, str>>, Result<Said<'a>, PayloadFault>);
 
 fn said(text: &str) -> Result<HostSaid<'_>, serde_json::Error> {
     let event: CloudEvent = serde_json::from_str(text)?;
@@ -90,10 +90,12 @@ fn said(text: &str) -> Result<HostSaid<'_>, serde_json::Error> {
     Ok((data.host.id(), Said::of(&data, event.time.time())?))
 }
 
-fn taken<R>((host, said): HostSaid<'_>, take: impl FnOnce(&Sampled<'_>) -> R) -> Result<R, String> {
-    let host = shortened(host.ok_or("data.host is missing")?);
-    let said = said.map_err(|member| format!("{member} holds more than {VALUES_MAX} values"))?;
-    Ok(take(&Sampled { host, said }))
+fn taken<R>(
+    (host, said): HostSaid<'_>,
+    take: impl FnOnce(&Sampled<'_>) -> R,
+) -> Result<R, PayloadFault> {
+    let host = shortened(host.ok_or(PayloadFault::new("data.host", Problem::Missing))?);
+    Ok(take(&Sampled { host, said: said? }))
 }
 
 /// How many keys a JSON object has; `None` for what is none. It is read as tolerantly as events are.

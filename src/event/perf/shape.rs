@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::super::fields::{Tolerant, Value, raw_object};
+use super::super::{PayloadFault, Problem};
 use super::{Invalid, Sample, shortened, value};
 
 /// The most values that one event may hold: far beyond what an agent sends after an hour without its
@@ -61,14 +62,14 @@ impl<'a> Said<'a> {
     pub fn of(
         data: &Data<'a>,
         at: Option<Timestamp>,
-    ) -> Result<Result<Said<'a>, &'static str>, serde_json::Error> {
+    ) -> Result<Result<Said<'a>, PayloadFault>, serde_json::Error> {
         let samples: Bounded<_> = of_kind('[', data.samples)?;
         let metrics: Bounded<_> = of_kind('{', data.metrics)?;
         if samples.is_more {
-            return Ok(Err("data.samples"));
+            return Ok(Err(too_many("data.samples")));
         }
         if metrics.is_more {
-            return Ok(Err("data.metrics"));
+            return Ok(Err(too_many("data.metrics")));
         }
         let metrics = last_of_equal(metrics.list);
         Ok(Ok(Said { samples: samples.list, metrics, time: data.time, at }))
@@ -157,6 +158,11 @@ impl<'a> Said<'a> {
             }),
         }
     }
+}
+
+/// A member with more values than an event may have.
+fn too_many(field: &'static str) -> PayloadFault {
+    PayloadFault::new(field, Problem::TooManyValues(VALUES_MAX))
 }
 
 /// Of equal keys the last one, as everywhere.
