@@ -6,16 +6,16 @@ use std::borrow::Cow;
 use super::fields::{Value, raw_object};
 use super::{PayloadFault, Problem, json};
 
-/// Outcome of a recipe or a build.
+/// The outcome of a recipe or a build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// It did what it should.
+    /// It succeeded.
     Success,
-    /// It did not.
+    /// It failed.
     Failure,
 }
 
-/// What an event of family `recipe` says. Texts that are `""` or `null` are `None`.
+/// An event of family `recipe`. Texts that are `""` or `null` are `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are those of `data`, by the same names")]
 pub enum RecipeEvent {
@@ -45,18 +45,18 @@ pub enum RecipeEvent {
         instance_name: Option<String>,
         outcome: Option<Outcome>,
     },
-    /// `GET …/time/now` was called; whether it began the build or the bootstrap is the projection's to say.
+    /// A call of `GET …/time/now`. Whether it began the build or the bootstrap is the projection's decision.
     TtmTimeNow {
         instance_id: String,
     },
-    /// `POST …/recipe[/NAME]` was called; `recipe` is `None` for the form without a name.
+    /// A call of `POST …/recipe[/NAME]`; `recipe` is `None` for the form without a name.
     TtmRecipe {
         instance_id: String,
         recipe: Option<String>,
         message: Option<String>,
     },
-    /// `POST …/metrics` was called. The times are the texts as sent (`""` means none: not started,
-    /// not ended yet).
+    /// A call of `POST …/metrics`. The times are texts as sent; `""` means not started or not ended
+    /// yet.
     TtmMetrics {
         instance_id: String,
         instance_name: Option<String>,
@@ -65,7 +65,36 @@ pub enum RecipeEvent {
     },
 }
 
-/// Reads the `data` of an event of family `recipe`. `None` for a kind that is not known.
+impl RecipeEvent {
+    /// The instance it is about.
+    pub fn instance_id(&self) -> &str {
+        match self {
+            Self::BuildStarted { instance_id, .. }
+            | Self::BootstrapStarted { instance_id }
+            | Self::RecipeStarted { instance_id, .. }
+            | Self::RecipeEnded { instance_id, .. }
+            | Self::BuildEnded { instance_id, .. }
+            | Self::TtmTimeNow { instance_id }
+            | Self::TtmRecipe { instance_id, .. }
+            | Self::TtmMetrics { instance_id, .. } => instance_id,
+        }
+    }
+
+    /// The recipe it names.
+    pub fn recipe(&self) -> Option<&str> {
+        match self {
+            Self::RecipeStarted { recipe, .. } | Self::RecipeEnded { recipe, .. } => Some(recipe),
+            Self::TtmRecipe { recipe, .. } => recipe.as_deref(),
+            Self::BuildStarted { .. }
+            | Self::BootstrapStarted { .. }
+            | Self::BuildEnded { .. }
+            | Self::TtmTimeNow { .. }
+            | Self::TtmMetrics { .. } => None,
+        }
+    }
+}
+
+/// Reads the `data` of an event of family `recipe`. `None` for an unknown kind.
 ///
 /// # Errors
 ///
@@ -79,7 +108,7 @@ pub fn decode(kind: &str, body: &[u8]) -> Result<Option<RecipeEvent>, PayloadFau
 }
 
 raw_object! {
-    /// What is wanted of a CloudEvent.
+    /// The members of a CloudEvent that are read.
     CloudEvent { data: Value = "data", }
 }
 
@@ -98,7 +127,7 @@ raw_object! {
     }
 }
 
-/// Reads what an event of that kind has for `data`.
+/// Reads the `data` of an event of this kind.
 fn read(kind: &str, data: &Data<'_>) -> Result<Option<RecipeEvent>, PayloadFault> {
     let instance_id = || data.instance_id.required("data.instance_id");
     let instance_name = || data.instance_name.optional("data.instance_name");
@@ -123,12 +152,12 @@ fn read(kind: &str, data: &Data<'_>) -> Result<Option<RecipeEvent>, PayloadFault
             recipe: recipe()?,
             run_id: run_id()?,
             message: message()?,
-            outcome: outcome(data.outcome)?,
+            outcome: read_outcome(data.outcome)?,
         },
         "build.ended" => RecipeEvent::BuildEnded {
             instance_id: instance_id()?,
             instance_name: instance_name()?,
-            outcome: outcome(data.outcome)?,
+            outcome: read_outcome(data.outcome)?,
         },
         "ttm.time_now" => RecipeEvent::TtmTimeNow { instance_id: instance_id()? },
         "ttm.recipe" => RecipeEvent::TtmRecipe {
@@ -146,8 +175,8 @@ fn read(kind: &str, data: &Data<'_>) -> Result<Option<RecipeEvent>, PayloadFault
     }))
 }
 
-/// The outcome, if it is told.
-fn outcome(value: Value<'_>) -> Result<Option<Outcome>, PayloadFault> {
+/// Reads an outcome, which may be missing.
+fn read_outcome(value: Value<'_>) -> Result<Option<Outcome>, PayloadFault> {
     match value.optional("data.outcome")?.as_deref() {
         None => Ok(None),
         Some("success") => Ok(Some(Outcome::Success)),
@@ -156,8 +185,8 @@ fn outcome(value: Value<'_>) -> Result<Option<Outcome>, PayloadFault> {
     }
 }
 
-/// A time as it was sent, `""` included; callers send anything here, and what is neither text nor
-/// number is as if it was not sent.
+/// A time as it was sent, `""` included. Callers send anything here; a value that is neither a text nor
+/// a number counts as missing.
 fn as_sent(value: Value<'_>) -> Option<String> {
     if value.raw().is_some_and(|raw| raw.get() == "\"\"") {
         return Some(String::new());
@@ -169,13 +198,13 @@ fn as_sent(value: Value<'_>) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn decoded(kind: &str, data: &str) -> Result<Option<RecipeEvent>, PayloadFault> {
+    fn decode_data(kind: &str, data: &str) -> Result<Option<RecipeEvent>, PayloadFault> {
         decode(kind, format!(r#"{{"type": "{kind}", "data": {data}}}"#).as_bytes())
     }
 
     fn end_time(value: &str) -> Option<String> {
         let data = format!(r#"{{"instance_id": "i", "end_time": {value}}}"#);
-        let Ok(Some(RecipeEvent::TtmMetrics { end_time, .. })) = decoded("ttm.metrics", &data)
+        let Ok(Some(RecipeEvent::TtmMetrics { end_time, .. })) = decode_data("ttm.metrics", &data)
         else {
             panic!("{data} is a ttm.metrics")
         };
@@ -183,8 +212,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_wrong_is_named() {
-        let error = |kind, data| decoded(kind, data).unwrap_err().to_string();
+    fn a_missing_or_wrong_field_is_named() {
+        let error = |kind, data| decode_data(kind, data).unwrap_err().to_string();
         assert_eq!(error("build.started", "{}"), "data.instance_id is missing");
         assert_eq!(error("build.started", "[1]"), "data.instance_id is missing");
         assert_eq!(
@@ -196,19 +225,20 @@ mod tests {
             error("build.ended", r#"{"instance_id": "i", "outcome": "maybe"}"#),
             "data.outcome is neither success nor failure"
         );
-        assert_eq!(decoded("recipe.paused", "{}").unwrap(), None);
+        assert_eq!(decode_data("recipe.paused", "{}").unwrap(), None);
     }
 
     #[test]
-    fn numbers_may_stand_for_ids_and_empty_texts_for_nothing() {
-        let event = decoded("ttm.recipe", r#"{"instance_id": 7, "recipe": "", "message": null}"#);
+    fn ids_may_be_numbers_and_empty_texts_are_none() {
+        let event =
+            decode_data("ttm.recipe", r#"{"instance_id": 7, "recipe": "", "message": null}"#);
         let expected =
             RecipeEvent::TtmRecipe { instance_id: "7".to_owned(), recipe: None, message: None };
         assert_eq!(event.unwrap(), Some(expected));
     }
 
     #[test]
-    fn an_end_time_of_any_type_is_kept_as_far_as_it_is_a_text() {
+    fn an_end_time_is_kept_if_it_is_a_text_or_a_number() {
         assert_eq!(end_time("\"\"").as_deref(), Some(""));
         assert_eq!(end_time("\"soon\"").as_deref(), Some("soon"));
         assert_eq!(end_time("12.50").as_deref(), Some("12.50"));

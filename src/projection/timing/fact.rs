@@ -60,36 +60,15 @@ impl Content {
     fn instance_id(&self) -> &str {
         match self {
             Content::Nova(notification) => &notification.instance_id,
-            Content::Recipe(
-                RecipeEvent::BuildStarted { instance_id, .. }
-                | RecipeEvent::BootstrapStarted { instance_id }
-                | RecipeEvent::RecipeStarted { instance_id, .. }
-                | RecipeEvent::RecipeEnded { instance_id, .. }
-                | RecipeEvent::BuildEnded { instance_id, .. }
-                | RecipeEvent::TtmTimeNow { instance_id }
-                | RecipeEvent::TtmRecipe { instance_id, .. }
-                | RecipeEvent::TtmMetrics { instance_id, .. },
-            ) => instance_id,
+            Content::Recipe(event) => event.instance_id(),
         }
     }
 
     /// The name of the recipe, if there is one.
     fn recipe(&self) -> Option<&str> {
         match self {
-            Content::Recipe(
-                RecipeEvent::RecipeStarted { recipe, .. }
-                | RecipeEvent::RecipeEnded { recipe, .. }
-                | RecipeEvent::TtmRecipe { recipe: Some(recipe), .. },
-            ) => Some(recipe),
-            Content::Nova(_)
-            | Content::Recipe(
-                RecipeEvent::BuildStarted { .. }
-                | RecipeEvent::BootstrapStarted { .. }
-                | RecipeEvent::BuildEnded { .. }
-                | RecipeEvent::TtmTimeNow { .. }
-                | RecipeEvent::TtmRecipe { recipe: None, .. }
-                | RecipeEvent::TtmMetrics { .. },
-            ) => None,
+            Content::Nova(_) => None,
+            Content::Recipe(event) => event.recipe(),
         }
     }
 
