@@ -1,23 +1,23 @@
-//! The header of CloudEvents 1.0 in structured JSON: our own events.
+//! The header of CloudEvents 1.0 in structured JSON, the form of our own events.
 
 use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::header::{Draft, Fields, Identity};
+use super::header::{Fields, Header, Identity};
 use super::payload::Payload;
 use super::{DecodeError, Family, perf, redact};
 
-/// Reads the header of a CloudEvent of type `kind`. Without `specversion` it is taken for 1.0.
+/// Reads the header of a CloudEvent of type `kind`. Without `specversion` it counts as version 1.0.
 ///
 /// # Errors
 ///
 /// [`DecodeError::Version`] for a version other than 1.
-pub(super) fn draft<'a>(
+pub(super) fn read_header<'a>(
     text: &str,
     fields: &Fields<'a>,
     kind: Cow<'a, str>,
-) -> Result<Draft<'a>, DecodeError> {
+) -> Result<Header<'a>, DecodeError> {
     if let Some(version) = fields.specversion.id()
         && !version.starts_with("1.")
     {
@@ -25,33 +25,38 @@ pub(super) fn draft<'a>(
     }
     let family = Family::of_cloud_event(&kind);
     let time = fields.time.time();
-    let about = if kind == perf::SAMPLED { samples(fields, time)? } else { about(family, fields)? };
+    let data = if kind == perf::SAMPLED {
+        read_samples(fields, time)?
+    } else {
+        read_data(family, fields)?
+    };
     let source = fields.source.id().unwrap_or_default();
-    Ok(Draft {
+    Ok(Header {
         identity: match fields.id.id() {
             Some(id) => Identity::of_pair(&source, &id),
             None => Identity::Content(None),
         },
         family,
         kind,
-        stream: about.stream,
-        project_id: about.project_id,
-        occurred_at: time.or(about.latest),
-        key_at: about.latest.or(time).filter(|_| family == Family::Perf),
+        stream: data.stream,
+        project_id: data.project_id,
+        occurred_at: time.or(data.latest),
+        key_at: data.latest.or(time).filter(|_| family == Family::Perf),
         source,
-        secrets: redact::secrets(text, fields, None),
+        secrets: redact::find_secrets(text, fields, None),
     })
 }
 
-/// What `data` says of whom.
-struct About<'a> {
+/// The parts of a header that come from `data`.
+struct DataHeader<'a> {
     stream: Option<Cow<'a, str>>,
     project_id: Option<Cow<'a, str>>,
-    /// The latest time of a sample.
+    /// The time of the latest sample that counts.
     latest: Option<Timestamp>,
 }
 
-fn about<'a>(family: Family, fields: &Fields<'a>) -> Result<About<'a>, DecodeError> {
+/// Reads the `data` of an event of this family.
+fn read_data<'a>(family: Family, fields: &Fields<'a>) -> Result<DataHeader<'a>, DecodeError> {
     let data: Payload = fields.data.object()?;
     let project_id = data.tenant_id.id().or_else(|| data.project_id.id());
     let stream = match family {
@@ -59,17 +64,20 @@ fn about<'a>(family: Family, fields: &Fields<'a>) -> Result<About<'a>, DecodeErr
         Family::Recipe => data.instance_id.id(),
         Family::Deployment => data.deployment_id.id().or_else(|| data.instance_id.id()),
         Family::Billing => project_id.clone(),
-        Family::Instance | Family::Meter | Family::Other => data.thing(),
+        Family::Instance | Family::Meter | Family::Other => data.entity_id(),
     };
-    Ok(About { stream, project_id, latest: None })
+    Ok(DataHeader { stream, project_id, latest: None })
 }
 
-/// The day of the latest sample is the event's: a day of the log then holds no sample of a later
-/// one.
-fn samples<'a>(fields: &Fields<'a>, time: Option<Timestamp>) -> Result<About<'a>, DecodeError> {
+/// Reads the `data` of a `perf.sampled`. The day of its latest sample is the event's, so that a day of
+/// the log contains no sample of a later one.
+fn read_samples<'a>(
+    fields: &Fields<'a>,
+    time: Option<Timestamp>,
+) -> Result<DataHeader<'a>, DecodeError> {
     let data: perf::Data = fields.data.object()?;
     let stream = data.host.id();
-    let said = perf::Said::of(&data, time)?.ok().filter(|_| stream.is_some());
+    let samples = perf::SampleSet::read(&data, time)?.ok().filter(|_| stream.is_some());
     let project_id = data.tenant_id.id().or_else(|| data.project_id.id());
-    Ok(About { stream, project_id, latest: said.and_then(|said| said.latest()) })
+    Ok(DataHeader { stream, project_id, latest: samples.and_then(|samples| samples.latest()) })
 }

@@ -1,24 +1,24 @@
-//! Compression of whole bodies by the transport.
+//! Compression of a body by the transport.
 
 use std::io::Read;
 
 use super::DecodeError;
 
-/// The largest body after decompression, in bytes; RabbitMQ itself carries less.
-const LIMIT: u64 = 64 << 20;
+/// The largest body after decompression, in bytes. RabbitMQ's own limit is lower.
+const DECOMPRESSED_MAX: u64 = 64 << 20;
 
-/// How the transport compressed a body.
+/// The compression of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Compression {
-    /// zlib or gzip. Kombu's `gzip` is a zlib stream, other publishers mean gzip by it.
+    /// zlib or gzip. Kombu's `gzip` is a zlib stream; other publishers mean gzip by that name.
     Zlib,
     /// bzip2.
     Bz2,
 }
 
 impl Compression {
-    /// What the AMQP header `compression` (or an HTTP `Content-Encoding`) names. `None` for a name
-    /// we do not know.
+    /// The compression that the AMQP header `compression` or an HTTP `Content-Encoding` names. `None`
+    /// for an unknown name.
     pub fn from_header(header: &str) -> Option<Compression> {
         let name = header.trim().to_ascii_lowercase();
         let name = name.strip_prefix("application/").unwrap_or(&name);
@@ -29,7 +29,7 @@ impl Compression {
         }
     }
 
-    /// What the body's first bytes look like. JSON never looks like that.
+    /// Recognizes a compression by the body's first bytes. JSON never begins with these.
     pub(super) fn sniff(body: &[u8]) -> Option<Compression> {
         match body {
             [0x1f, 0x8b, ..] => Some(Compression::Zlib),
@@ -42,31 +42,31 @@ impl Compression {
         }
     }
 
-    /// The body without the compression.
+    /// Decompresses a body.
     ///
     /// # Errors
     ///
-    /// When it is not compressed like that, is damaged, or holds more than 64 MiB.
+    /// When it is not compressed in this way, is damaged, or decompresses to more than 64 MiB.
     pub(super) fn decompress(self, body: &[u8]) -> Result<Vec<u8>, DecodeError> {
         match self {
             Compression::Zlib if body.starts_with(&[0x1f, 0x8b]) => {
-                read("gzip", flate2::bufread::MultiGzDecoder::new(body))
+                read_all("gzip", flate2::bufread::MultiGzDecoder::new(body))
             }
-            Compression::Zlib => read("zlib", flate2::bufread::ZlibDecoder::new(body)),
-            Compression::Bz2 => read("bzip2", bzip2::bufread::MultiBzDecoder::new(body)),
+            Compression::Zlib => read_all("zlib", flate2::bufread::ZlibDecoder::new(body)),
+            Compression::Bz2 => read_all("bzip2", bzip2::bufread::MultiBzDecoder::new(body)),
         }
     }
 }
 
-/// All that `decoder` gives, up to [`LIMIT`].
-fn read(name: &'static str, decoder: impl Read) -> Result<Vec<u8>, DecodeError> {
+/// Reads from `decoder` to its end, up to [`DECOMPRESSED_MAX`] bytes.
+fn read_all(name: &'static str, decoder: impl Read) -> Result<Vec<u8>, DecodeError> {
     let mut body = Vec::new();
     decoder
-        .take(LIMIT + 1)
+        .take(DECOMPRESSED_MAX + 1)
         .read_to_end(&mut body)
         .map_err(|error| DecodeError::Compression(name, error.to_string()))?;
-    if body.len() as u64 > LIMIT {
-        let reason = format!("it holds more than {} MiB", LIMIT >> 20);
+    if body.len() as u64 > DECOMPRESSED_MAX {
+        let reason = format!("it contains more than {} MiB", DECOMPRESSED_MAX >> 20);
         return Err(DecodeError::Compression(name, reason));
     }
     Ok(body)
@@ -108,11 +108,11 @@ mod tests {
 
     #[test]
     fn a_bomb_does_not_go_off() {
-        let bomb = zlib(&vec![b' '; (LIMIT as usize) + 1]);
+        let bomb = zlib(&vec![b' '; (DECOMPRESSED_MAX as usize) + 1]);
         let error = Compression::Zlib.decompress(&bomb).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the body does not decompress as zlib: it holds more than 64 MiB"
+            "the body does not decompress as zlib: it contains more than 64 MiB"
         );
     }
 }

@@ -1,33 +1,34 @@
-//! The envelope of oslo.messaging's format 2, as its own serialiser writes it: the message is a
-//! string in an object of two keys. Most of what Nova sends comes in one, so it is opened in a
-//! single pass; one that is written in any other way is read as JSON, with the same result.
+//! The envelope of oslo.messaging's format 2, as its own serializer writes it: an object of two keys
+//! with the message as a string. Most of Nova's messages come in one, so it is opened in a single pass.
+//! An envelope that is written in any other way is read as JSON, with the same result.
 
-/// What oslo.messaging writes before the message, around the version.
+/// The text before the message, around the version.
 const BEFORE: (&str, &str) = ("{\"oslo.version\": \"2.", "\", \"oslo.message\": \"");
-/// And after it.
+/// The text after the message.
 const AFTER: &str = "\"}";
 
-/// The message in an envelope of a version 2.x. `None` where the text is anything else, or not what
-/// oslo.messaging would write.
+/// Returns the message in an envelope of a version 2.x. `None` if the text is anything else, or is not
+/// exactly as oslo.messaging writes it.
 pub(super) fn open(text: &str) -> Option<String> {
     let (version, rest) = text.strip_prefix(BEFORE.0)?.split_once('"')?;
     let inside = rest.strip_prefix(&BEFORE.1[1..])?.strip_suffix(AFTER)?;
     version.bytes().all(|byte| byte.is_ascii_digit()).then(|| unescape(inside))?
 }
 
-/// A text of eight bytes at once.
+/// The number of bytes that are looked at together.
 const WORD: usize = size_of::<u64>();
 
-/// The same byte eight times.
-const fn all(byte: u8) -> u64 {
+/// The same byte in every place of a word.
+const fn repeat(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; WORD])
 }
 
-/// The string whose JSON stands between two quotation marks. `None` where it is no JSON, or needs
-/// more than a look at two bytes (`\uXXXX`).
+/// Decodes the inside of a JSON string. `None` if it is not JSON, or has an escape of more than two
+/// bytes (`\uXXXX`).
 ///
-/// There is an escape for every quotation mark of the message, a few bytes apart, too near for a
-/// search to pay: so words are copied whole, and the byte that is not to be copied is found in them.
+/// Every quotation mark of the message is an escape, and they are a few bytes apart, too near for a
+/// search to pay. So whole words are copied, and the first byte that must not be copied is found in
+/// the word.
 fn unescape(inside: &str) -> Option<String> {
     let from = inside.as_bytes();
     let mut to = vec![0; from.len() + WORD];
@@ -38,14 +39,14 @@ fn unescape(inside: &str) -> Option<String> {
         read += plain;
         written += plain;
         if plain < WORD {
-            to[written] = escaped(&from[read..])?;
+            to[written] = decode_escape(&from[read..])?;
             read += 2;
             written += 1;
         }
     }
     while let Some(&byte) = from.get(read) {
-        let is_plain = plain_bytes(u64::from(byte) | all(b' ') << 8) > 0;
-        to[written] = if is_plain { byte } else { escaped(&from[read..])? };
+        let is_plain = plain_bytes(u64::from(byte) | repeat(b' ') << 8) > 0;
+        to[written] = if is_plain { byte } else { decode_escape(&from[read..])? };
         read += if is_plain { 1 } else { 2 };
         written += 1;
     }
@@ -53,17 +54,18 @@ fn unescape(inside: &str) -> Option<String> {
     String::from_utf8(to).ok()
 }
 
-/// How many bytes of the word, the lowest first, stand for themselves in a JSON string: none of them
-/// is a backslash, a quotation mark or a control character.
+/// The number of bytes of the word, from the lowest, that are written as they are in a JSON string: up
+/// to the first backslash, quotation mark or control character.
 fn plain_bytes(word: u64) -> usize {
-    // The highest bit of each byte below `limit`, and perhaps of bytes that come after one such.
-    let below = |word: u64, limit: u8| word.wrapping_sub(all(limit)) & !word & all(0x80);
-    let special = below(word ^ all(b'\\'), 1) | below(word ^ all(b'"'), 1) | below(word, b' ');
+    // Sets the highest bit of each byte below `limit`, and possibly of bytes after the first such byte.
+    let below = |word: u64, limit: u8| word.wrapping_sub(repeat(limit)) & !word & repeat(0x80);
+    let special =
+        below(word ^ repeat(b'\\'), 1) | below(word ^ repeat(b'"'), 1) | below(word, b' ');
     special.trailing_zeros() as usize / 8
 }
 
-/// The byte for which the escape stands that the text begins with.
-fn escaped(text: &[u8]) -> Option<u8> {
+/// Decodes the escape of two bytes that the text begins with.
+fn decode_escape(text: &[u8]) -> Option<u8> {
     let [b'\\', byte, ..] = text else { return None };
     Some(match byte {
         b'"' | b'\\' | b'/' => *byte,
@@ -83,28 +85,28 @@ mod tests {
 
     use super::*;
 
-    /// As Python's json writes it.
-    fn written(message: &str) -> String {
+    /// The envelope as Python's json writes it.
+    fn wrap(message: &str) -> String {
         let [version, message] = ["2.0", message].map(|text| Value::from(text).to_string());
         format!("{{\"oslo.version\": {version}, \"oslo.message\": {message}}}")
     }
 
     #[test]
-    fn an_envelope_as_it_is_written_is_opened() {
+    fn an_envelope_as_oslo_writes_it_is_opened() {
         let message = r#"{"a": "b\n\"č\"", "c": []}"#;
-        assert_eq!(open(&written(message)).as_deref(), Some(message));
-        assert_eq!(open(&written("")).as_deref(), Some(""));
+        assert_eq!(open(&wrap(message)).as_deref(), Some(message));
+        assert_eq!(open(&wrap("")).as_deref(), Some(""));
     }
 
     #[test]
-    fn what_is_written_otherwise_is_left_to_others() {
+    fn any_other_text_is_left_to_the_json_parser() {
         let message = r#"{"a": 1}"#;
         let same = json!({"oslo.message": message, "oslo.version": "2.0"});
         for other in [
             same.to_string(),
-            written(message).replace("2.0", "3.0"),
-            written(message).replace("2.0", "2.x"),
-            written(message) + " ",
+            wrap(message).replace("2.0", "3.0"),
+            wrap(message).replace("2.0", "2.x"),
+            wrap(message) + " ",
             r#"{"oslo.version": "2.0", "oslo.message": "\u010d"}"#.to_owned(),
             r#"{"oslo.version": "2.0", "oslo.message": "a", "b": "c"}"#.to_owned(),
             r#"{"oslo.version": "2.0", "oslo.message": "a longer one", "b": "c"}"#.to_owned(),
@@ -122,14 +124,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_envelope_holds_what_was_put_into_it(message in r#"([ -~č\u{1}-\u{1f}\u{7f}]|[\\"/]){0,60}"#) {
+        fn an_envelope_contains_the_message_that_was_wrapped(message in r#"([ -~č\u{1}-\u{1f}\u{7f}]|[\\"/]){0,60}"#) {
             let is_hex = |c: char| c < ' ' && !"\u{8}\u{c}\n\r\t".contains(c);
-            let opened = open(&written(&message));
+            let opened = open(&wrap(&message));
             prop_assert_eq!(opened, (!message.contains(is_hex)).then_some(message));
         }
 
         #[test]
-        fn nothing_is_opened_that_is_no_json(inside in r#"([a-zč\u{1f}]|[\\"ntu/]){0,40}"#) {
+        fn an_opened_text_is_json(inside in r#"([a-zč\u{1f}]|[\\"ntu/]){0,40}"#) {
             let text = format!("{{\"oslo.version\": \"2.0\", \"oslo.message\": \"{inside}\"}}");
             if let Some(message) = open(&text) {
                 let read: Value = serde_json::from_str(&text).unwrap();

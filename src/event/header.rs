@@ -1,4 +1,4 @@
-//! The header every message is read into, before it becomes an event.
+//! The header of a message, from which its event is made.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -12,11 +12,11 @@ use super::fields::{Value, Values, raw_object};
 use super::payload::Content;
 use super::{DecodeError, Event, Family, TEXT_MAX, span};
 
-/// The namespace of the ids we make up ourselves. It must never change: ids are kept for ever.
+/// The namespace of the ids that are derived here. It must never change: ids are kept for ever.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6d1c_5f0a_93e4_4b57_8a2e_b0c4_17d9_f3a6);
 
 raw_object! {
-    /// The top-level keys of every kind of message that we know.
+    /// The top-level keys of every kind of message.
     Fields {
         oslo_version: Value = "oslo.version",
         oslo_message: Value = "oslo.message",
@@ -43,38 +43,38 @@ raw_object! {
 }
 
 impl<'a> Fields<'a> {
-    /// The project of the request in which the message was sent.
+    /// The project of the request that caused the message.
     pub fn context_project(&self) -> Option<Cow<'a, str>> {
         self.context_project_id.id().or_else(|| self.context_tenant.id())
     }
 }
 
-/// Where an event's id comes from.
+/// The origin of an event's id.
 pub(super) enum Identity {
-    /// The sender gave it.
+    /// The sender's id.
     Given(Uuid),
-    /// It is made from the body as it is kept, without the value at this place, which differs
-    /// between the copies of one message.
+    /// The body as it is stored, without the value in this span, which differs between the copies of
+    /// one message.
     Content(Option<Range<usize>>),
 }
 
 impl Identity {
-    /// What the sender's text says: itself if it is a UUID, else the UUIDv5 of it.
+    /// The sender's text: itself if it is a UUID, else its UUIDv5.
     pub fn of_text(text: &str) -> Identity {
         let is_plain = matches!(text.len(), 32 | 36);
         let uuid = is_plain.then(|| Uuid::try_parse(text).ok()).flatten();
         Identity::Given(uuid.unwrap_or_else(|| Uuid::new_v5(&NAMESPACE, text.as_bytes())))
     }
 
-    /// The identity of a CloudEvent, which is its `source` and `id` together. Neither holds a NUL.
+    /// The identity of a CloudEvent: its `source` and `id` together. Neither contains a NUL, so it can
+    /// separate them.
     pub fn of_pair(source: &str, id: &str) -> Identity {
         Identity::Given(Uuid::new_v5(&NAMESPACE, format!("{source}\0{id}").as_bytes()))
     }
 }
 
-/// All that a message's header says. Texts are as long as they came; the places are bytes of the
-/// body.
-pub(super) struct Draft<'a> {
+/// The header of a message. Its texts are as long as they were sent; its spans are bytes of the body.
+pub(super) struct Header<'a> {
     pub identity: Identity,
     pub family: Family,
     pub kind: Cow<'a, str>,
@@ -83,13 +83,13 @@ pub(super) struct Draft<'a> {
     pub occurred_at: Option<Timestamp>,
     pub key_at: Option<Timestamp>,
     pub source: Cow<'a, str>,
-    /// Where the body holds secrets, in order.
+    /// The spans of the body's secrets, in order.
     pub secrets: Vec<Range<usize>>,
 }
 
-impl Draft<'_> {
-    /// The event without its body, which the header still borrows.
-    pub fn finish(self) -> Headed {
+impl Header<'_> {
+    /// Returns the event without its body, which the header still borrows.
+    pub fn into_event(self) -> EventWithoutBody {
         let event = Event {
             id: Uuid::nil(),
             family: self.family,
@@ -103,37 +103,39 @@ impl Draft<'_> {
             bad_signatures: None,
             body: Vec::new(),
         };
-        Headed { event, identity: self.identity, secrets: self.secrets }
+        EventWithoutBody { event, identity: self.identity, secrets: self.secrets }
     }
 }
 
-/// An event whose body and id are still to come.
-pub(super) struct Headed {
+/// An event that has no body yet, and no id, which may depend on the body.
+pub(super) struct EventWithoutBody {
     event: Event,
     identity: Identity,
     secrets: Vec<Range<usize>>,
 }
 
-impl Headed {
-    /// The event of this header and the body it was read from.
+impl EventWithoutBody {
+    /// Completes the event with the body that its header was read from, without the secrets.
     pub fn with_body(self, body: Vec<u8>) -> Event {
         let mut edits: Vec<_> = self.secrets.into_iter().map(|span| (span, "null")).collect();
-        let kept = (!edits.is_empty()).then(|| span::replace(&body, &edits));
+        let redacted = (!edits.is_empty()).then(|| span::replace(&body, &edits));
         let id = match self.identity {
             Identity::Given(id) => id,
-            Identity::Content(None) => Uuid::new_v5(&NAMESPACE, kept.as_deref().unwrap_or(&body)),
+            Identity::Content(None) => {
+                Uuid::new_v5(&NAMESPACE, redacted.as_deref().unwrap_or(&body))
+            }
             Identity::Content(Some(span)) => {
                 edits.push((span, ""));
                 edits.sort_by_key(|(span, _)| span.start);
                 Uuid::new_v5(&NAMESPACE, &span::replace(&body, &edits))
             }
         };
-        Event { id, body: kept.unwrap_or(body), ..self.event }
+        Event { id, body: redacted.unwrap_or(body), ..self.event }
     }
 }
 
-/// The text in at most [`TEXT_MAX`] bytes; a longer one ends in `…` and 16 hex digits of its
-/// SHA-256, so that different texts stay different.
+/// Shortens a text to [`TEXT_MAX`] bytes. A longer one ends in `…` and 16 hex digits of its SHA-256,
+/// so that different texts stay different.
 pub(super) fn cut(text: Cow<'_, str>) -> String {
     if text.len() <= TEXT_MAX {
         return text.into_owned();
@@ -143,7 +145,7 @@ pub(super) fn cut(text: Cow<'_, str>) -> String {
     short.push_str(&text[..end]);
     short.push('…');
     for byte in &Sha256::digest(text.as_bytes())[..8] {
-        write!(short, "{byte:02x}").expect("a String takes every text");
+        write!(short, "{byte:02x}").expect("a String accepts every text");
     }
     short
 }
@@ -158,24 +160,24 @@ impl From<serde_json::Error> for DecodeError {
 mod tests {
     use super::*;
 
-    fn given(text: &str) -> Uuid {
+    fn id_of(text: &str) -> Uuid {
         let Identity::Given(id) = Identity::of_text(text) else { panic!("a text gives an id") };
         id
     }
 
     #[test]
     fn a_uuid_is_itself_in_any_case_and_form() {
-        let id = given("f57c00b7-23b1-4c43-9a01-a1f238ad0b95");
+        let id = id_of("f57c00b7-23b1-4c43-9a01-a1f238ad0b95");
         assert_eq!(id.to_string(), "f57c00b7-23b1-4c43-9a01-a1f238ad0b95");
-        assert_eq!(given("F57C00B7-23B1-4C43-9A01-A1F238AD0B95"), id);
-        assert_eq!(given("f57c00b723b14c439a01a1f238ad0b95"), id);
-        assert_ne!(given("{f57c00b7-23b1-4c43-9a01-a1f238ad0b95}"), id);
-        assert_eq!(given("any text").get_version_num(), 5);
+        assert_eq!(id_of("F57C00B7-23B1-4C43-9A01-A1F238AD0B95"), id);
+        assert_eq!(id_of("f57c00b723b14c439a01a1f238ad0b95"), id);
+        assert_ne!(id_of("{f57c00b7-23b1-4c43-9a01-a1f238ad0b95}"), id);
+        assert_eq!(id_of("any text").get_version_num(), 5);
     }
 
     #[test]
-    fn ids_we_make_up_stay_the_same_for_ever() {
-        assert_eq!(given("any text").to_string(), "a50087f3-08b0-5b4d-9c9d-228ff2aa9f55");
+    fn derived_ids_never_change() {
+        assert_eq!(id_of("any text").to_string(), "a50087f3-08b0-5b4d-9c9d-228ff2aa9f55");
     }
 
     #[test]

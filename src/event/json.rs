@@ -1,22 +1,22 @@
-//! JSON as OpenStack writes it: strictly where possible, tolerantly where not.
+//! JSON as OpenStack writes it, read strictly if possible and leniently if not.
 //!
-//! Python writes `NaN`, `Infinity` and lone surrogates, and old agents write bytes that are no
-//! UTF-8. What cannot be read strictly is read once more through [`lenient`], which keeps every
-//! byte's place, so that spans found in the tolerant text hold for the original body.
+//! Python writes `NaN`, `Infinity` and lone surrogates, and old agents write bytes that are not UTF-8.
+//! A body that cannot be read strictly is read once more as the text of [`to_strict`], in which every
+//! byte keeps its place, so that spans found in it are valid for the original body.
 
 use std::borrow::Cow;
 
 use serde::de::DeserializeOwned;
 
-/// Literals that Python writes and JSON does not know, and strings of the same length instead.
-/// None of them looks like a number, so that a reader of numbers still sees that there is none.
+/// Literals that Python writes and JSON does not have, each with a string of the same length to take
+/// its place. The string does not look like a number, so that a reader of numbers rejects it.
 const LITERALS: [(&[u8], &[u8]); 3] =
     [(b"NaN", br#""?""#), (b"Infinity", br#""??????""#), (b"-Infinity", br#""???????""#)];
 
-/// The bytes as a text of the **same length** in which what only Python accepts is replaced:
-/// `NaN` and the infinities by strings, lone surrogate escapes by `\ufffd`, raw control characters
-/// in strings by spaces, bytes that are no UTF-8 by `?`, a leading byte order mark by spaces.
-pub fn lenient(bytes: &[u8]) -> Cow<'_, str> {
+/// Returns the bytes as a text of the **same length** without the parts that only Python accepts:
+/// `NaN` and the infinities become strings, lone surrogate escapes `\ufffd`, raw control characters in
+/// strings spaces, bytes that are not UTF-8 `?`, and a leading byte order mark spaces.
+pub fn to_strict(bytes: &[u8]) -> Cow<'_, str> {
     let mut text = mend_utf8(bytes);
     mend_json(&mut text);
     match text {
@@ -28,33 +28,33 @@ pub fn lenient(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// What `read` makes of the text, and if it fails of the [`lenient`] one.
+/// Calls `read` with the unchanged text, and if that fails with the text of [`to_strict`].
 ///
 /// # Errors
 ///
-/// What `read` said last.
+/// The error of the last call.
 pub fn read<T, E>(bytes: &[u8], read: impl Fn(&str) -> Result<T, E>) -> Result<T, E> {
     let strict = std::str::from_utf8(bytes).ok().map(&read);
     match strict {
         Some(Ok(value)) => Ok(value),
-        Some(Err(error)) => match lenient(bytes) {
+        Some(Err(error)) => match to_strict(bytes) {
             Cow::Borrowed(_) => Err(error),
             Cow::Owned(text) => read(&text),
         },
-        None => read(&lenient(bytes)),
+        None => read(&to_strict(bytes)),
     }
 }
 
-/// The value the bytes hold, read strictly if possible and tolerantly if not.
+/// Parses a value, strictly if possible and leniently if not.
 ///
 /// # Errors
 ///
-/// When even the tolerant text is not JSON or not a `T`.
+/// When the text of [`to_strict`] is not JSON or not a `T` either.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
     read(bytes, |text| serde_json::from_str(text))
 }
 
-/// The bytes with question marks for those that are no UTF-8.
+/// Replaces bytes that are not UTF-8 by question marks.
 fn mend_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
     if std::str::from_utf8(bytes).is_ok() {
         return bytes.into();
@@ -67,7 +67,7 @@ fn mend_utf8(bytes: &[u8]) -> Cow<'_, [u8]> {
     text.into()
 }
 
-/// Replaces what JSON does not allow.
+/// Replaces the parts that JSON does not allow.
 fn mend_json(text: &mut Cow<'_, [u8]>) {
     let mut at = 0;
     if text.starts_with(b"\xef\xbb\xbf") {
@@ -91,7 +91,7 @@ fn mend_json(text: &mut Cow<'_, [u8]>) {
     }
 }
 
-/// Replaces the literal at `at` if it is one of [`LITERALS`]; the number of bytes to go on by.
+/// Replaces the literal at `at` if it is one of [`LITERALS`]. Returns the number of bytes that are done.
 fn mend_literal(text: &mut Cow<'_, [u8]>, at: usize) -> usize {
     for (literal, string) in LITERALS {
         if text[at..].starts_with(literal) {
@@ -102,7 +102,8 @@ fn mend_literal(text: &mut Cow<'_, [u8]>, at: usize) -> usize {
     1
 }
 
-/// Replaces the escape at `at` if it is half a surrogate pair; the number of bytes to go on by.
+/// Replaces the escape at `at` if it is half a surrogate pair. Returns the number of bytes that are
+/// done.
 fn mend_escape(text: &mut Cow<'_, [u8]>, at: usize) -> usize {
     let low = |at| matches!(unicode_escape(text, at), Some(0xdc00..=0xdfff));
     match unicode_escape(text, at) {
@@ -130,37 +131,37 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn becomes(from: &[u8], to: &str) {
-        assert_eq!(lenient(from), to);
+    fn assert_strict(from: &[u8], to: &str) {
+        assert_eq!(to_strict(from), to);
         assert_eq!(from.len(), to.len());
     }
 
     #[test]
     fn literals_outside_strings_become_strings_of_their_length() {
-        becomes(b"[NaN, Infinity,-Infinity, -1]", r#"["?", "??????","???????", -1]"#);
-        becomes(br#"{"NaN": "-Infinity \" NaN"}"#, r#"{"NaN": "-Infinity \" NaN"}"#);
+        assert_strict(b"[NaN, Infinity,-Infinity, -1]", r#"["?", "??????","???????", -1]"#);
+        assert_strict(br#"{"NaN": "-Infinity \" NaN"}"#, r#"{"NaN": "-Infinity \" NaN"}"#);
     }
 
     #[test]
     fn half_surrogate_pairs_become_replacement_characters() {
-        becomes(br#""\udc80 \ud83d\ude00 \ud83d""#, r#""\ufffd \ud83d\ude00 \ufffd""#);
-        becomes(br#""\ud83d\ud83d\ude00 \\udc80""#, r#""\ufffd\ud83d\ude00 \\udc80""#);
-        becomes(br#""\ud8"#, r#""\ud8"#);
+        assert_strict(br#""\udc80 \ud83d\ude00 \ud83d""#, r#""\ufffd \ud83d\ude00 \ufffd""#);
+        assert_strict(br#""\ud83d\ud83d\ude00 \\udc80""#, r#""\ufffd\ud83d\ude00 \\udc80""#);
+        assert_strict(br#""\ud8"#, r#""\ud8"#);
     }
 
     #[test]
-    fn bytes_that_are_no_text_become_visible() {
-        becomes(b"\xef\xbb\xbf{\"a\tb\": \"\xff\xc3\"}", "   {\"a b\": \"??\"}");
+    fn bytes_that_are_not_text_become_visible() {
+        assert_strict(b"\xef\xbb\xbf{\"a\tb\": \"\xff\xc3\"}", "   {\"a b\": \"??\"}");
     }
 
     #[test]
     fn strict_text_is_borrowed() {
         let text = r#"{"a": [1e400, 1180591620717411303424, "\u0000 č"]}"#;
-        assert!(matches!(lenient(text.as_bytes()), Cow::Borrowed(same) if same == text));
+        assert!(matches!(to_strict(text.as_bytes()), Cow::Borrowed(same) if same == text));
     }
 
     #[test]
-    fn parsing_is_tolerant_only_where_it_must_be() {
+    fn parsing_is_lenient_only_where_it_must_be() {
         assert_eq!(parse::<Vec<String>>(br#"["\udc80"]"#).unwrap(), ["\u{fffd}"]);
         assert_eq!(parse::<(u8, String)>(b"[1, NaN]").unwrap(), (1, "?".to_owned()));
         assert!(parse::<(u8, u8)>(b"[1, NaN]").is_err());
@@ -170,12 +171,12 @@ mod tests {
     proptest! {
         #[test]
         fn the_length_never_changes(bytes: Vec<u8>) {
-            prop_assert_eq!(lenient(&bytes).len(), bytes.len());
+            prop_assert_eq!(to_strict(&bytes).len(), bytes.len());
         }
 
         #[test]
         fn the_length_never_changes_near_json(text in r#"["\\uNaIinftyd8c0\-\[\]\x00]{0,40}"#) {
-            prop_assert_eq!(lenient(text.as_bytes()).len(), text.len());
+            prop_assert_eq!(to_strict(text.as_bytes()).len(), text.len());
         }
     }
 }

@@ -1,42 +1,43 @@
-//! Numbers as they are spelt on the wire, digit for digit.
+//! Numbers of any spelling, read digit for digit.
 
 use rust_decimal::Decimal;
 
-/// The largest number that the digits of a [`Decimal`] make, the point left out.
+/// The largest number that a [`Decimal`]'s digits can form, without the point.
 const DIGITS_MAX: u128 = (1 << 96) - 1;
 /// The most decimals of a [`Decimal`].
 const DECIMALS_MAX: i64 = 28;
-/// So many digits fit into 64 bits, whatever they are: most numbers are shorter.
-const SHORT: usize = 18;
+/// The number of digits that always fit into 64 bits. Most numbers have no more.
+const SHORT_MAX: usize = 18;
 
-/// Why a text is no number of ours.
+/// Why a text cannot be read as a [`Decimal`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoNumber {
-    /// It spells none.
-    Other,
+pub(super) enum NumberFault {
+    /// It is not a number.
+    NotANumber,
     /// It is beyond ±79228162514264337593543950335.
     TooLarge,
 }
 
-/// The number written as `[+-]digits[.digits][e[+-]digits]`, where one of the first two groups of
-/// digits may be empty. What is beyond the 28th decimal, or beyond the 96 bits that all digits share,
-/// is rounded.
+/// Parses `[+-]digits[.digits][e[+-]digits]`, where one of the first two groups of digits may be empty.
+/// The number is rounded to 28 decimals, and to the 96 bits that all digits share.
 ///
 /// # Errors
 ///
-/// Why there is none.
-pub(super) fn number(text: &str) -> Result<Decimal, NoNumber> {
+/// When the text is not a number, or one too large for a [`Decimal`].
+pub(super) fn parse(text: &str) -> Result<Decimal, NumberFault> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, self::exponent(exponent).ok_or(NoNumber::Other)?),
+        Some((mantissa, exponent)) => {
+            (mantissa, parse_exponent(exponent).ok_or(NumberFault::NotANumber)?)
+        }
         None => (unsigned, 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if whole.len() + fraction.len() == 0 || !is_digits(whole) || !is_digits(fraction) {
-        return Err(NoNumber::Other);
+        return Err(NumberFault::NotANumber);
     }
-    if exponent == 0 && whole.len() + fraction.len() <= SHORT {
+    if exponent == 0 && whole.len() + fraction.len() <= SHORT_MAX {
         let digits = whole.bytes().chain(fraction.bytes());
         let units = digits.fold(0, |units, digit| units * 10 + i64::from(digit - b'0'));
         let signed = if text.starts_with('-') { -units } else { units };
@@ -44,12 +45,12 @@ pub(super) fn number(text: &str) -> Result<Decimal, NoNumber> {
     }
     let (digits, decimals) = round(whole, fraction, exponent)?;
     let signed = if text.starts_with('-') { -digits } else { digits };
-    Decimal::try_from_i128_with_scale(signed, decimals).map_err(|_| NoNumber::TooLarge)
+    Decimal::try_from_i128_with_scale(signed, decimals).map_err(|_| NumberFault::TooLarge)
 }
 
-/// A whole number with an optional sign. One that is too long to be told is as good as any other
-/// that moves the point beyond all digits.
-fn exponent(text: &str) -> Option<i64> {
+/// Parses a whole number with an optional sign. One that is too long for an `i32` becomes the largest:
+/// either moves the point beyond all digits.
+fn parse_exponent(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -58,24 +59,25 @@ fn exponent(text: &str) -> Option<i64> {
     Some(if text.starts_with('-') { -number } else { number })
 }
 
-/// The digits that can be kept as one number, and how many of them are decimals. Digit by digit,
-/// because what parses a [`Decimal`] from a text recurses, and the text may be as long as a body.
+/// Rounds to the digits that a [`Decimal`] has room for. Returns them as one number, and how many of
+/// them are decimals. It goes digit by digit because [`Decimal`]'s own parser recurses, and the text may
+/// be as long as a body.
 ///
 /// # Errors
 ///
-/// When there are more digits before the point than can be kept.
-fn round(whole: &str, fraction: &str, exponent: i64) -> Result<(i128, u32), NoNumber> {
+/// When there are more digits before the point than a [`Decimal`] has room for.
+fn round(whole: &str, fraction: &str, exponent: i64) -> Result<(i128, u32), NumberFault> {
     let (mut digits, mut decimals) = (0, 0);
     let point = whole.len() as i64 + exponent;
     let length = (whole.len() + fraction.len()) as i64;
-    // A digit's place counts from the point: 1 is the first decimal.
+    // Places count from the point: 1 is the first decimal.
     for (place, digit) in (1 - point..).zip(whole.bytes().chain(fraction.bytes())) {
         let digit = u128::from(digit - b'0');
         let longer = digits * 10 + digit;
         if place <= DECIMALS_MAX && longer <= DIGITS_MAX {
             (digits, decimals) = (longer, place.max(0));
         } else if place <= 0 {
-            return Err(NoNumber::TooLarge);
+            return Err(NumberFault::TooLarge);
         } else {
             if digit >= 5 && place <= DECIMALS_MAX + 1 {
                 (digits, decimals) = (digits + 1, place - 1);
@@ -89,13 +91,13 @@ fn round(whole: &str, fraction: &str, exponent: i64) -> Result<(i128, u32), NoNu
         }
         digits *= 10;
         if digits > DIGITS_MAX {
-            return Err(NoNumber::TooLarge);
+            return Err(NumberFault::TooLarge);
         }
     }
     if digits > DIGITS_MAX && decimals > 0 {
         (digits, decimals) = ((digits + 5) / 10, decimals - 1);
     }
-    let digits = i128::try_from(digits).map_err(|_| NoNumber::TooLarge)?;
+    let digits = i128::try_from(digits).map_err(|_| NumberFault::TooLarge)?;
     Ok((digits, u32::try_from(decimals).unwrap_or_default()))
 }
 
@@ -108,12 +110,12 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_harmless(text: String) {
-            let _ = number(&text);
+            let _ = parse(&text);
         }
 
         #[test]
         fn anything_like_a_number_is_harmless(text in "[-+]?[0-9]{0,40}[.]?[0-9]{0,40}([eE][-+]?[0-9]{0,20})?") {
-            let _ = number(&text);
+            let _ = parse(&text);
         }
 
         #[test]
@@ -124,8 +126,8 @@ mod tests {
             let (digits, decimals) = round(whole, fraction, 0).unwrap();
             let sign = if text.starts_with('-') { -1 } else { 1 };
             let round = Decimal::from_i128_with_scale(sign * digits, decimals);
-            prop_assert_eq!(number(&text).unwrap().to_string(), round.to_string());
-            prop_assert_eq!(number(&long), number(&text));
+            prop_assert_eq!(parse(&text).unwrap().to_string(), round.to_string());
+            prop_assert_eq!(parse(&long), parse(&text));
         }
 
         #[test]
@@ -134,7 +136,7 @@ mod tests {
             let text = format!("{}e{shift}", exact);
             let factor = Decimal::from(10_u64.pow(shift.unsigned_abs()));
             let expected = if shift < 0 { exact.checked_div(factor) } else { exact.checked_mul(factor) };
-            prop_assert_eq!(number(&text).ok(), expected.map(|number| number.normalize()));
+            prop_assert_eq!(parse(&text).ok(), expected.map(|number| number.normalize()));
         }
     }
 }

@@ -6,23 +6,24 @@ use serde_json::value::RawValue;
 
 use super::compression::Compression;
 use super::fields::{Value, id, raw_object, string};
-use super::header::{Draft, Fields, Headed, Identity};
-use super::payload::{Content, Sample};
+use super::header::{EventWithoutBody, Fields, Header, Identity};
+use super::meter::FirstSample;
+use super::payload::Content;
 use super::{DecodeError, Event, Family, cloudevents, envelope, json, redact, span};
 
-/// How many envelopes are taken off. One is usual; a limit keeps the work linear.
-const ENVELOPES: usize = 8;
+/// The most envelopes that are taken off. One is usual; the limit keeps the work linear.
+const ENVELOPES_MAX: usize = 8;
 
-/// What one look at a body finds.
+/// The result of one look at a body.
 #[expect(clippy::large_enum_variant, reason = "it is moved once")]
 enum Message {
-    /// An oslo envelope of format 2: the message within.
+    /// An oslo envelope of format 2, with the message inside.
     Envelope(String),
     /// The message itself.
-    Header(Headed),
+    Event(EventWithoutBody),
 }
 
-/// See [`super::decode`].
+/// Implements [`super::decode`].
 pub(super) fn decode(
     mut body: Vec<u8>,
     compression: Option<Compression>,
@@ -34,22 +35,22 @@ pub(super) fn decode(
     {
         body = plain;
     }
-    for _ in 0..=ENVELOPES {
-        match json::read(&body, message)? {
-            // Into the memory that is there: what was opened lies in a block that the next message
-            // finds still warm.
+    for _ in 0..=ENVELOPES_MAX {
+        match json::read(&body, read_message)? {
+            // Copied into the memory of the envelope: the opened message's own block is freed while
+            // still in the cache, and the next message gets it.
             Message::Envelope(inner) => {
                 body.clear();
                 body.extend_from_slice(inner.as_bytes());
             }
-            Message::Header(header) => return Ok(header.with_body(body)),
+            Message::Event(event) => return Ok(event.with_body(body)),
         }
     }
     Err(DecodeError::NoHeader)
 }
 
 /// Reads the top level of a body.
-fn message(text: &str) -> Result<Message, DecodeError> {
+fn read_message(text: &str) -> Result<Message, DecodeError> {
     if let Some(inner) = envelope::open(text) {
         return Ok(Message::Envelope(inner));
     }
@@ -58,23 +59,23 @@ fn message(text: &str) -> Result<Message, DecodeError> {
     }
     let fields: Fields = serde_json::from_str(text)?;
     if let (Some(version), Some(inner)) = (fields.oslo_version.raw(), fields.oslo_message.raw()) {
-        return unusual_envelope(version, inner);
+        return open_unusual_envelope(version, inner);
     }
-    let draft = if let Some(kind) = fields.event_type.text() {
-        notification(text, &fields, kind)?
-    } else if let (Some(method), true) = (fields.method.text(), fields.args.is_there()) {
-        rpc(text, &fields, &method)?
+    let header = if let Some(kind) = fields.event_type.text() {
+        read_notification(text, &fields, kind)?
+    } else if let (Some(method), true) = (fields.method.text(), fields.args.is_present()) {
+        read_rpc(text, &fields, &method)?
     } else if let Some(kind) = fields.kind.text()
-        && [fields.specversion, fields.source, fields.data].into_iter().any(Value::is_there)
+        && [fields.specversion, fields.source, fields.data].into_iter().any(Value::is_present)
     {
-        cloudevents::draft(text, &fields, kind)?
+        cloudevents::read_header(text, &fields, kind)?
     } else {
         return Err(DecodeError::NoHeader);
     };
-    Ok(Message::Header(draft.finish()))
+    Ok(Message::Event(header.into_event()))
 }
 
-/// Why a body that does not begin with a brace is no message.
+/// The reason why a body that does not begin with a brace is not a message.
 fn not_an_object(text: &str) -> DecodeError {
     if text.trim_ascii().is_empty() {
         return DecodeError::Empty;
@@ -91,31 +92,31 @@ fn not_an_object(text: &str) -> DecodeError {
     }
 }
 
-/// Takes the message out of an envelope of format 2, however that is written.
-fn unusual_envelope(version: &RawValue, inner: &RawValue) -> Result<Message, DecodeError> {
+/// Takes the message out of an envelope of format 2 that [`envelope::open`] does not recognize.
+fn open_unusual_envelope(version: &RawValue, inner: &RawValue) -> Result<Message, DecodeError> {
     let version = id(version).unwrap_or_else(|| version.get().into());
     if version != "2" && !version.starts_with("2.") {
         return Err(DecodeError::Version("oslo.messaging", version.chars().take(40).collect()));
     }
-    // Not as oslo writes it, but if it is no string there is still no doubt what is meant.
+    // oslo writes a string; an object in its place can only be the message itself.
     let inner = string(inner).unwrap_or_else(|| inner.get().into());
     Ok(Message::Envelope(inner.into_owned()))
 }
 
-/// The header of a notification.
-fn notification<'a>(
+/// Reads the header of a notification.
+fn read_notification<'a>(
     text: &str,
     fields: &Fields<'a>,
     kind: Cow<'a, str>,
-) -> Result<Draft<'a>, DecodeError> {
+) -> Result<Header<'a>, DecodeError> {
     let payload = &fields.payload.object;
     let mut family = Family::of_notification(&kind, payload.is_exception());
     let sample = match family {
-        Family::Meter | Family::Other => Sample::first_of(&fields.payload)?,
+        Family::Meter | Family::Other => FirstSample::of(&fields.payload)?,
         _ => None,
     };
-    if sample.as_ref().is_some_and(|sample| sample.counter_name.is_there()) {
-        // Under whichever name: what the notification agents send each other has several.
+    if sample.as_ref().is_some_and(|sample| sample.counter_name.is_present()) {
+        // Under any type: the notification agents use several among themselves.
         family = Family::Meter;
     }
     let (stream, project) = match family {
@@ -123,15 +124,16 @@ fn notification<'a>(
             let project = sample.and_then(|sample| sample.project_id.id());
             (project.clone(), project)
         }
-        Family::Instance => (payload.instance()?, payload.project()?),
-        _ => (payload.thing(), payload.project()?),
+        Family::Instance => (payload.find_instance_id()?, payload.find_project_id()?),
+        _ => (payload.entity_id(), payload.find_project_id()?),
     };
-    // Of an HTTP request the middleware tells all headers, the token's among them.
+    // The middleware sends all headers of an HTTP request, the token's among them.
     let is_http = matches!(&*kind, "http.request" | "http.response");
-    let arguments = if is_http || payload.args.is_there() { whole_payload(text)? } else { None };
+    let arguments =
+        if is_http || payload.args.is_present() { read_whole_payload(text)? } else { None };
     let occurred_at = fields.timestamp.time().or_else(|| fields.context_timestamp.time());
-    Ok(Draft {
-        identity: identity(text, fields),
+    Ok(Header {
+        identity: identity_of(text, fields),
         family,
         kind,
         stream,
@@ -139,18 +141,18 @@ fn notification<'a>(
         occurred_at,
         key_at: occurred_at,
         source: fields.publisher_id.id().unwrap_or_default(),
-        secrets: redact::secrets(text, fields, arguments),
+        secrets: redact::find_secrets(text, fields, arguments),
     })
 }
 
 raw_object! {
-    /// A notification whose payload is wanted as it stands.
-    Notification { payload: Value = "payload", }
+    /// A notification whose payload is needed as text.
+    WholePayload { payload: Value = "payload", }
 }
 
-/// The payload's text.
-fn whole_payload(text: &str) -> Result<Option<&RawValue>, serde_json::Error> {
-    Ok(serde_json::from_str::<Notification>(text)?.payload.raw())
+/// Reads the payload's text.
+fn read_whole_payload(text: &str) -> Result<Option<&RawValue>, serde_json::Error> {
+    Ok(serde_json::from_str::<WholePayload>(text)?.payload.raw())
 }
 
 raw_object! {
@@ -158,16 +160,16 @@ raw_object! {
     Args { data: Content = "data", }
 }
 
-/// The header of an RPC cast. It has no time of its own, so none is part of its identity.
-fn rpc<'a>(text: &str, fields: &Fields<'a>, method: &str) -> Result<Draft<'a>, DecodeError> {
+/// Reads the header of an RPC cast. It has no time of its own, so its identity has none.
+fn read_rpc<'a>(text: &str, fields: &Fields<'a>, method: &str) -> Result<Header<'a>, DecodeError> {
     let data = fields.args.object::<Args>()?.data;
-    let sample = Sample::first_of(&data)?;
-    let sample = sample.filter(|sample| sample.counter_name.is_there());
+    let sample = FirstSample::of(&data)?;
+    let sample = sample.filter(|sample| sample.counter_name.is_present());
     let family = if sample.is_some() { Family::Meter } else { Family::Other };
     let arguments = fields.args.raw().filter(|_| family == Family::Other);
     let project = sample.and_then(|sample| sample.project_id.id());
-    Ok(Draft {
-        identity: identity(text, fields),
+    Ok(Header {
+        identity: identity_of(text, fields),
         family,
         kind: format!("rpc.{method}").into(),
         stream: project.clone(),
@@ -175,12 +177,12 @@ fn rpc<'a>(text: &str, fields: &Fields<'a>, method: &str) -> Result<Draft<'a>, D
         occurred_at: fields.context_timestamp.time().or_else(|| fields.timestamp.time()),
         key_at: None,
         source: fields.publisher_id.id().unwrap_or_default(),
-        secrets: redact::secrets(text, fields, arguments),
+        secrets: redact::find_secrets(text, fields, arguments),
     })
 }
 
-/// The sender's id, or the content's without what differs between copies.
-fn identity(text: &str, fields: &Fields<'_>) -> Identity {
+/// The sender's id, or else the content without the part that differs between copies.
+fn identity_of(text: &str, fields: &Fields<'_>) -> Identity {
     match fields.message_id.id() {
         Some(id) => Identity::of_text(&id),
         None => Identity::Content(fields.unique_id.raw().map(|raw| span::of(text, raw))),

@@ -16,8 +16,8 @@ pub struct OwnEvent<'a> {
     pub kind: &'a str,
     /// When it happened, RFC 3339.
     pub time: &'a str,
-    /// The event's `data`: JSON, which is written as it is. It may come from a client and so need not
-    /// be strict, see [`json`](super::json).
+    /// The event's `data`: JSON, copied byte for byte. It may come from a client, and so need only be
+    /// readable by [`json`](super::json).
     pub data: &'a [u8],
 }
 

@@ -1,4 +1,4 @@
-//! The little a header needs from a payload: whom it is about, and whose that is.
+//! The part of a payload that the header needs: the entity it is about, and that entity's project.
 
 use std::borrow::Cow;
 
@@ -7,15 +7,16 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::fields::{OfAny, Value, object, of_any, raw_object, text};
+use super::fields::{Value, first_element, raw_object, text};
+use super::nested::{FromAnyValue, deserialize_any_value};
 
-/// What stands under a notification's `payload`, read in the same pass as the notification.
+/// The value of a notification's `payload`, read in the same pass as the notification.
 #[derive(Default)]
 pub(super) struct Content<'a> {
-    /// The object; one without keys if it is anything else.
+    /// The object; one without keys if the value is not an object.
     pub object: Payload<'a>,
-    /// The first element, if it is a list.
-    first: Option<&'a RawValue>,
+    /// The first element, if the value is a list.
+    pub first: Option<&'a RawValue>,
 }
 
 impl<'a> Content<'a> {
@@ -27,17 +28,17 @@ impl<'a> Content<'a> {
 
 impl<'de> Deserialize<'de> for Content<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        of_any(from)
+        deserialize_any_value(from)
     }
 }
 
-impl<'de> OfAny<'de> for Content<'de> {
-    fn of_map<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+impl<'de> FromAnyValue<'de> for Content<'de> {
+    fn from_map<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
         let object = Payload::deserialize(MapAccessDeserializer::new(map))?;
         Ok(Content { object, first: None })
     }
 
-    fn of_list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+    fn from_list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
         let first = list.next_element()?;
         while list.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Content { first, ..Content::default() })
@@ -69,8 +70,9 @@ raw_object! {
 }
 
 raw_object! {
-    /// Whatever names an instance inside a payload: a versioned object, an instance, a request.
-    Inner {
+    /// An object inside a payload that may name an instance: a versioned object, an instance, a
+    /// request.
+    InnerObject {
         data: Value = "nova_object.data",
         uuid: Value = "uuid",
         instance_uuid: Value = "instance_uuid",
@@ -85,31 +87,23 @@ raw_object! {
     }
 }
 
-raw_object! {
-    /// What is wanted of a Ceilometer sample.
-    Sample {
-        counter_name: Value = "counter_name",
-        project_id: Value = "project_id",
-    }
-}
-
-/// A text borrowed from the payload where that is possible.
+/// A text, borrowed from the payload if it has no escapes.
 type Text<'a> = Option<Cow<'a, str>>;
 
 impl<'a> Payload<'a> {
-    /// The instance that a notification of Nova is about, from wherever its kind names it.
+    /// Finds the id of the instance that a notification of Nova is about, wherever its kind has it.
     ///
     /// # Errors
     ///
     /// When an object on the way to it cannot be read strictly.
-    pub fn instance(&self) -> Result<Text<'a>, serde_json::Error> {
+    pub fn find_instance_id(&self) -> Result<Text<'a>, serde_json::Error> {
         if let Some(id) = self.instance_id.id().or_else(|| self.instance_uuid.id()) {
             return Ok(Some(id));
         }
-        let exception: Inner = self.exception.object()?;
-        let args: Inner = self.args.object()?;
+        let exception: InnerObject = self.exception.object()?;
+        let args: InnerObject = self.args.object()?;
         for value in [self.data, self.instance, exception.kwargs, args.instance] {
-            if let Some(id) = Inner::instance_in(value)? {
+            if let Some(id) = InnerObject::find_instance_id(value)? {
                 return Ok(Some(id));
             }
         }
@@ -117,34 +111,34 @@ impl<'a> Payload<'a> {
             return Ok(Some(id));
         }
         for value in [self.instance_properties, self.request_spec] {
-            if let Some(id) = Inner::instance_in(value)? {
+            if let Some(id) = InnerObject::find_instance_id(value)? {
                 return Ok(Some(id));
             }
         }
-        Ok(first(self.instance_uuids).and_then(text))
+        Ok(first_element(self.instance_uuids).and_then(text))
     }
 
-    /// The project the payload names, in either format.
+    /// Finds the project that the payload names, in either format.
     ///
     /// # Errors
     ///
     /// When the versioned object cannot be read strictly.
-    pub fn project(&self) -> Result<Text<'a>, serde_json::Error> {
+    pub fn find_project_id(&self) -> Result<Text<'a>, serde_json::Error> {
         if let Some(id) = self.tenant_id.id().or_else(|| self.project_id.id()) {
             return Ok(Some(id));
         }
-        let data: Inner = self.data.object()?;
+        let data: InnerObject = self.data.object()?;
         Ok(data.tenant_id.id().or_else(|| data.project_id.id()))
     }
 
-    /// The project of the instance that the payload describes further down, where it does.
+    /// Finds the project of the instance that the payload describes in an inner object, if any.
     ///
     /// # Errors
     ///
     /// When an object on the way to it cannot be read strictly.
-    pub fn instances_project(&self) -> Result<Text<'a>, serde_json::Error> {
-        let args: Inner = self.args.object()?;
-        let data: Inner = self.data.object()?;
+    pub fn find_instance_project_id(&self) -> Result<Text<'a>, serde_json::Error> {
+        let args: InnerObject = self.args.object()?;
+        let data: InnerObject = self.data.object()?;
         for value in [
             args.instance,
             self.instance_properties,
@@ -153,85 +147,69 @@ impl<'a> Payload<'a> {
             data.instance,
             data.request_spec,
         ] {
-            let inner: Inner = value.object()?;
-            let within: [Inner; 2] = [inner.data.object()?, inner.instance_properties.object()?];
-            if let Some(id) = [inner].iter().chain(&within).find_map(Inner::project) {
+            let inner: InnerObject = value.object()?;
+            let within: [InnerObject; 2] =
+                [inner.data.object()?, inner.instance_properties.object()?];
+            if let Some(id) = [inner].iter().chain(&within).find_map(InnerObject::project_id) {
                 return Ok(Some(id));
             }
         }
         Ok(None)
     }
 
-    /// What a notification of no family of its own is about.
-    pub fn thing(&self) -> Text<'a> {
+    /// The id of the entity that a notification of the family `other` is about: a stack, a volume or
+    /// anything else with an id.
+    pub fn entity_id(&self) -> Text<'a> {
         [self.stack_identity, self.volume_id, self.instance_id, self.id]
             .into_iter()
             .find_map(Value::text)
     }
 
-    /// Whether it is what Nova's `wrap_exception` sends: the exception and the call's arguments.
+    /// Whether it is the payload of Nova's `wrap_exception`: an exception and the call's arguments,
+    /// and nothing else.
     pub fn is_exception(&self) -> bool {
-        self.len == 2 && self.exception.is_there() && self.args.is_there()
+        self.len == 2 && self.exception.is_present() && self.args.is_present()
     }
 }
 
-impl<'a> Inner<'a> {
-    /// The instance that the object in `value` is or names; versioned objects hold it one level
-    /// further down.
-    fn instance_in(value: Value<'a>) -> Result<Text<'a>, serde_json::Error> {
-        let inner: Inner = value.object()?;
-        if let Some(id) = inner.instance() {
+impl<'a> InnerObject<'a> {
+    /// Finds the instance that the object in `value` is or names; versioned objects and requests have
+    /// it one level deeper.
+    fn find_instance_id(value: Value<'a>) -> Result<Text<'a>, serde_json::Error> {
+        let inner: InnerObject = value.object()?;
+        if let Some(id) = inner.instance_id() {
             return Ok(Some(id));
         }
-        let data: Inner = inner.data.object()?;
-        let properties: Inner = inner.instance_properties.object()?;
-        Ok(data.instance().or_else(|| properties.instance()))
+        let data: InnerObject = inner.data.object()?;
+        let properties: InnerObject = inner.instance_properties.object()?;
+        Ok(data.instance_id().or_else(|| properties.instance_id()))
     }
 
     /// The project named at this level.
-    fn project(&self) -> Text<'a> {
+    fn project_id(&self) -> Text<'a> {
         self.tenant_id.id().or_else(|| self.project_id.id())
     }
 
     /// The instance named at this level.
-    fn instance(&self) -> Text<'a> {
+    fn instance_id(&self) -> Text<'a> {
         self.uuid
             .id()
             .or_else(|| self.instance_uuid.id())
             .or_else(|| self.instance_id.id())
-            .or_else(|| first(self.instance_uuids).and_then(text))
+            .or_else(|| first_element(self.instance_uuids).and_then(text))
     }
-}
-
-impl<'a> Sample<'a> {
-    /// The first sample in any of Ceilometer's shapes: a list, an object with `samples`, or the
-    /// sample itself.
-    ///
-    /// # Errors
-    ///
-    /// When the sample cannot be read strictly.
-    pub fn first_of(content: &Content<'a>) -> Result<Option<Sample<'a>>, serde_json::Error> {
-        let Payload { counter_name, project_id, samples, .. } = content.object;
-        if counter_name.is_there() {
-            return Ok(Some(Sample { counter_name, project_id, len: content.object.len }));
-        }
-        let sample = if samples.is_there() { first(samples) } else { content.first };
-        sample.map(object).transpose()
-    }
-}
-
-/// The first element of a list, without reading the rest of it.
-fn first(list: Value<'_>) -> Option<&RawValue> {
-    let elements = list.get()?.get().strip_prefix('[')?;
-    serde_json::Deserializer::from_str(elements).into_iter().next()?.ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn instance(payload: &str) -> Option<String> {
-        serde_json::from_str::<Payload>(payload).unwrap().instance().unwrap().map(Cow::into_owned)
+    fn instance_id(payload: &str) -> Option<String> {
+        serde_json::from_str::<Payload>(payload)
+            .unwrap()
+            .find_instance_id()
+            .unwrap()
+            .map(Cow::into_owned)
     }
 
     #[test]
@@ -252,9 +230,9 @@ mod tests {
             r#"{"request_spec": {"nova_object.data": {"instance_uuid": "i"}}}"#,
             r#"{"instance_uuids": ["i"]}"#,
         ] {
-            assert_eq!(instance(payload).as_deref(), Some("i"), "{payload}");
+            assert_eq!(instance_id(payload).as_deref(), Some("i"), "{payload}");
         }
-        assert_eq!(instance(r#"{"instance": 1, "instance_uuids": [1], "args": []}"#), None);
+        assert_eq!(instance_id(r#"{"instance": 1, "instance_uuids": [1], "args": []}"#), None);
     }
 
     #[test]
@@ -264,23 +242,9 @@ mod tests {
         {
             let text = format!(r#"{{"payload": {payload}, "after": 1}}"#);
             let message: Message = serde_json::from_str(&text).unwrap();
-            assert!(message.after.is_there(), "{payload}");
-            assert!(!message.payload.object.counter_name.is_there(), "{payload}");
+            assert!(message.after.is_present(), "{payload}");
+            assert!(!message.payload.object.counter_name.is_present(), "{payload}");
             assert_eq!(message.payload.first.is_some(), payload.starts_with("[5"), "{payload}");
-        }
-    }
-
-    #[test]
-    fn the_first_sample_is_found_in_every_shape() {
-        for payload in [
-            r#"{"payload": [{"counter_name": "cpu", "project_id": "p"}, 2]}"#,
-            r#"{"payload": {"samples": [{"counter_name": "cpu", "project_id": "p"}]}}"#,
-            r#"{"payload": {"counter_name": "cpu", "project_id": "p"}}"#,
-        ] {
-            raw_object! { Message { payload: Content = "payload", } }
-            let message: Message = serde_json::from_str(payload).unwrap();
-            let sample = Sample::first_of(&message.payload).unwrap().unwrap();
-            assert_eq!(sample.project_id.text().as_deref(), Some("p"), "{payload}");
         }
     }
 }

@@ -1,34 +1,34 @@
-//! Secrets that services put into their messages, and how they leave the body.
+//! Finds the secrets that services put into their messages.
 //!
-//! The body stays as it arrived, byte by byte, but for the values found here: they become `null`.
+//! In the log, the values found here are `null`; the rest of a body stays as it arrived, byte for byte.
 
 use std::ops::Range;
 
 use serde_json::value::RawValue;
 
-use super::fields::holds;
+use super::fields::has_content;
 use super::header::Fields;
 use super::{json, span};
 
-/// How deep arguments are searched; what lies deeper is removed whole.
-const DEPTH: usize = 64;
+/// The depth to which arguments are searched. A deeper value is removed as a whole.
+const DEPTH_MAX: usize = 64;
 
-/// What the lower-cased key of a secret contains.
-const SECRET: [&str; 7] = [
+/// A key is a secret's if it contains one of these, in any case.
+const SECRET_WORDS: [&str; 7] = [
     "pass",
     "secret",
     "token",
     "credential",
     "private_key",
-    // It tells the internal addresses of every service.
+    // It has the internal addresses of every service.
     "service_catalog",
     "authorization",
 ];
 
-/// The places of all secrets in `text`, in order: the tokens and catalogues of the request's
-/// context, and what stands under telling keys in `arguments` (of a call, or of an HTTP request), at
-/// any depth.
-pub(super) fn secrets(
+/// Returns the spans of all secrets in `text`, in order: the tokens and catalogues of the request's
+/// context, and the values of secrets' keys in `arguments` (of a call or of an HTTP request), at any
+/// depth.
+pub(super) fn find_secrets(
     text: &str,
     fields: &Fields<'_>,
     arguments: Option<&RawValue>,
@@ -42,8 +42,8 @@ pub(super) fn secrets(
     spans
 }
 
-/// Notes the places of secrets in the JSON value at `span` of the text, in one pass and without
-/// recursion. Whoever found the value has seen that it is well formed.
+/// Adds the spans of secrets in the JSON value at `span` of the text, in one pass and without
+/// recursion. The value is well formed: a parser has found it.
 fn search(text: &str, span: Range<usize>, found: &mut Vec<Range<usize>>) {
     let bytes = text.as_bytes();
     let (mut at, mut depth) = (span.start, 0);
@@ -51,7 +51,7 @@ fn search(text: &str, span: Range<usize>, found: &mut Vec<Range<usize>>) {
         let start = at;
         at = match bytes[start] {
             b'"' => string_end(bytes, start),
-            b'[' | b'{' if depth == DEPTH => value_end(bytes, start),
+            b'[' | b'{' if depth == DEPTH_MAX => value_end(bytes, start),
             byte => {
                 depth += usize::from(matches!(byte, b'[' | b'{'));
                 depth -= usize::from(matches!(byte, b']' | b'}'));
@@ -64,7 +64,7 @@ fn search(text: &str, span: Range<usize>, found: &mut Vec<Range<usize>>) {
                 let key = &text[start..at];
                 let value = skip_space(bytes, skip_space(bytes, at) + 1);
                 at = value;
-                is_telling(key).then(|| value..value_end(bytes, value))
+                is_secret_key(key).then(|| value..value_end(bytes, value))
             }
             b'[' | b'{' if at > start + 1 => Some(start..at),
             _ => None,
@@ -72,25 +72,25 @@ fn search(text: &str, span: Range<usize>, found: &mut Vec<Range<usize>>) {
         if let Some(secret) = secret {
             at = secret.end;
             let value = &text[secret.clone()];
-            if holds(value) && !matches!(value, "true" | "false") {
+            if has_content(value) && !matches!(value, "true" | "false") {
                 found.push(secret);
             }
         }
     }
 }
 
-/// Whether a key, in its quotes, is one under which secrets stand.
-fn is_telling(key: &str) -> bool {
+/// Whether a key, in its quotes, is a secret's.
+fn is_secret_key(key: &str) -> bool {
     let key = if key.contains('\\') {
         json::parse(key.as_bytes()).unwrap_or_default()
     } else {
         key.to_owned()
     };
     let key = key.to_lowercase();
-    SECRET.iter().any(|part| key.contains(part))
+    SECRET_WORDS.iter().any(|part| key.contains(part))
 }
 
-/// Where the value that begins at `at` ends.
+/// The end of the value that begins at `at`.
 fn value_end(bytes: &[u8], mut at: usize) -> usize {
     let mut depth = 0usize;
     while let Some(byte) = bytes.get(at) {
@@ -110,7 +110,7 @@ fn value_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Where the string that begins at `at` ends.
+/// The end of the string that begins at `at`.
 fn string_end(bytes: &[u8], at: usize) -> usize {
     let mut escaped = false;
     let inside = &bytes[at + 1..];
@@ -122,7 +122,7 @@ fn string_end(bytes: &[u8], at: usize) -> usize {
     length.map_or(bytes.len(), |length| at + length + 2)
 }
 
-/// The first place from `at` on that is no white space.
+/// The first byte from `at` on that is not white space.
 fn skip_space(bytes: &[u8], at: usize) -> usize {
     let space = |byte: &&u8| matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
     at + bytes[at..].iter().take_while(space).count()
@@ -138,7 +138,7 @@ mod tests {
     fn redacted(text: &str) -> String {
         let fields: Fields = serde_json::from_str(text).unwrap();
         let arguments: Arguments = serde_json::from_str(text).unwrap();
-        let spans = secrets(text, &fields, arguments.payload.raw());
+        let spans = find_secrets(text, &fields, arguments.payload.raw());
         let edits: Vec<_> = spans.into_iter().map(|span| (span, "null")).collect();
         String::from_utf8(span::replace(text.as_bytes(), &edits)).unwrap()
     }
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_lose_what_telling_keys_hold() {
+    fn arguments_lose_the_values_of_secrets_keys() {
         let text = r#"{"payload": {"args": [{"Admin_Pass": "p", "n": 1e400, "x": {"TOKENS": [1]}}], "private\u005fkey" : {"a": "]\"}"}, "secret": 5, "passes": true, "password": ""}, "p\u0061ss": "no argument"}"#;
         let left = r#"{"payload": {"args": [{"Admin_Pass": null, "n": 1e400, "x": {"TOKENS": null}}], "private\u005fkey" : null, "secret": null, "passes": true, "password": ""}, "p\u0061ss": "no argument"}"#;
         assert_eq!(redacted(text), left);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_deep_to_search_is_removed() {
+    fn values_too_deep_to_search_are_removed() {
         let nested =
             |depth: usize| format!(r#"{{"payload": {}{}}}"#, "[".repeat(depth), "]".repeat(depth));
         assert_eq!(redacted(&nested(65)), nested(65));

@@ -1,4 +1,4 @@
-//! Every fixture, and what holds for any body at all.
+//! Every fixture, and properties of any body.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The bodies below `fixtures`, by path, in order.
+/// The bodies in a folder of `fixtures`, by path, in order.
 fn fixtures(folder: &str) -> Vec<(String, Vec<u8>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let mut found = Vec::new();
@@ -38,14 +38,14 @@ fn event(name: &str) -> Event {
     decode(fixture(name), None).unwrap()
 }
 
-/// The body in an envelope of its own, if it is a text.
+/// Wraps the body in an envelope, if it is a text.
 fn envelope(body: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(body).ok()?;
     let envelope = serde_json::json!({"oslo.version": "2.0", "oslo.message": text});
     Some(envelope.to_string().into_bytes())
 }
 
-/// What the transport would have said of a file.
+/// The compression that the transport's header would name for a file.
 fn compression(name: &str) -> Option<Compression> {
     Compression::from_header(match name.rsplit_once('.')?.1 {
         "bz2" => "application/x-bz2",
@@ -54,7 +54,7 @@ fn compression(name: &str) -> Option<Compression> {
     })
 }
 
-/// The header of an event, a field a line.
+/// Prints the header of an event on a few lines.
 fn header(event: &Event) -> String {
     let text = |text: &Option<String>| format!("{text:?}");
     let time = |time: Option<Timestamp>| time.map_or("-".to_owned(), |time| time.to_string());
@@ -72,40 +72,42 @@ fn header(event: &Event) -> String {
     )
 }
 
-/// A notification, what is known of it.
-fn notification(said: &nova::Notification) -> String {
-    let mut lines =
-        format!("  {:?} {:?}\n  instance {}", said.format, said.subject, said.instance_id);
+/// Prints the present fields of a notification.
+fn notification(notification: &nova::Notification) -> String {
+    let mut lines = format!(
+        "  {:?} {:?}\n  instance {}",
+        notification.format, notification.subject, notification.instance_id
+    );
     for (name, value) in [
-        ("request", &said.request_id),
-        ("service", &said.publisher_service),
-        ("speaker", &said.publisher_host),
-        ("name", &said.name),
-        ("project", &said.project_id),
-        ("host", &said.host),
-        ("flavor", &said.flavor),
-        ("image", &said.image),
-        ("state", &said.state),
-        ("task", &said.task_state),
-        ("created", &said.created_at.map(|time| time.to_string())),
-        ("launched", &said.launched_at.map(|time| time.to_string())),
-        ("deleted", &said.deleted_at.map(|time| time.to_string())),
+        ("request", &notification.request_id),
+        ("service", &notification.publisher_service),
+        ("speaker", &notification.publisher_host),
+        ("name", &notification.name),
+        ("project", &notification.project_id),
+        ("host", &notification.host),
+        ("flavor", &notification.flavor),
+        ("image", &notification.image),
+        ("state", &notification.state),
+        ("task", &notification.task_state),
+        ("created", &notification.created_at.map(|time| time.to_string())),
+        ("launched", &notification.launched_at.map(|time| time.to_string())),
+        ("deleted", &notification.deleted_at.map(|time| time.to_string())),
     ] {
         if let Some(value) = value {
             write!(lines, ", {name} {value:?}").unwrap();
         }
     }
-    if said.tells_deletion && said.deleted_at.is_none() {
+    if notification.reports_deletion && notification.deleted_at.is_none() {
         lines += ", not deleted";
     }
-    if let Some(fault) = &said.fault {
+    if let Some(fault) = &notification.fault {
         write!(lines, "\n  {fault:?}").unwrap();
     }
     lines + "\n"
 }
 
-/// A sample, a line; its metadata by its length.
-fn sample(sample: &Result<meter::Sample, Box<meter::Invalid>>) -> String {
+/// Prints a sample on a line, of its metadata only the length.
+fn sample(sample: &Result<meter::Sample, Box<meter::InvalidSample>>) -> String {
     let shown = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     match sample {
         Ok(sample) => format!(
@@ -139,11 +141,11 @@ fn sample(sample: &Result<meter::Sample, Box<meter::Invalid>>) -> String {
 fn headers_of_all_fixtures() {
     let mut all = String::new();
     for (name, body) in fixtures("") {
-        let said = match decode(body, compression(&name)) {
+        let lines = match decode(body, compression(&name)) {
             Ok(event) => header(&event),
             Err(error) => format!("  {error}\n"),
         };
-        write!(all, "{name}\n{said}").unwrap();
+        write!(all, "{name}\n{lines}").unwrap();
     }
     insta::assert_snapshot!(all);
 }
@@ -153,11 +155,11 @@ fn notifications_of_all_instance_fixtures() {
     let mut all = String::new();
     for (name, body) in fixtures("instance") {
         let event = decode(body, compression(&name)).unwrap();
-        let said = match nova::decode(&event.kind, &event.body) {
-            Ok(Some(said)) => notification(&said),
+        let lines = match nova::decode(&event.kind, &event.body) {
+            Ok(Some(read)) => notification(&read),
             other => format!("  {other:?}\n"),
         };
-        write!(all, "{name}\n{said}").unwrap();
+        write!(all, "{name}\n{lines}").unwrap();
     }
     insta::assert_snapshot!(all);
 }
@@ -192,8 +194,8 @@ fn samples_of_all_meter_fixtures() {
         let event = decode(body, None).unwrap();
         assert_eq!(event.family, Family::Meter, "{name}");
         let samples = meter::samples(&event.body).unwrap();
-        let said: String = samples.iter().map(sample).collect();
-        write!(all, "{name}\n{said}").unwrap();
+        let lines: String = samples.iter().map(sample).collect();
+        write!(all, "{name}\n{lines}").unwrap();
     }
     insta::assert_snapshot!(all);
 }
@@ -204,17 +206,17 @@ fn values_of_all_perf_fixtures() {
     for (name, body) in fixtures("perf") {
         let event = decode(body, None).unwrap();
         assert_eq!((event.family, event.kind.as_str()), (Family::Perf, perf::SAMPLED), "{name}");
-        let said = perf::read(&event.body, |sampled| {
-            sampled.values().fold(format!("  {}\n", sampled.host), |said, value| match value {
+        let lines = perf::read(&event.body, |samples| {
+            samples.values().fold(format!("  {}\n", samples.host), |lines, value| match value {
                 Ok(perf::Sample { metric, time, value }) => {
-                    format!("{said}  {metric} {value} at {time}\n")
+                    format!("{lines}  {metric} {value} at {time}\n")
                 }
-                Err(perf::Invalid { reason, metric, time }) => {
-                    format!("{said}  {metric:?} at {time:?}: {reason}\n")
+                Err(perf::InvalidSample { reason, metric, time }) => {
+                    format!("{lines}  {metric:?} at {time:?}: {reason}\n")
                 }
             })
         });
-        write!(all, "{name}\n{}", said.unwrap_or_else(|error| format!("  {error}\n"))).unwrap();
+        write!(all, "{name}\n{}", lines.unwrap_or_else(|fault| format!("  {fault}\n"))).unwrap();
     }
     insta::assert_snapshot!(all);
 }
@@ -245,7 +247,7 @@ fn an_envelope_and_a_compression_change_nothing() {
     for name in ["format-2-version-2.0.json", "format-2-in-format-2.json", "compressed.zlib"] {
         assert_eq!(event(&format!("envelope/{name}")), bare, "{name}");
     }
-    // Sniffed by the first bytes above, told by the transport here.
+    // Recognized by the first bytes above, named by the transport here.
     for name in ["envelope/compressed.zlib", "envelope/compressed.gz", "envelope/compressed.bz2"] {
         assert_eq!(decode(fixture(name), compression(name)).unwrap(), bare, "{name}");
     }
@@ -288,7 +290,7 @@ fn no_secret_stays_in_a_body() {
 }
 
 #[test]
-fn secrets_leave_bodies_that_only_tolerance_reads() {
+fn secrets_leave_bodies_that_are_read_leniently() {
     let body =
         b"{\"event_type\": \"x\", \"payload\": [NaN, \"\xff\"], \"_context_auth_token\": \"t\"}";
     let event = decode(body.to_vec(), None).unwrap();
@@ -299,7 +301,7 @@ fn secrets_leave_bodies_that_only_tolerance_reads() {
 }
 
 #[test]
-fn what_is_not_changed_stays_byte_for_byte() {
+fn bodies_without_secrets_stay_byte_for_byte() {
     for name in ["envelope/white-space-around.json", "poison/invalid-utf8-in-a-string.json"] {
         assert_eq!(event(name).body, fixture(name), "{name}");
     }
@@ -340,7 +342,7 @@ fn envelopes_do_not_nest_without_end() {
     assert_eq!(wrapped(100_000), Err(DecodeError::NoHeader));
 }
 
-/// Bodies that look like messages often enough to get past the first look.
+/// Bodies that often look enough like messages to be read further.
 fn body() -> impl Strategy<Value = Vec<u8>> {
     let name = prop_oneof![
         Just("instance/failure-2a-no-valid-host-legacy.json"),

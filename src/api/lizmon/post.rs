@@ -56,7 +56,7 @@ pub(super) async fn post(
         Problem::bad_request("epoch", "seconds of a time from 2000 to 2099 are expected")
     })?;
     let values = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&body).trim_ascii();
-    match perf::keys(values) {
+    match perf::count_keys(values) {
         None => Err(Problem::malformed("a JSON object is expected")),
         Some(0) => Ok(StatusCode::OK),
         Some(count) if count > perf::VALUES_MAX => {

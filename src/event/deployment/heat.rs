@@ -4,51 +4,51 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeploymentEvent, Read};
+use super::{DeploymentEvent, Reading};
 use crate::event::fields::{Value, raw_object};
 use crate::event::{PayloadFault, Problem};
 
 /// The field that identifies a stack.
 const STACK_IDENTITY: &str = "payload.stack_identity";
 
-/// Something that Heat did with a stack.
+/// A step of Heat's operation on a stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stack {
-    /// The stack, hence the deployment.
+    /// The stack's id, which is the deployment's.
     pub stack_id: String,
     /// E.g. `create`, `update`, `delete`, `suspend`, `rollback`.
     pub operation: String,
-    /// How far it is.
+    /// The step that is reported.
     pub phase: Phase,
     /// Name of the stack.
     pub name: Option<String>,
-    /// Whose it is.
+    /// The project that owns the stack.
     pub project_id: Option<String>,
     /// Heat's state, e.g. `CREATE_FAILED`.
     pub state: Option<String>,
-    /// Why it is in that state.
+    /// The reason for that state.
     pub reason: Option<String>,
 }
 
-/// The part of an operation that a notification reports.
+/// The step of an operation that a notification reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// It began.
     Start,
-    /// It ended well.
+    /// It succeeded.
     End,
-    /// It ended badly.
+    /// It failed.
     Error,
 }
 
 raw_object! {
-    /// What is wanted of a notification.
+    /// The members of a notification that are read.
     Notification { payload: Value = "payload", }
 }
 
 raw_object! {
-    /// What is wanted of its payload.
+    /// The members of its payload that are read.
     Payload {
         stack_identity: Value = "stack_identity",
         stack_name: Value = "stack_name",
@@ -58,9 +58,14 @@ raw_object! {
     }
 }
 
-/// Reads a notification about a stack; `what` is its type after `orchestration.stack.`.
-pub(super) fn read(what: &str, text: &str) -> Result<Option<Read>, PayloadFault> {
-    let Some((operation, phase)) = what.split_once('.') else { return Ok(None) };
+/// Reads a notification about a stack; `step` is its type after `orchestration.stack.`. `None` for a
+/// type that is no step of an operation.
+///
+/// # Errors
+///
+/// When it does not identify the stack.
+pub(super) fn read(step: &str, text: &str) -> Result<Option<Reading>, PayloadFault> {
+    let Some((operation, phase)) = step.split_once('.') else { return Ok(None) };
     let phase = match phase {
         "start" => Phase::Start,
         "end" => Phase::End,
@@ -86,14 +91,14 @@ pub(super) fn read(what: &str, text: &str) -> Result<Option<Read>, PayloadFault>
         state: optional(payload.state),
         reason: optional(payload.state_reason),
     });
-    Ok(Some(Read { event, skipped: 0 }))
+    Ok(Some(Reading { event, skipped: 0 }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn decoded(kind: &str, identity: &str) -> Result<Option<Read>, PayloadFault> {
+    fn decode(kind: &str, identity: &str) -> Result<Option<Reading>, PayloadFault> {
         let body = format!(r#"{{"payload": {{"stack_identity": {identity}}}}}"#);
         super::super::decode(kind, body.as_bytes())
     }
@@ -101,18 +106,18 @@ mod tests {
     #[test]
     fn kinds_that_are_no_step_of_an_operation_are_not_known() {
         for kind in ["orchestration.stack.create", "orchestration.stack.create.now"] {
-            assert_eq!(decoded(kind, "\"s\"").unwrap(), None, "{kind}");
+            assert_eq!(decode(kind, "\"s\"").unwrap(), None, "{kind}");
         }
-        assert!(decoded("orchestration.stack.create.end", "{}").is_err());
-        assert!(decoded("orchestration.stack.create.end", "\"a/\"").is_err());
+        assert!(decode("orchestration.stack.create.end", "{}").is_err());
+        assert!(decode("orchestration.stack.create.end", "\"a/\"").is_err());
     }
 
     #[test]
     fn an_arn_ends_in_the_stack_s_id() {
-        let read =
-            decoded("orchestration.stack.update.error", r#""arn:openstack:heat::t:stacks/n/s""#);
-        let Ok(Some(Read { event: DeploymentEvent::Stack(stack), .. })) = read else {
-            panic!("{read:?}")
+        let reading =
+            decode("orchestration.stack.update.error", r#""arn:openstack:heat::t:stacks/n/s""#);
+        let Ok(Some(Reading { event: DeploymentEvent::Stack(stack), .. })) = reading else {
+            panic!("{reading:?}")
         };
         assert_eq!((stack.stack_id.as_str(), stack.phase), ("s", Phase::Error));
     }

@@ -1,4 +1,5 @@
-//! What an instance is registered with: its services, their parameters, and what it will provide.
+//! The registration of an instance: its services, their parameters, and the parameters that it
+//! provides to others.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -6,21 +7,21 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Skipped, scalar};
-use crate::event::fields::{Value as Field, id, object, raw_object};
+use super::parts::{PartReader, scalar};
+use crate::event::fields::{Value, id, object, raw_object};
 
-/// What `instance.registered` says.
+/// The payload of `instance.registered`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registration {
     /// The instance.
     pub instance_id: String,
     /// The deployment it is part of.
     pub deployment_id: String,
-    /// What it is to be, e.g. `mysql`.
+    /// The instance's role, e.g. `mysql`.
     pub assembly: Option<String>,
-    /// What is configured on it, each name once.
+    /// The services that are configured on it, each name once.
     pub services: Vec<Service>,
-    /// Names of the parameters it will provide to others.
+    /// Names of the parameters that it will provide to others.
     pub provides: Vec<String>,
 }
 
@@ -29,7 +30,7 @@ pub struct Registration {
 pub struct Service {
     /// Its name, unique on its instance.
     pub name: String,
-    /// What it is configured with, each name once.
+    /// The parameters it is configured with, each name once.
     pub parameters: Vec<Parameter>,
 }
 
@@ -39,103 +40,105 @@ pub struct Parameter {
     /// Its name, unique in its service.
     pub name: String,
     /// Where its value comes from.
-    pub value: Value,
+    pub value: ParameterValue,
 }
 
-/// Where a parameter's value comes from.
+/// The source of a parameter's value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Value {
-    /// It was given with the registration; `None` where none was.
+pub enum ParameterValue {
+    /// The registration itself; `None` if it gives no value.
     Given(Option<String>),
-    /// Another instance, or the same, will say it.
+    /// A later event of another instance, or of the same.
     From {
-        /// Which instance.
+        /// The instance.
         instance_id: String,
-        /// What of it.
+        /// The event of it that is waited for.
         target: Target,
     },
 }
 
-/// What is waited for on an instance.
+/// An event of an instance that a parameter waits for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
-    /// That it provides the parameter of this name.
+    /// The instance provides the parameter of this name.
     Parameter(String),
-    /// That the configuration of the service of this name ends.
+    /// The configuration of the service of this name ends.
     Service(String),
 }
 
 raw_object! {
-    /// A service, as it is on the wire.
-    Written { name: Field = "name", parameters: Field = "parameters", }
+    /// A service as on the wire.
+    RawService { name: Value = "name", parameters: Value = "parameters", }
 }
 
 raw_object! {
-    /// A parameter, as it is on the wire.
-    WrittenParameter { name: Field = "name", value: Field = "value", from: Field = "from", }
+    /// A parameter as on the wire.
+    RawParameter { name: Value = "name", value: Value = "value", from: Value = "from", }
 }
 
 raw_object! {
-    /// What a parameter refers to.
-    From {
-        instance_id: Field = "instance_id",
-        parameter: Field = "parameter",
-        service: Field = "service",
+    /// The `from` of a parameter.
+    RawReference {
+        instance_id: Value = "instance_id",
+        parameter: Value = "parameter",
+        service: Value = "service",
     }
 }
 
-/// The services of a list. Of one without a name nothing is known; of several of one name the first
+/// Reads a list of services. A service without a name is skipped; of several with one name the first
 /// counts.
-pub(super) fn services(value: Field<'_>, skipped: &mut Skipped) -> Vec<Service> {
-    let (mut found, mut seen) = (Vec::new(), HashSet::new());
-    for raw in skipped.list(value) {
-        let written: Written = object(raw).unwrap_or_default();
-        match written.name.id() {
-            Some(name) if seen.insert(name.clone()) => {
-                let parameters = parameters(written.parameters, skipped);
-                found.push(Service { name: name.into_owned(), parameters });
+pub(super) fn read_services(value: Value<'_>, parts: &mut PartReader) -> Vec<Service> {
+    let (mut services, mut known) = (Vec::new(), HashSet::new());
+    for raw in parts.list(value) {
+        let service: RawService = object(raw).unwrap_or_default();
+        match service.name.id() {
+            Some(name) if known.insert(name.clone()) => {
+                let parameters = read_parameters(service.parameters, parts);
+                services.push(Service { name: name.into_owned(), parameters });
             }
-            _ => skipped.0 += 1,
+            _ => parts.skip(),
         }
     }
-    found
+    services
 }
 
-/// The parameters of a list, likewise.
-fn parameters(value: Field<'_>, skipped: &mut Skipped) -> Vec<Parameter> {
-    let (mut found, mut seen) = (Vec::new(), HashSet::new());
-    for raw in skipped.list(value) {
-        match parameter(raw) {
-            Some(parameter) if seen.insert(parameter.name.clone()) => found.push(parameter),
-            _ => skipped.0 += 1,
+/// Reads a list of parameters, by the same rules.
+fn read_parameters(value: Value<'_>, parts: &mut PartReader) -> Vec<Parameter> {
+    let (mut parameters, mut known) = (Vec::new(), HashSet::new());
+    for raw in parts.list(value) {
+        match read_parameter(raw) {
+            Some(parameter) if known.insert(parameter.name.clone()) => parameters.push(parameter),
+            _ => parts.skip(),
         }
     }
-    found
+    parameters
 }
 
-/// A parameter; `None` where it has no name, or a value that is none.
-fn parameter(raw: &RawValue) -> Option<Parameter> {
-    let written: WrittenParameter = object(raw).ok()?;
-    let name = written.name.id()?.into_owned();
-    let value = match (written.value.raw(), written.from.get()) {
-        (_, Some(from)) => reference(from)?,
-        (Some(value), None) if value.get() != "null" => Value::Given(Some(scalar(value)?)),
-        _ => Value::Given(None),
+/// Reads a parameter. `None` if it has no name, or a value that is not a scalar or a reference.
+fn read_parameter(raw: &RawValue) -> Option<Parameter> {
+    let parameter: RawParameter = object(raw).ok()?;
+    let name = parameter.name.id()?.into_owned();
+    let value = match (parameter.value.raw(), parameter.from.get()) {
+        (_, Some(from)) => read_reference(from)?,
+        (Some(value), None) if value.get() != "null" => ParameterValue::Given(Some(scalar(value)?)),
+        _ => ParameterValue::Given(None),
     };
     Some(Parameter { name, value })
 }
 
-fn reference(raw: &RawValue) -> Option<Value> {
-    let from: From = object(raw).ok()?;
-    let text = |field: Field<'_>| field.raw().and_then(id).map(Cow::into_owned);
+/// Reads the `from` of a parameter. `None` if it names no instance, or neither a parameter nor a
+/// service of it.
+fn read_reference(raw: &RawValue) -> Option<ParameterValue> {
+    let from: RawReference = object(raw).ok()?;
+    let text = |field: Value<'_>| field.raw().and_then(id).map(Cow::into_owned);
     let target = match (text(from.parameter), text(from.service)) {
         (Some(parameter), _) => Target::Parameter(parameter),
         (None, Some(service)) => Target::Service(service),
         (None, None) => return None,
     };
-    Some(Value::From { instance_id: text(from.instance_id)?, target })
+    Some(ParameterValue::From { instance_id: text(from.instance_id)?, target })
 }
 
 #[cfg(test)]
@@ -143,29 +146,30 @@ mod tests {
     use super::*;
 
     raw_object! {
-        /// A list in its place.
-        Holder { list: Field = "list", }
+        /// An object with the list to read.
+        Holder { list: Value = "list", }
     }
 
     fn read(list: &str) -> (Vec<Service>, u64) {
         let text = format!(r#"{{"list": {list}}}"#);
         let holder: Holder = serde_json::from_str(&text).unwrap();
-        let mut skipped = Skipped(0);
-        (services(holder.list, &mut skipped), skipped.0)
+        let mut parts = PartReader::default();
+        let services = read_services(holder.list, &mut parts);
+        (services, parts.skipped)
     }
 
-    fn one_parameter(written: &str) -> (Vec<Parameter>, u64) {
-        let (services, skipped) = read(&format!(r#"[{{"name": "s", "parameters": [{written}]}}]"#));
+    fn read_one_parameter(json: &str) -> (Vec<Parameter>, u64) {
+        let (services, skipped) = read(&format!(r#"[{{"name": "s", "parameters": [{json}]}}]"#));
         (services.into_iter().next().unwrap().parameters, skipped)
     }
 
     #[test]
     fn parameters_are_given_or_come_from_others() {
-        let from = |target| Value::From { instance_id: "i".to_owned(), target };
-        for (written, value) in [
-            (r#"{"name": "p", "value": 5}"#, Value::Given(Some("5".to_owned()))),
-            (r#"{"name": "p", "value": ""}"#, Value::Given(Some(String::new()))),
-            (r#"{"name": "p"}"#, Value::Given(None)),
+        let from = |target| ParameterValue::From { instance_id: "i".to_owned(), target };
+        for (json, value) in [
+            (r#"{"name": "p", "value": 5}"#, ParameterValue::Given(Some("5".to_owned()))),
+            (r#"{"name": "p", "value": ""}"#, ParameterValue::Given(Some(String::new()))),
+            (r#"{"name": "p"}"#, ParameterValue::Given(None)),
             (
                 r#"{"name": "p", "from": {"instance_id": "i", "parameter": "ip"}}"#,
                 from(Target::Parameter("ip".to_owned())),
@@ -176,7 +180,7 @@ mod tests {
             ),
         ] {
             let parameter = Parameter { name: "p".to_owned(), value };
-            assert_eq!(one_parameter(written), (vec![parameter], 0), "{written}");
+            assert_eq!(read_one_parameter(json), (vec![parameter], 0), "{json}");
         }
     }
 
@@ -186,13 +190,14 @@ mod tests {
         let (services, skipped) =
             read(&format!("[{}]", list(|nth| format!(r#"{{"name": {nth}}}"#))));
         assert_eq!((services.len(), skipped), (200_000, 0));
-        let (parameters, skipped) = one_parameter(&list(|nth| format!(r#"{{"name": {nth}}}"#)));
+        let (parameters, skipped) =
+            read_one_parameter(&list(|nth| format!(r#"{{"name": {nth}}}"#)));
         assert_eq!((parameters.len(), skipped), (200_000, 0));
     }
 
     #[test]
-    fn what_cannot_be_read_is_counted_and_the_rest_stays() {
-        for written in [
+    fn unreadable_parts_are_counted_and_the_rest_stays() {
+        for json in [
             "7",
             r#"{"value": 5}"#,
             r#"{"name": "p", "value": [5]}"#,
@@ -200,7 +205,7 @@ mod tests {
             r#"{"name": "p", "from": {"instance_id": "i"}}"#,
             r#"{"name": "p", "from": "i"}"#,
         ] {
-            assert_eq!(one_parameter(written), (vec![], 1), "{written}");
+            assert_eq!(read_one_parameter(json), (vec![], 1), "{json}");
         }
         let (services, skipped) =
             read(r#"[{"name": "a", "parameters": 5}, {}, null, {"name": "a"}, {"name": "b"}]"#);

@@ -1,4 +1,4 @@
-//! One sample out of its text.
+//! Reads one sample from its text.
 
 use std::borrow::Cow;
 
@@ -8,10 +8,10 @@ use super::super::fields::{Value, raw_object, string};
 use super::super::header::cut;
 use super::super::{json, span};
 use super::volume;
-use super::{Invalid, Sample};
+use super::{InvalidSample, Sample};
 
 raw_object! {
-    /// What is wanted of a sample.
+    /// The members of a sample that are read.
     Fields {
         counter_name: Value = "counter_name",
         counter_type: Value = "counter_type",
@@ -27,16 +27,16 @@ raw_object! {
     }
 }
 
-/// Reads what stands in a sample's place.
-pub(super) fn read(bytes: &[u8]) -> Result<Sample, Box<Invalid>> {
-    let nothing_but = |reason| Box::new(Invalid { reason, ..Invalid::default() });
+/// Reads a sample, or any other value in the place of one.
+pub(super) fn read(bytes: &[u8]) -> Result<Sample, Box<InvalidSample>> {
+    let unreadable = |reason| Box::new(InvalidSample { reason, ..InvalidSample::default() });
     if !bytes.starts_with(b"{") {
-        return Err(nothing_but("it is no JSON object"));
+        return Err(unreadable("it is no JSON object"));
     }
     json::read(bytes, |text| {
         let fields: Fields = serde_json::from_str(text)?;
-        Ok(sample(&fields).map_err(|reason| {
-            Box::new(Invalid {
+        Ok(read_fields(&fields).map_err(|reason| {
+            Box::new(InvalidSample {
                 reason,
                 counter_name: owned(fields.counter_name),
                 project_id: owned(fields.project_id),
@@ -47,18 +47,22 @@ pub(super) fn read(bytes: &[u8]) -> Result<Sample, Box<Invalid>> {
             })
         }))
     })
-    .unwrap_or_else(|_: serde_json::Error| Err(nothing_but("it cannot be read")))
+    .unwrap_or_else(|_: serde_json::Error| Err(unreadable("it cannot be read")))
 }
 
-/// The sample, or why it is none: the first thing that is wrong with it.
-fn sample(fields: &Fields<'_>) -> Result<Sample, &'static str> {
+/// Reads the fields of a sample.
+///
+/// # Errors
+///
+/// The first reason why the sample does not count.
+fn read_fields(fields: &Fields<'_>) -> Result<Sample, &'static str> {
     Ok(Sample {
         counter_name: owned(fields.counter_name).ok_or("it has no counter_name")?,
         resource_id: owned(fields.resource_id).ok_or("it has no resource_id")?,
         timestamp: fields.timestamp.time().ok_or("it has no timestamp between 2000 and 2100")?,
         counter_volume: volume::read(fields.counter_volume)?,
         counter_type: owned(fields.counter_type),
-        counter_unit: fields.counter_unit.id().map(unit),
+        counter_unit: fields.counter_unit.id().map(unit_name),
         user_id: owned(fields.user_id),
         project_id: owned(fields.project_id),
         source: owned(fields.source),
@@ -67,13 +71,13 @@ fn sample(fields: &Fields<'_>) -> Result<Sample, &'static str> {
     })
 }
 
-/// A string or number, as a column of ours keeps it.
+/// A string or number, cut to the length of a column.
 fn owned(value: Value<'_>) -> Option<String> {
     value.id().map(cut)
 }
 
-/// The unit under one name: Ceilometer only renamed these two, the numbers stayed.
-fn unit(sent: Cow<'_, str>) -> String {
+/// The unit's latest name. Ceilometer renamed these two; the numbers stayed the same.
+fn unit_name(sent: Cow<'_, str>) -> String {
     match &*sent {
         "MB" => "MiB".to_owned(),
         "GB" => "GiB".to_owned(),
@@ -81,14 +85,18 @@ fn unit(sent: Cow<'_, str>) -> String {
     }
 }
 
-/// The text of the metadata. Only an escape can hide what is no JSON in a text that was read: half a
-/// surrogate pair.
+/// The text of the metadata. In a text that was parsed, only half a surrogate pair can be invalid, and
+/// it begins with a backslash.
 fn metadata(raw: &RawValue) -> String {
     let text = raw.get();
-    if text.contains('\\') { json::lenient(text.as_bytes()).into_owned() } else { text.to_owned() }
+    if text.contains('\\') {
+        json::to_strict(text.as_bytes()).into_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
-/// A value as the sender wrote it, where `text` may be the tolerant reading of `bytes`.
+/// A value as the sender wrote it. `text` may be `bytes` after [`json::to_strict`].
 fn as_written(bytes: &[u8], text: &str, raw: &RawValue) -> String {
     let written = String::from_utf8_lossy(&bytes[span::of(text, raw)]);
     let is_string = written.starts_with('"');

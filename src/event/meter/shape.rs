@@ -1,4 +1,4 @@
-//! Where a message keeps its samples, in every era.
+//! The shapes of messages with samples, of every era.
 
 use std::ops::Range;
 
@@ -6,15 +6,16 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::super::fields::{Value, raw_object};
+use super::super::fields::{Value, first_element, object, raw_object};
+use super::super::payload::{Content, Payload};
 use super::super::{json, span};
 
-/// The most samples that one message may hold: a thousand times what Ceilometer sends. A list of
-/// millions of zeros is a few MB of text, and would be a few GB of samples.
+/// The most samples of one message: a thousand times as many as Ceilometer sends. A list of millions of
+/// zeros is a few MB of text, but would be a few GB of samples.
 pub(super) const SAMPLES_MAX: usize = 50_000;
 
 raw_object! {
-    /// A notification has its samples in `payload`, an RPC cast in `args.data`.
+    /// A message. A notification has its samples in `payload`, an RPC cast in `args.data`.
     Message {
         event_type: Value = "event_type",
         payload: Value = "payload",
@@ -28,21 +29,21 @@ raw_object! {
 }
 
 raw_object! {
-    /// An object in the place of a list: a sample itself, or one that holds the list.
+    /// An object in the place of the list: a sample, or an object around the list.
     Holder {
         counter_name: Value = "counter_name",
         samples: Value = "samples",
     }
 }
 
-/// The places of a message's samples in its body: the elements of a list (since 2013) or of
-/// `samples` in an object (the polling agents since 2015), or one object that is the sample (2012).
-/// Whatever stands in a sample's place is one, an object or not.
+/// Returns the spans of a message's samples in its body: the elements of a list (since 2013) or of
+/// `samples` in an object (the polling agents since 2015), or one object that is the sample (2012). Every
+/// value in the place of a sample counts, an object or not.
 ///
 /// # Errors
 ///
-/// When the body is no JSON object, even when read tolerantly; when there are more of them than
-/// [`SAMPLES_MAX`].
+/// When the body is not a JSON object, even when read leniently, or has more than [`SAMPLES_MAX`]
+/// samples.
 pub(super) fn elements(body: &[u8]) -> Result<Vec<Range<usize>>, serde_json::Error> {
     json::read(body, |text| {
         let message: Message = serde_json::from_str(text)?;
@@ -52,7 +53,7 @@ pub(super) fn elements(body: &[u8]) -> Result<Vec<Range<usize>>, serde_json::Err
             message.args.object::<Args>()?.data
         };
         let holder: Holder = content.object()?;
-        let is_sample = holder.counter_name.is_there() || !holder.samples.is_there();
+        let is_sample = holder.counter_name.is_present() || !holder.samples.is_present();
         let content = if is_sample { content } else { holder.samples };
         let Some(content) = content.get() else { return Ok(Vec::new()) };
         if !content.get().starts_with('[') {
@@ -63,7 +64,32 @@ pub(super) fn elements(body: &[u8]) -> Result<Vec<Range<usize>>, serde_json::Err
     })
 }
 
-/// A list of samples, no longer than [`SAMPLES_MAX`].
+raw_object! {
+    /// The members of the first sample that are part of the event's header.
+    FirstSample {
+        counter_name: Value = "counter_name",
+        project_id: Value = "project_id",
+    }
+}
+
+impl<'a> FirstSample<'a> {
+    /// Returns the first of the samples that [`elements`] finds, from the payload or the RPC cast's data
+    /// that was read with the header.
+    ///
+    /// # Errors
+    ///
+    /// When the sample cannot be read strictly.
+    pub fn of(content: &Content<'a>) -> Result<Option<FirstSample<'a>>, serde_json::Error> {
+        let Payload { counter_name, project_id, samples, .. } = content.object;
+        if counter_name.is_present() {
+            return Ok(Some(FirstSample { counter_name, project_id, len: content.object.len }));
+        }
+        let sample = if samples.is_present() { first_element(samples) } else { content.first };
+        sample.map(object).transpose()
+    }
+}
+
+/// A list of at most [`SAMPLES_MAX`] samples.
 struct List<'a>(Vec<&'a RawValue>);
 
 impl<'de> Deserialize<'de> for List<'de> {
@@ -91,5 +117,25 @@ impl<'de> Visitor<'de> for ListVisitor {
             elements.push(element);
         }
         Ok(List(elements))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    raw_object! { Notification { payload: Content = "payload", } }
+
+    #[test]
+    fn the_first_sample_is_found_in_every_shape() {
+        for body in [
+            r#"{"payload": [{"counter_name": "cpu", "project_id": "p"}, 2]}"#,
+            r#"{"payload": {"samples": [{"counter_name": "cpu", "project_id": "p"}]}}"#,
+            r#"{"payload": {"counter_name": "cpu", "project_id": "p"}}"#,
+        ] {
+            let message: Notification = serde_json::from_str(body).unwrap();
+            let sample = FirstSample::of(&message.payload).unwrap().unwrap();
+            assert_eq!(sample.project_id.text().as_deref(), Some("p"), "{body}");
+        }
     }
 }

@@ -1,10 +1,10 @@
-//! Samples of every shape, and what one of them may not do to its neighbours.
+//! Samples in every shape, and that an invalid one does not affect its neighbours.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// A sample that is as it should be.
+/// A valid sample.
 const SAMPLE: &str = r#"{"source": "openstack", "counter_name": "memory", "counter_type": "gauge", "counter_unit": "MB", "counter_volume": 512.50, "user_id": "u", "project_id": "p", "resource_id": "r", "timestamp": "2026-11-19T10:00:02.381766", "resource_metadata": {"flavor": {"name": "m1.tiny"}, "n": 1.0}, "message_id": "m", "message_signature": ""}"#;
 
 fn expected() -> Sample {
@@ -32,9 +32,9 @@ fn cast(data: &str) -> String {
     format!(r#"{{"method": "record_metering_data", "args": {{"data": {data}}}}}"#)
 }
 
-/// The one sample of a list.
+/// Reads a list of one sample.
 #[track_caller]
-fn one(sample: &str) -> Result<Sample, Box<Invalid>> {
+fn one(sample: &str) -> Result<Sample, Box<InvalidSample>> {
     let mut all = samples(notification(&format!("[{sample}]")).as_bytes()).unwrap();
     assert_eq!(all.len(), 1, "{sample}");
     all.remove(0)
@@ -64,7 +64,7 @@ fn samples_are_found_in_every_shape() {
 }
 
 #[test]
-fn a_message_may_hold_none() {
+fn a_message_may_have_no_samples() {
     for empty in ["[]", "null", "{}", "\"\"", r#"{"samples": []}"#, r#"{"samples": null}"#] {
         assert_eq!(samples(notification(empty).as_bytes()).unwrap(), [], "{empty}");
         assert_eq!(samples(cast(empty).as_bytes()).unwrap(), [], "{empty}");
@@ -77,7 +77,7 @@ fn a_message_may_hold_none() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_what_could_be_read() {
+fn an_invalid_sample_has_its_reason_and_its_readable_parts() {
     let reason = |sample: &str| one(sample).unwrap_err().reason;
     for other in ["5", "-5", "null", "true", "\"x\"", "[]", "[{}]"] {
         assert_eq!(reason(other), "it is no JSON object", "{other}");
@@ -89,7 +89,7 @@ fn what_is_wrong_is_told_with_what_could_be_read() {
         let sample = changed("\"2026-11-19T10:00:02.381766\"", time);
         assert_eq!(reason(&sample), "it has no timestamp between 2000 and 2100", "{time}");
     }
-    for (volume, written, reason) in [
+    for (volume, counter_volume, reason) in [
         ("null", None, "it has no counter_volume"),
         ("\"\"", None, "it has no counter_volume"),
         ("NaN", Some("NaN"), "counter_volume is not a number"),
@@ -101,14 +101,14 @@ fn what_is_wrong_is_told_with_what_could_be_read() {
     ] {
         let Sample { counter_name, project_id, resource_id, message_id, timestamp, .. } =
             expected();
-        let invalid = Invalid {
+        let invalid = InvalidSample {
             reason,
             counter_name: Some(counter_name),
             project_id,
             resource_id: Some(resource_id),
             message_id,
             timestamp: Some(timestamp),
-            counter_volume: written.map(str::to_owned),
+            counter_volume: counter_volume.map(str::to_owned),
         };
         assert_eq!(one(&changed("512.50", volume)), Err(Box::new(invalid)), "{volume}");
     }

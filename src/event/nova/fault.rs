@@ -1,4 +1,4 @@
-//! Why something failed, in each of the shapes Nova has told it.
+//! The reason for a failure, in each of the shapes in which Nova sends it.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ raw_object! {
 }
 
 impl Fault {
-    /// What the value says, be it an object, Python's text of one, or just a text.
+    /// Reads a fault from an object, from Python's text of one, or from a plain text.
     ///
     /// # Errors
     ///
@@ -31,28 +31,28 @@ impl Fault {
             return Ok(Fault::from_python(&text));
         }
         let outer: Exception = object(raw)?;
-        let inner = if outer.data.is_there() { outer.data.object()? } else { outer };
+        let inner = if outer.data.is_present() { outer.data.object()? } else { outer };
         let kwargs: Exception = inner.kwargs.object()?;
         Ok(Fault {
-            class: inner.class.text().or_else(|| inner.exception.text()).map(class),
+            class: inner.class.text().or_else(|| inner.exception.text()).map(class_name),
             message: inner
                 .message
                 .text()
                 .or_else(|| inner.exception_message.text())
                 .map(Cow::into_owned),
-            code: number(inner.code).or_else(|| number(kwargs.code)),
+            code: read_code(inner.code).or_else(|| read_code(kwargs.code)),
         })
     }
 
-    /// What Python's text of a dictionary says (`{'kwargs': {…}, 'message': '…', 'class': '…'}`);
-    /// any other text is the message.
+    /// Reads a fault from Python's text of a dictionary (`{'kwargs': {…}, 'message': '…', 'class':
+    /// '…'}`). Any other text is the message.
     fn from_python(text: &str) -> Fault {
         let mut fault = Fault::default();
         if text.starts_with('{') {
             for (depth, key, value) in Entries::of(text) {
                 match (depth, &*key) {
                     (1, "message") => fault.message = Some(value),
-                    (1, "class") => fault.class = Some(class(value.into())),
+                    (1, "class") => fault.class = Some(class_name(value.into())),
                     (1 | 2, "code") => fault.code = fault.code.or(value.parse().ok()),
                     _ => {}
                 }
@@ -64,7 +64,7 @@ impl Fault {
         fault
     }
 
-    /// This fault, and where it is silent what `other` says.
+    /// This fault, with `other`'s parts where it has none.
     pub(super) fn or(self, other: Fault) -> Fault {
         Fault {
             class: self.class.or(other.class),
@@ -74,33 +74,34 @@ impl Fault {
     }
 }
 
-/// The integer a value holds, as number or as text.
-pub(super) fn number(value: Value<'_>) -> Option<i64> {
+/// The integer in a number or a text.
+pub(super) fn read_code(value: Value<'_>) -> Option<i64> {
     value.id()?.parse().ok()
 }
 
-/// The name of a class without its module, and without what oslo.messaging appends to the name of
-/// one that was raised on another host, so that one failure has one name.
-fn class(path: Cow<'_, str>) -> String {
+/// The name of a class without its module, and without the suffix that oslo.messaging appends if the
+/// exception was raised on another host, so that one failure has one name.
+fn class_name(path: Cow<'_, str>) -> String {
     let name = path.rsplit_once('.').map_or(&*path, |(_, name)| name);
     name.strip_suffix("_Remote").unwrap_or(name).to_owned()
 }
 
-/// The entries of Python dictionaries in a text, at every depth, read as far as they make sense.
+/// The entries of the Python dictionaries in a text, at every depth. The text may be cut off or not
+/// be Python; every entry that can be found is read.
 struct Entries<'a> {
     rest: &'a str,
     depth: usize,
 }
 
 impl<'a> Entries<'a> {
-    /// The entries of `text`.
+    /// Starts at the beginning of `text`.
     fn of(text: &'a str) -> Entries<'a> {
         Entries { rest: text, depth: 0 }
     }
 
-    /// Takes the string whose opening quote the text begins with. One that does not end goes to the
+    /// Takes the string whose opening quote the text begins with. A string without an end goes to the
     /// end of the text.
-    fn string(&mut self) -> String {
+    fn take_string(&mut self) -> String {
         let mut chars = self.rest.chars();
         let quote = chars.next();
         let mut string = String::new();
@@ -114,14 +115,14 @@ impl<'a> Entries<'a> {
         string
     }
 
-    /// Takes the value after a key: a string, or the plain word or number up to the next comma.
-    /// `None` for what has entries or elements of its own, which is left to be read.
-    fn value(&mut self) -> Option<String> {
+    /// Takes the value after a key: a string, or the word or number up to the next comma. `None` for
+    /// dictionaries, lists and tuples, whose entries come next.
+    fn take_value(&mut self) -> Option<String> {
         self.rest = self.rest.trim_start();
         let quoted = self.rest.strip_prefix(['u', 'b']).unwrap_or(self.rest);
         if quoted.starts_with(['\'', '"']) {
             self.rest = quoted;
-            return Some(self.string());
+            return Some(self.take_string());
         }
         if self.rest.starts_with(['{', '[', '(']) {
             return None;
@@ -133,7 +134,7 @@ impl<'a> Entries<'a> {
     }
 }
 
-/// Depth (1 outermost), key and value.
+/// Yields depth (1 is the outermost), key and value.
 impl Iterator for Entries<'_> {
     type Item = (usize, String, String);
 
@@ -142,10 +143,10 @@ impl Iterator for Entries<'_> {
             let at = self.rest.find(['{', '[', '(', '}', ']', ')', '\'', '"'])?;
             self.rest = &self.rest[at..];
             if self.rest.starts_with(['\'', '"']) {
-                let key = self.string();
+                let key = self.take_string();
                 let Some(rest) = self.rest.trim_start().strip_prefix(':') else { continue };
                 self.rest = rest;
-                if let Some(value) = self.value() {
+                if let Some(value) = self.take_value() {
                     return Some((self.depth, key, value));
                 }
                 continue;
@@ -160,7 +161,7 @@ impl Iterator for Entries<'_> {
     }
 }
 
-/// The character that a backslash and what follows it stand for.
+/// Takes the rest of an escape, after its backslash, and returns the character it stands for.
 fn unescape(chars: &mut std::str::Chars<'_>) -> Option<char> {
     let digits = match chars.next()? {
         'n' => return Some('\n'),
@@ -183,7 +184,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn is(json: &str, class: Option<&str>, message: Option<&str>, code: Option<i64>) {
+    fn assert_fault(json: &str, class: Option<&str>, message: Option<&str>, code: Option<i64>) {
         let fault = Fault::read(serde_json::from_str(json).unwrap()).unwrap();
         let expected =
             Fault { class: class.map(str::to_owned), message: message.map(str::to_owned), code };
@@ -192,40 +193,45 @@ mod tests {
 
     #[test]
     fn pythons_texts_are_read() {
-        is(
+        assert_fault(
             r#""{'kwargs': {'reason': 'x, \\'y\\'', 'code': 400}, 'message': \"It's \\u010d\\x21\", 'class': 'NoValidHost_Remote'}""#,
             Some("NoValidHost"),
             Some("It's č!"),
             Some(400),
         );
-        is(
+        assert_fault(
             r#""{u'message': u'a', u'class': u'nova.exception.Some', u'kwargs': {u'message': u'b'}}""#,
             Some("Some"),
             Some("a"),
             None,
         );
-        is(
+        assert_fault(
             r#""{'message': RemoteError('a', 'b'), 'code': None}""#,
             None,
             Some("RemoteError"),
             None,
         );
-        is(r#""{'message': 'cut off he""#, None, Some("cut off he"), None);
-        is(r#""{not python}""#, None, Some("{not python}"), None);
-        is(r#""No valid host""#, None, Some("No valid host"), None);
+        assert_fault(r#""{'message': 'cut off he""#, None, Some("cut off he"), None);
+        assert_fault(r#""{not python}""#, None, Some("{not python}"), None);
+        assert_fault(r#""No valid host""#, None, Some("No valid host"), None);
     }
 
     #[test]
     fn objects_are_read() {
-        is(r#"{"kwargs": {"code": 500, "uuid": "i"}}"#, None, None, Some(500));
-        is(r#"{"class": "A", "message": "m", "code": "404"}"#, Some("A"), Some("m"), Some(404));
-        is(
+        assert_fault(r#"{"kwargs": {"code": 500, "uuid": "i"}}"#, None, None, Some(500));
+        assert_fault(
+            r#"{"class": "A", "message": "m", "code": "404"}"#,
+            Some("A"),
+            Some("m"),
+            Some(404),
+        );
+        assert_fault(
             r#"{"nova_object.data": {"exception": "A", "exception_message": "m"}}"#,
             Some("A"),
             Some("m"),
             None,
         );
-        is("[1]", None, None, None);
+        assert_fault("[1]", None, None, None);
     }
 
     proptest! {

@@ -2,13 +2,14 @@
 
 mod fault;
 mod names;
-mod payload;
+mod notification;
+mod shape;
 
 use jiff::Timestamp;
 
 use super::{PayloadFault, json};
 
-/// Which of Nova's two payload formats a notification came in.
+/// The payload format of a notification: Nova has two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Format {
     /// `compute.instance.*`, flat payload.
@@ -17,91 +18,91 @@ pub enum Format {
     Versioned,
 }
 
-/// The part of an operation that a notification reports.
+/// The step of an operation that a notification reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Phase {
     /// It began.
     Start,
-    /// It ended well.
+    /// It succeeded.
     End,
-    /// It ended badly.
+    /// It failed.
     Error,
 }
 
-/// What a notification is about.
+/// The subject of a notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// A step of an operation on an instance. Names are the versioned format's (`resize_finish`,
-    /// `live_migration_pre`), so that both formats give one operation.
+    /// A step of an operation on an instance. Operations have their names in the versioned format
+    /// (`resize_finish`, `live_migration_pre`) in both formats.
     Operation {
         /// E.g. `create`, `delete`, `resize_prep`.
         operation: String,
         /// Start, end or error.
         phase: Phase,
     },
-    /// No host could be found, or building failed before any compute node was asked:
+    /// No host was found, or the build failed before any compute node was asked:
     /// `compute_task.build_instances`, `scheduler.run_instance` with ERROR.
     BuildFailed,
-    /// `compute.instance.update`: the state changed, no operation begins or ends.
+    /// `compute.instance.update`: a change of state; no operation begins or ends.
     Update,
     /// A periodic `exists`.
     Exists,
-    /// Anything else that concerns an instance.
+    /// Any other event of an instance.
     Other,
 }
 
-/// Why an operation failed, from whichever shape the message had (object, Python repr, fault).
+/// The reason for a failure, read from any of the shapes it is sent in: an object, Python's text of
+/// one, a versioned fault.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fault {
-    /// Class of the exception, e.g. `NoValidHost`.
+    /// The class of the exception, e.g. `NoValidHost`.
     pub class: Option<String>,
-    /// What it said, one readable text.
+    /// The exception's message.
     pub message: Option<String>,
-    /// HTTP-like code, where there is one.
+    /// The code, like HTTP's, if there is one.
     pub code: Option<i64>,
 }
 
-/// One notification about one instance, whichever format it came in. `""`, `null` and absent are
-/// all `None`.
+/// A notification about one instance, in either format. `""`, `null` and absent are all `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
-    /// Legacy or versioned.
+    /// The payload format.
     pub format: Format,
-    /// What it reports.
+    /// The subject.
     pub subject: Subject,
     /// The instance's id.
     pub instance_id: String,
     /// `_context_request_id`, or the versioned payload's.
     pub request_id: Option<String>,
-    /// First part of `publisher_id`: `compute`, `nova-compute`, `conductor`.
+    /// The first part of `publisher_id`: `compute`, `nova-compute`, `conductor`.
     pub publisher_service: Option<String>,
-    /// The rest of `publisher_id`: the host that speaks (not always the instance's host).
+    /// The rest of `publisher_id`: the sender's host, which is not always the instance's.
     pub publisher_host: Option<String>,
     /// `display_name`.
     pub name: Option<String>,
-    /// `tenant_id`, else the context's project, unless the subject is [`Subject::Other`]: then the
+    /// `tenant_id`, or else the context's project; for [`Subject::Other`] not the context's, but the
     /// project of the instance or request that the payload describes.
     pub project_id: Option<String>,
     /// The instance's host.
     pub host: Option<String>,
-    /// Name of the flavor.
+    /// The flavor's name.
     pub flavor: Option<String>,
-    /// Image id: `image_uuid`, or the last segment of `image_ref_url`.
+    /// The image's id: `image_uuid`, or the last segment of `image_ref_url`.
     pub image: Option<String>,
-    /// vm_state.
+    /// Nova's `vm_state`.
     pub state: Option<String>,
-    /// task_state.
+    /// Nova's `task_state`.
     pub task_state: Option<String>,
-    /// When the API made the instance (whole seconds).
+    /// When the API created the instance, in whole seconds.
     pub created_at: Option<Timestamp>,
     /// When it became active.
     pub launched_at: Option<Timestamp>,
-    /// When it was deleted (`deleted_at`, else `terminated_at`).
+    /// When it was deleted: `deleted_at`, or else `terminated_at`.
     pub deleted_at: Option<Timestamp>,
-    /// Whether it says when the instance was deleted, or that it is not: a time, or none beside a
-    /// state.
-    pub tells_deletion: bool,
-    /// Set when the notification reports a failure.
+    /// Whether `deleted_at` is reported, be it as `None`: the notification has a time of deletion, or
+    /// an empty one together with a state.
+    pub reports_deletion: bool,
+    /// The reason, if the notification reports a failure.
     pub fault: Option<Fault>,
 }
 
@@ -109,8 +110,8 @@ pub struct Notification {
 ///
 /// # Errors
 ///
-/// When the body cannot be read as a notification at all (e.g. nested too deeply).
+/// When the body cannot be read as a notification at all.
 pub fn decode(kind: &str, body: &[u8]) -> Result<Option<Notification>, PayloadFault> {
-    json::read(body, |text| payload::notification(kind, text))
+    json::read(body, |text| notification::read(kind, text))
         .map_err(PayloadFault::unreadable("body"))
 }

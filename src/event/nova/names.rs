@@ -1,9 +1,10 @@
-//! What an event type of Nova says, in the versioned format's words.
+//! Nova's event types, with operations named as in the versioned format.
 
 use super::{Phase, Subject};
 
-/// The subject of an event type. `failed` says whether the message itself was sent as an error.
-pub(super) fn subject(kind: &str, failed: bool) -> Subject {
+/// The subject of an event type. `failed` is whether the notification was sent with the priority
+/// `ERROR`, or without one.
+pub(super) fn subject_of(kind: &str, failed: bool) -> Subject {
     match kind {
         "compute_task.build_instances" | "scheduler.run_instance" if failed => {
             return Subject::BuildFailed;
@@ -19,10 +20,9 @@ pub(super) fn subject(kind: &str, failed: bool) -> Subject {
     match name {
         "exists" => Subject::Exists,
         "update" => Subject::Update,
-        // The legacy format tells of these once, when they are done.
+        // The legacy format reports these once, when they are done.
         "volume.attach" | "volume.detach" => step(name, Phase::End),
-        // Nova once sent this (sic) for an attempt whose create.error then followed: it is one
-        // failure, and not two.
+        // Nova once sent this (sic) before the create.error of the same attempt: both are one failure.
         "instance.create.error" => Subject::Other,
         _ => match name.rsplit_once('.') {
             Some((name, "start")) => step(name, Phase::Start),
@@ -33,7 +33,7 @@ pub(super) fn subject(kind: &str, failed: bool) -> Subject {
     }
 }
 
-/// A step of the operation of that name in either format.
+/// A step of an operation, which `name` may name in either format.
 fn step(name: &str, phase: Phase) -> Subject {
     let operation = match name {
         "finish_resize" => "resize_finish".to_owned(),
@@ -49,16 +49,16 @@ fn step(name: &str, phase: Phase) -> Subject {
 mod tests {
     use super::*;
 
-    /// The subject as one text.
-    fn said(kind: &str) -> String {
-        match subject(kind, true) {
+    /// The subject of an error, as one text.
+    fn error_of(kind: &str) -> String {
+        match subject_of(kind, true) {
             Subject::Operation { operation, phase } => format!("{operation} {phase:?}"),
             other => format!("{other:?}"),
         }
     }
 
     #[test]
-    fn both_formats_say_the_same() {
+    fn both_formats_name_the_same_operations() {
         for (legacy, versioned, both) in [
             ("create.start", "create.start", "create Start"),
             ("create.error", "create.error", "create Error"),
@@ -103,17 +103,17 @@ mod tests {
             ("exists", "exists", "Exists"),
             ("update", "update", "Update"),
         ] {
-            assert_eq!(said(&format!("compute.instance.{legacy}")), both, "{legacy}");
-            assert_eq!(said(&format!("instance.{versioned}")), both, "{versioned}");
+            assert_eq!(error_of(&format!("compute.instance.{legacy}")), both, "{legacy}");
+            assert_eq!(error_of(&format!("instance.{versioned}")), both, "{versioned}");
         }
     }
 
     #[test]
-    fn builds_that_no_host_took_are_told_apart() {
-        assert_eq!(said("compute_task.build_instances"), "BuildFailed");
-        assert_eq!(said("compute_task.build_instances.error"), "BuildFailed");
-        assert_eq!(said("scheduler.run_instance"), "BuildFailed");
-        assert_eq!(subject("scheduler.run_instance", false), Subject::Other);
+    fn builds_without_a_host_are_recognized() {
+        assert_eq!(error_of("compute_task.build_instances"), "BuildFailed");
+        assert_eq!(error_of("compute_task.build_instances.error"), "BuildFailed");
+        assert_eq!(error_of("scheduler.run_instance"), "BuildFailed");
+        assert_eq!(subject_of("scheduler.run_instance", false), Subject::Other);
         for other in [
             "scheduler.run_instance.start",
             "compute_task.migrate_server",
@@ -122,7 +122,7 @@ mod tests {
             "compute.instance.instance.create.error",
             "terminate_instance",
         ] {
-            assert_eq!(said(other), "Other", "{other}");
+            assert_eq!(error_of(other), "Other", "{other}");
         }
     }
 }

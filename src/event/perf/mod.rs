@@ -1,4 +1,4 @@
-//! Samples of hosts: `perf.sampled` in both of its forms, as one struct.
+//! Samples of hosts: `perf.sampled`, both of its forms as one struct.
 
 mod shape;
 #[cfg(test)]
@@ -15,95 +15,98 @@ use super::header::cut;
 use super::{PayloadFault, Problem, json};
 
 pub use shape::VALUES_MAX;
-pub(super) use shape::{Data, Said};
+pub(super) use shape::{Data, SampleSet};
 
-/// The kind of event that holds samples.
+/// The kind of events with samples.
 pub const SAMPLED: &str = "perf.sampled";
 
 /// One measured value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample<'a> {
-    /// What was measured, e.g. `cpu`; at most [`TEXT_MAX`](super::TEXT_MAX) bytes.
+    /// The metric, e.g. `cpu`; at most [`TEXT_MAX`](super::TEXT_MAX) bytes.
     pub metric: Cow<'a, str>,
-    /// When, by the sender's clock, to the µs.
+    /// When it was measured, by the sender's clock, to the µs.
     pub time: Timestamp,
-    /// Digit for digit as far as a [`Decimal`] holds them, rounded beyond.
+    /// The value, digit for digit as far as a [`Decimal`] has room for them, rounded beyond.
     pub value: Decimal,
 }
 
-/// A value that cannot be counted: why, and what could be read of it.
+/// A value that does not count, with the parts of it that could be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invalid<'a> {
-    /// Why not, one clause.
+pub struct InvalidSample<'a> {
+    /// Why it does not count, one clause.
     pub reason: &'static str,
-    /// What was measured.
+    /// The metric.
     pub metric: Option<Cow<'a, str>>,
-    /// When; where the sample does not say it, when the event was sent.
+    /// When it was measured, or else when the event was sent.
     pub time: Option<Timestamp>,
 }
 
-/// What one event says of its host.
-pub struct Sampled<'a> {
+/// The samples of one event, all of one host.
+pub struct HostSamples<'a> {
     /// The host, in the case it was sent in; at most [`TEXT_MAX`](super::TEXT_MAX) bytes.
     pub host: Cow<'a, str>,
-    said: Said<'a>,
+    samples: SampleSet<'a>,
 }
 
-impl<'a> Sampled<'a> {
-    /// Every value in order, each by itself: one that cannot be read changes nothing about its
-    /// neighbours. The index in this order tells two values of one event apart.
-    pub fn values(&self) -> impl Iterator<Item = Result<Sample<'a>, Invalid<'a>>> + '_ {
-        self.said.values()
+impl<'a> HostSamples<'a> {
+    /// Every value in order, each read by itself: an invalid value does not affect its neighbours. The
+    /// index in this order identifies a value within its event.
+    pub fn values(&self) -> impl Iterator<Item = Result<Sample<'a>, InvalidSample<'a>>> + '_ {
+        self.samples.values()
     }
 }
 
 raw_object! {
-    /// What is wanted of a CloudEvent.
+    /// The members of a CloudEvent that are read.
     CloudEvent {
         time: Value = "time",
         data: Value = "data",
     }
 }
 
-/// Reads an event of kind [`SAMPLED`], and answers with what `take` makes of it.
+/// Reads an event of kind [`SAMPLED`], passes it to `take` and returns its result.
 ///
 /// # Errors
 ///
 /// When nothing of the event can be used: it names no host, contains more values than an event may,
 /// or cannot be read at all.
-pub fn read<R>(body: &[u8], take: impl FnOnce(&Sampled<'_>) -> R) -> Result<R, PayloadFault> {
+pub fn read<R>(body: &[u8], take: impl FnOnce(&HostSamples<'_>) -> R) -> Result<R, PayloadFault> {
     if let Ok(text) = std::str::from_utf8(body)
-        && let Ok(said) = said(text)
+        && let Ok(parts) = read_data(text)
     {
-        return taken(said, take);
+        return pass_on(parts, take);
     }
-    let text = json::lenient(body);
-    taken(said(&text).map_err(PayloadFault::unreadable("data"))?, take)
+    let text = json::to_strict(body);
+    pass_on(read_data(&text).map_err(PayloadFault::unreadable("data"))?, take)
 }
 
-/// The host, where there is one, and what is said of it, or in which member that is too much.
-type HostSaid<'a> = (Option<Cow<'a, str>>, Result<Said<'a>, PayloadFault>);
+/// The host, if there is one, and its samples, unless there are too many.
+type DataParts<'a> = (Option<Cow<'a, str>>, Result<SampleSet<'a>, PayloadFault>);
 
-fn said(text: &str) -> Result<HostSaid<'_>, serde_json::Error> {
+/// Reads the `data` of the event.
+fn read_data(text: &str) -> Result<DataParts<'_>, serde_json::Error> {
     let event: CloudEvent = serde_json::from_str(text)?;
     let data: Data = event.data.object()?;
-    Ok((data.host.id(), Said::of(&data, event.time.time())?))
+    Ok((data.host.id(), SampleSet::read(&data, event.time.time())?))
 }
 
-fn taken<R>(
-    (host, said): HostSaid<'_>,
-    take: impl FnOnce(&Sampled<'_>) -> R,
+/// Calls `take` if the event has a host and not too many samples.
+fn pass_on<R>(
+    (host, samples): DataParts<'_>,
+    take: impl FnOnce(&HostSamples<'_>) -> R,
 ) -> Result<R, PayloadFault> {
-    let host = shortened(host.ok_or(PayloadFault::new("data.host", Problem::Missing))?);
-    Ok(take(&Sampled { host, said: said? }))
+    let host = shorten(host.ok_or(PayloadFault::new("data.host", Problem::Missing))?);
+    Ok(take(&HostSamples { host, samples: samples? }))
 }
 
-/// How many keys a JSON object has; `None` for what is none. It is read as tolerantly as events are.
-pub fn keys(body: &[u8]) -> Option<usize> {
+/// Counts the keys of a JSON object; `None` for anything else. The object is read as leniently as
+/// events are.
+pub fn count_keys(body: &[u8]) -> Option<usize> {
     json::read(body, |text| serde_json::from_str(text).map(|CloudEvent { len, .. }| len)).ok()
 }
 
-/// A text as a column of ours keeps it.
-fn shortened(text: Cow<'_, str>) -> Cow<'_, str> {
+/// Shortens a text to the length of a column.
+fn shorten(text: Cow<'_, str>) -> Cow<'_, str> {
     if text.len() <= super::TEXT_MAX { text } else { cut(text).into() }
 }

@@ -1,4 +1,4 @@
-//! Samples of every spelling, and what one of them may not do to its neighbours.
+//! Samples in every spelling, and that an invalid one does not affect its neighbours.
 
 use proptest::prelude::*;
 
@@ -11,22 +11,22 @@ fn body(time: &str, data: &str) -> String {
     )
 }
 
-/// `metric value second` of each, or why it does not count.
+/// Each value as `metric value second`, or as the reason why it does not count.
 fn values(body: &str) -> Vec<String> {
-    read(body.as_bytes(), |sampled| {
-        let shown = |value: Result<Sample<'_>, Invalid<'_>>| match value {
+    read(body.as_bytes(), |samples| {
+        let shown = |value: Result<Sample<'_>, InvalidSample<'_>>| match value {
             Ok(sample) => {
                 let second = sample.time.as_microsecond() as f64 / 1e6 - 1_763_600_000.0;
                 format!("{} {} {second}", sample.metric, sample.value)
             }
             Err(invalid) => format!("{:?}: {}", invalid.metric.as_deref(), invalid.reason),
         };
-        sampled.values().map(shown).collect()
+        samples.values().map(shown).collect()
     })
     .unwrap()
 }
 
-/// What a value of the metric `m` is read as.
+/// The reading of a value of the metric `m`.
 fn value(json: &str) -> String {
     let data = format!(r#"{{"host": "h", "time": 1763600000, "metrics": {{"m": {json}}}}}"#);
     values(&body("null", &data)).remove(0)
@@ -38,8 +38,8 @@ fn both_forms_are_read() {
         "samples": [{"metric": "a", "time": 1763600001, "value": 1}, {"metric": "a", "value": 2.50}],
         "time": "2025-11-20T00:53:22Z", "metrics": {"b": 3, "a": 4}}"#;
     assert_eq!(values(&body("null", data)), ["a 1 1", "a 2.50 2", "a 4 2", "b 3 2"]);
-    let said = body("\"2025-11-20T00:53:25.5Z\"", r#"{"host": "h", "metrics": {"b": 3}}"#);
-    assert_eq!(values(&said), ["b 3 5.5"]);
+    let message = body("\"2025-11-20T00:53:25.5Z\"", r#"{"host": "h", "metrics": {"b": 3}}"#);
+    assert_eq!(values(&message), ["b 3 5.5"]);
     assert_eq!(values(&body("null", r#"{"host": "h"}"#)), [""; 0]);
     for other in ["[]", "5", "\"x\"", "null", "{}"] {
         let data = format!(r#"{{"host": "h", "samples": {other}, "metrics": {other}}}"#);
@@ -85,21 +85,21 @@ fn times_are_dates_and_epochs() {
         let data = format!(
             r#"{{"host": "h", "samples": [{{"metric": "m", "time": {time}, "value": 1}}]}}"#
         );
-        let said = body("\"2025-11-20T00:53:29Z\"", &data);
-        assert_eq!(values(&said), [format!("m 1 {second}")], "{time}");
+        let message = body("\"2025-11-20T00:53:29Z\"", &data);
+        assert_eq!(values(&message), [format!("m 1 {second}")], "{time}");
     }
     for time in ["\"soon\"", "true", "-1", "946684799.999999", "4102444800", "1e400", "\"NaN\""] {
         let data = format!(r#"{{"host": "h", "time": {time}, "metrics": {{"m": 1}}}}"#);
-        let said = body("\"2025-11-20T00:53:29Z\"", &data);
+        let message = body("\"2025-11-20T00:53:29Z\"", &data);
         let wrong = "Some(\"m\"): its time is not one from 2000 to 2099";
-        assert_eq!(values(&said), [wrong], "{time}");
+        assert_eq!(values(&message), [wrong], "{time}");
     }
     let timeless = body("null", r#"{"host": "h", "metrics": {"m": 1}}"#);
     assert_eq!(values(&timeless), ["Some(\"m\"): it has no time"]);
 }
 
 #[test]
-fn what_is_wrong_leaves_its_neighbours_alone() {
+fn an_invalid_value_leaves_its_neighbours_alone() {
     let data = r#"{"host": "h", "samples": [5, null, {"value": 1}, [], {"metric": "", "value": 1},
         {"metric": "a\ud800", "value": 1}, {"metric": "b", "value": NaN}, {"metric": 7, "value": 2}],
         "metrics": {"": 1, "x": null, "d": 1, "\u0000": 3, "d": 2}}"#;
@@ -127,17 +127,17 @@ fn what_is_wrong_leaves_its_neighbours_alone() {
 }
 
 #[test]
-fn an_event_that_says_nothing_of_a_host_is_an_event_all_the_same() {
+fn an_event_without_usable_data_is_still_an_event() {
     let data = format!(r#"{{"host": "h", "samples": [{}0]}}"#, "0,".repeat(60_000));
     let many = body("null", &data);
-    for (said, reason) in [
+    for (message, reason) in [
         (body("null", "{}"), "data.host is missing"),
         (body("null", "5"), "data.host is missing"),
         (body("null", r#"{"host": null, "metrics": {"m": 1}}"#), "data.host is missing"),
         (many, "data.samples contains more than 50000 values"),
     ] {
-        assert_eq!(read(said.as_bytes(), |_| ()).unwrap_err().to_string(), reason);
-        let event = decode(said.into_bytes(), None).unwrap();
+        assert_eq!(read(message.as_bytes(), |_| ()).unwrap_err().to_string(), reason);
+        let event = decode(message.into_bytes(), None).unwrap();
         assert_eq!((event.key_at, event.occurred_at), (None, None));
     }
     assert!(read(b"{", |_| ()).is_err());
@@ -147,17 +147,17 @@ fn an_event_that_says_nothing_of_a_host_is_an_event_all_the_same() {
 fn names_are_as_long_as_columns_are() {
     let long = "n".repeat(300);
     let data = format!(r#"{{"host": "{long}", "time": 1763600000, "metrics": {{"{long}": 1}}}}"#);
-    let said = body("null", &data);
-    let (host, metric) = read(said.as_bytes(), |sampled| {
-        let metric = sampled.values().next().unwrap().unwrap().metric.into_owned();
-        (sampled.host.clone().into_owned(), metric)
+    let message = body("null", &data);
+    let (host, metric) = read(message.as_bytes(), |samples| {
+        let metric = samples.values().next().unwrap().unwrap().metric.into_owned();
+        (samples.host.clone().into_owned(), metric)
     })
     .unwrap();
     assert_eq!((host.len(), &host), (255, &metric));
-    assert_eq!(decode(said.into_bytes(), None).unwrap().stream.as_ref(), Some(&host));
+    assert_eq!(decode(message.into_bytes(), None).unwrap().stream.as_ref(), Some(&host));
 }
 
-/// A day of the log holds no sample of a later one.
+/// A day of the log contains no sample of a later one.
 #[test]
 fn the_latest_sample_that_counts_is_the_time_of_the_key() {
     let key = |time: &str, data: &str| {
@@ -179,9 +179,9 @@ fn the_latest_sample_that_counts_is_the_time_of_the_key() {
     assert_eq!(key(noon, r#"{"time": 1763599990, "metrics": {"a": 1}}"#), (Some(0), Some(0)));
 }
 
-/// Each day of an event's samples is a partition: an event may not tell of thousands of them.
+/// Each day of an event's samples is a partition: an event may not span thousands of them.
 #[test]
-fn what_lies_long_before_the_latest_does_not_count() {
+fn a_value_long_before_the_latest_does_not_count() {
     const DAY: i64 = 86_400;
     let latest = 1_763_600_000;
     let sample = |metric: &str, time: i64, value: &str| {
@@ -191,15 +191,15 @@ fn what_lies_long_before_the_latest_does_not_count() {
         sample("early", latest - 31 * DAY - 1, "1"),
         sample("edge", latest - 31 * DAY, "1"),
         sample("latest", latest, "1"),
-        // What does not count decides nothing.
+        // An invalid value is not the latest.
         sample("broken", latest + 9 * DAY, "null"),
     ]
     .join(",");
     let metrics = r#""time": 1700000000, "metrics": {"old": 1}"#;
-    let said = body("null", &format!(r#"{{"host": "h", "samples": [{samples}], {metrics}}}"#));
+    let message = body("null", &format!(r#"{{"host": "h", "samples": [{samples}], {metrics}}}"#));
     let early = "it lies more than 31 days before its event's latest";
     assert_eq!(
-        values(&said),
+        values(&message),
         [
             format!("Some(\"early\"): {early}"),
             format!("edge 1 {}", -31 * DAY),
@@ -208,7 +208,7 @@ fn what_lies_long_before_the_latest_does_not_count() {
             format!("Some(\"old\"): {early}"),
         ]
     );
-    let key = decode(said.into_bytes(), None).unwrap().key_at;
+    let key = decode(message.into_bytes(), None).unwrap().key_at;
     assert_eq!(key.map(Timestamp::as_second), Some(latest));
 }
 
@@ -223,7 +223,7 @@ fn keys_of_an_object_are_counted() {
         ("{\"a\"", None),
         ("{} {}", None),
     ] {
-        assert_eq!(keys(body.as_bytes()), count, "{body}");
+        assert_eq!(count_keys(body.as_bytes()), count, "{body}");
     }
 }
 
@@ -240,15 +240,15 @@ proptest! {
         let metrics = metrics.map_or(String::new(), |(second, counts)| {
             format!(r#", "time": {}, "metrics": {{"m": {}}}"#, 1_763_600_000 + second, value(counts))
         });
-        let said = body("null", &format!(r#"{{"host": "h", "samples": [{}]{metrics}}}"#, listed.join(",")));
-        let latest = read(said.as_bytes(), |sampled| {
-            sampled.values().filter_map(Result::ok).map(|sample| sample.time).max()
+        let message = body("null", &format!(r#"{{"host": "h", "samples": [{}]{metrics}}}"#, listed.join(",")));
+        let latest = read(message.as_bytes(), |samples| {
+            samples.values().filter_map(Result::ok).map(|sample| sample.time).max()
         });
-        prop_assert_eq!(decode(said.into_bytes(), None).unwrap().key_at, latest.unwrap());
+        prop_assert_eq!(decode(message.into_bytes(), None).unwrap().key_at, latest.unwrap());
     }
 
     #[test]
     fn any_data_is_harmless(data in r#"[\[\]{}":,a-c0-9.nulltrsamphoe -]{0,60}"#) {
-        let _ = read(body("null", &data).as_bytes(), |sampled| sampled.values().count());
+        let _ = read(body("null", &data).as_bytes(), |samples| samples.values().count());
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::sample::Sample;
 use super::{fold, meter, resource};
 use crate::config::Metering;
-use crate::event::meter::{self as wire, Invalid};
+use crate::event::meter::{self as wire, InvalidSample};
 use crate::event::{Event, Recorded};
 use crate::projection::{Decode, Decoded};
 
@@ -34,7 +34,7 @@ pub(super) struct Rejected {
     pub index: i32,
     pub position: i64,
     /// Why, and what could be read of it.
-    pub said: Box<Invalid>,
+    pub said: Box<InvalidSample>,
 }
 
 /// Why a sample whose text can be read may still not count.
@@ -78,7 +78,7 @@ impl Facts {
         metering: &Metering,
         position: i64,
         event: &Event,
-        samples: Vec<Result<wire::Sample, Box<Invalid>>>,
+        samples: Vec<Result<wire::Sample, Box<InvalidSample>>>,
     ) {
         for (index, sample) in (0..).zip(samples) {
             let rejected = |said| Rejected { event_id: event.id, index, position, said };
@@ -134,8 +134,8 @@ fn is_signed_badly(event: &Event, index: i32) -> bool {
 }
 
 /// What is shown of a valid sample that does not count for its signature.
-fn signed_badly(sample: wire::Sample) -> Box<Invalid> {
-    Box::new(Invalid {
+fn signed_badly(sample: wire::Sample) -> Box<InvalidSample> {
+    Box::new(InvalidSample {
         reason: BAD_SIGNATURE,
         counter_name: Some(sample.counter_name),
         project_id: sample.project_id,

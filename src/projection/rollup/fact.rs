@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::bucket::{Bucket, Last, nearest};
 use super::resolution::{Partition, Resolution};
-use crate::event::perf::{self, Sample, Sampled};
+use crate::event::perf::{self, HostSamples, Sample};
 use crate::event::{Event, Recorded};
 use crate::projection::{Decode, Decoded};
 use crate::sketch::numbers::{self, Sketch};
@@ -154,14 +154,14 @@ struct Filling {
 
 impl Stretch {
     /// Adds what one event says; whether every value of it counts.
-    fn add(&mut self, event: &Event, sampled: &Sampled<'_>) -> bool {
+    fn add(&mut self, event: &Event, sampled: &HostSamples<'_>) -> bool {
         let host = self.name(&sampled.host);
         let day = event.key_at.map(|at| Resolution::Day.start(at));
         let mut is_whole = true;
         for (index, value) in (0..).zip(sampled.values()) {
             match value {
                 Ok(sample) => self.count(host, event.id, index, &sample),
-                Err(perf::Invalid { reason, metric, time }) => {
+                Err(perf::InvalidSample { reason, metric, time }) => {
                     let metric = metric.map(|metric| self.name(&metric));
                     self.reject((host, metric, reason, day), (time, event.id));
                     is_whole = false;

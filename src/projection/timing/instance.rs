@@ -118,7 +118,7 @@ impl Instance {
         if self.advance_stamp(LAUNCHED_AT, notification.launched_at.is_some().then_some(stamp)) {
             self.launched_at = notification.launched_at;
         }
-        if self.advance_stamp(DELETED_AT, notification.tells_deletion.then_some(stamp)) {
+        if self.advance_stamp(DELETED_AT, notification.reports_deletion.then_some(stamp)) {
             self.deleted_at = notification.deleted_at;
         }
         // An instance that was launched once has been built; an error is another operation's.

@@ -1,8 +1,8 @@
 //! Ceilometer's signature of a sample: HMAC-SHA256 over all its names and values as Python writes
 //! them.
 //!
-//! A hint of integrity, no proof of origin: names and values are joined without separators, and all
-//! publishers of a cloud share one secret.
+//! It hints at integrity but does not prove the origin: names and values are joined without separators,
+//! and all publishers of a cloud share one secret.
 
 mod pairs;
 mod python;
@@ -19,7 +19,7 @@ use super::shape;
 use pairs::Pairs;
 use python::Dialect;
 
-/// The indexes, as [`samples`](super::samples) counts them, of the samples whose signature is
+/// Returns the indexes, in the list of [`samples`](super::samples), of the samples whose signature is
 /// missing or wrong. `secret` is the publishers' `telemetry_secret`, once called `metering_secret`.
 pub fn bad_signatures(body: &[u8], secret: &str) -> Vec<i32> {
     let key = Hmac::<Sha256>::new_from_slice(secret.as_bytes());
@@ -28,12 +28,14 @@ pub fn bad_signatures(body: &[u8], secret: &str) -> Vec<i32> {
     (0..).zip(&elements).filter_map(|(index, span)| is_bad(span).then_some(index)).collect()
 }
 
-/// Whether the sample is signed, by a publisher of any dialect.
+/// Whether the sample has the right signature in any dialect.
 fn is_signed(bytes: &[u8], key: &Hmac<Sha256>) -> bool {
     let is_signed = json::read(bytes, |text| -> serde_json::Result<bool> {
         let sample: Pairs = serde_json::from_str(text)?;
         let signature = sample.get("message_signature").and_then(string);
-        let Some(signature) = signature.and_then(|digits| unhex(&digits)) else { return Ok(false) };
+        let Some(signature) = signature.and_then(|digits| decode_hex(&digits)) else {
+            return Ok(false);
+        };
         let is_right = |signed| key.clone().chain_update(signed).verify_slice(&signature).is_ok();
         Ok(Dialect::ALL
             .into_iter()
@@ -43,8 +45,8 @@ fn is_signed(bytes: &[u8], key: &Hmac<Sha256>) -> bool {
     is_signed.unwrap_or(false)
 }
 
-/// The bytes that 64 hex digits tell, small ones as Python writes them.
-fn unhex(digits: &str) -> Option<[u8; 32]> {
+/// Decodes 64 hex digits in lower case, as Python writes them.
+fn decode_hex(digits: &str) -> Option<[u8; 32]> {
     let digit = |digit: u8| match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),

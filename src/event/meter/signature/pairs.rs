@@ -1,4 +1,4 @@
-//! An object as a list of names and values, each value as it stands in the text.
+//! An object as a list of names and values, each value as text.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,17 +7,17 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// The names and values of an object in the order of the text. Of equal names the last value
-/// counts, as in Python.
+/// The names and values of an object in the order of the text. Of equal names the last value counts, as
+/// in Python.
 pub(super) struct Pairs<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Pairs<'a> {
-    /// The value of that name.
+    /// The value with this name.
     pub fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.0.iter().rev().find(|pair| pair.0 == name).map(|pair| pair.1)
     }
 
-    /// The pairs by name: by code point, which is by the bytes of UTF-8 too.
+    /// The pairs sorted by name, by code point, which is also the order of UTF-8's bytes.
     pub fn by_name(&self) -> Vec<(&str, &'a RawValue)> {
         self.places().into_iter().map(|(name, place)| (name, self.0[place].1)).collect()
     }
@@ -29,7 +29,7 @@ impl<'a> Pairs<'a> {
         places.into_iter().map(|(name, place)| (name, self.0[place].1)).collect()
     }
 
-    /// Every name once, in order, and where its value is.
+    /// Every name once, sorted, with the index of its value.
     fn places(&self) -> Vec<(&str, usize)> {
         let mut places: Vec<(&str, usize)> =
             self.0.iter().enumerate().map(|(place, (name, _))| (&**name, place)).collect();

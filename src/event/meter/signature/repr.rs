@@ -1,8 +1,8 @@
 //! Single values as Python's `repr` and `str` print them.
 
-/// A number, a boolean or nothing. Python itself wrote the numbers of the message, by the same rule
-/// by which it prints them.
-pub(super) fn scalar(sent: &[u8], out: &mut Vec<u8>) {
+/// Writes a number, a boolean or `None`. The numbers stay as they are: Python wrote those of the message
+/// by the same rule.
+pub(super) fn write_scalar(sent: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(match sent {
         b"null" => b"None",
         b"true" => b"True",
@@ -14,18 +14,18 @@ pub(super) fn scalar(sent: &[u8], out: &mut Vec<u8>) {
     });
 }
 
-/// As [`scalar`], by `str` of Python 2: floats with at most 12 digits.
-pub(super) fn scalar_12(sent: &[u8], out: &mut Vec<u8>) {
+/// Like [`write_scalar`], but as Python 2's `str`: floats with at most 12 digits.
+pub(super) fn write_scalar_12(sent: &[u8], out: &mut Vec<u8>) {
     let is_float = sent.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
     match std::str::from_utf8(sent).ok().filter(|_| is_float).and_then(|text| text.parse().ok()) {
-        Some(float) => out.extend_from_slice(float_12(float).as_bytes()),
-        None => scalar(sent, out),
+        Some(float) => out.extend_from_slice(format_float_12(float).as_bytes()),
+        None => write_scalar(sent, out),
     }
 }
 
-/// A float with at most 12 digits: as a plain number from 0.0001 up to 11 digits before the point,
-/// else with an exponent.
-fn float_12(float: f64) -> String {
+/// Formats a float with at most 12 digits: plain from 0.0001 up to 11 digits before the point, else with
+/// an exponent.
+fn format_float_12(float: f64) -> String {
     let scientific = format!("{float:.11e}");
     let Some((digits, exponent)) = scientific.split_once('e') else {
         return if float.is_nan() { "nan".to_owned() } else { scientific };
@@ -40,8 +40,8 @@ fn float_12(float: f64) -> String {
     if plain.contains('.') { plain } else { plain + ".0" }
 }
 
-/// Bytes in quotes: single ones, unless only those are within.
-pub(super) fn bytes(bytes: &[u8], out: &mut Vec<u8>) {
+/// Writes bytes in quotes: single ones, unless the bytes contain single quotes and no double ones.
+pub(super) fn write_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { b'"' } else { b'\'' };
     out.push(quote);
     for &byte in bytes {
@@ -78,7 +78,7 @@ mod tests {
             ("\\ \t\n\r", "'\\\\ \\t\\n\\r'"),
             ("\0\u{1f}\u{7f}ü", "'\\x00\\x1f\\x7f\\xc3\\xbc'"),
         ] {
-            assert_eq!(printed(bytes, text.as_bytes()), quoted);
+            assert_eq!(printed(write_bytes, text.as_bytes()), quoted);
         }
     }
 
@@ -94,7 +94,7 @@ mod tests {
             ("1e-05", "1e-05"),
             ("12345678901234567890", "12345678901234567890"),
         ] {
-            assert_eq!(printed(scalar, sent.as_bytes()), named);
+            assert_eq!(printed(write_scalar, sent.as_bytes()), named);
         }
     }
 
@@ -123,7 +123,7 @@ mod tests {
             ("12", "12"),
             ("null", "None"),
         ] {
-            assert_eq!(printed(scalar_12, sent.as_bytes()), printed_, "{sent}");
+            assert_eq!(printed(write_scalar_12, sent.as_bytes()), printed_, "{sent}");
         }
     }
 }

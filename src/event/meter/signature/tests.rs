@@ -1,4 +1,4 @@
-//! Signatures of real publishers, and of one written here by another way.
+//! Signatures of real publishers, and of a second implementation here.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::event::decode;
 
-/// What publishers sign with unless told otherwise: since 2015, and before.
+/// The default secrets of publishers: since 2015, and before.
 const DEFAULT: &str = "change this for valid signing";
 const OLD_DEFAULT: &str = "change this or be hacked";
 
@@ -18,7 +18,7 @@ fn fixture(name: &str) -> Vec<u8> {
     decode(std::fs::read(path).unwrap(), None).unwrap().body
 }
 
-fn bad(samples: &[Value], secret: &str) -> Vec<i32> {
+fn bad_indexes(samples: &[Value], secret: &str) -> Vec<i32> {
     let body = json!({"event_type": "metering", "payload": samples});
     bad_signatures(body.to_string().as_bytes(), secret)
 }
@@ -37,7 +37,7 @@ fn the_vectors_are_signed_and_their_tampered_copies_are_not() {
 }
 
 #[test]
-fn what_the_vectors_sign_is_written_byte_for_byte() {
+fn the_signed_texts_of_the_vectors_are_written_byte_for_byte() {
     for (name, expected) in [
         ("signature-1-flat", "a1b2cNonedTruee1.5fx"),
         (
@@ -86,7 +86,7 @@ fn samples_are_checked_one_by_one() {
     assert_eq!(
         bad_signatures(&fixture("samples-that-are-none"), DEFAULT),
         [10, 11, 12, 13, 14],
-        "what is no object is not signed"
+        "values that are not objects are not signed"
     );
     for none in ["empty-list", "payload-null"] {
         assert_eq!(bad_signatures(&fixture(none), DEFAULT), [0; 0], "{none}");
@@ -97,7 +97,7 @@ fn samples_are_checked_one_by_one() {
 #[test]
 fn a_signature_is_64_small_hex_digits() {
     let signed = sign(json!({"a": 1}), "s");
-    assert_eq!(bad(std::slice::from_ref(&signed), "s"), [0; 0]);
+    assert_eq!(bad_indexes(std::slice::from_ref(&signed), "s"), [0; 0]);
     let digits = signed["message_signature"].as_str().unwrap();
     for wrong in [
         json!(digits.to_uppercase()),
@@ -110,17 +110,17 @@ fn a_signature_is_64_small_hex_digits() {
     ] {
         let mut sample = signed.clone();
         sample["message_signature"] = wrong;
-        assert_eq!(bad(std::slice::from_ref(&sample), "s"), [0], "{sample}");
+        assert_eq!(bad_indexes(std::slice::from_ref(&sample), "s"), [0], "{sample}");
     }
 }
 
 #[test]
-fn what_is_nested_beyond_measure_is_not_signed() {
+fn samples_nested_too_deeply_are_not_signed() {
     let mut nested = json!(1);
     for depth in 1..20 {
         nested = if depth % 2 == 0 { json!([nested]) } else { json!({"a": nested}) };
         let signed = sign(json!({"b": nested}), "s");
-        assert_eq!(bad(&[signed], "s").is_empty(), depth <= 16, "{depth}");
+        assert_eq!(bad_indexes(&[signed], "s").is_empty(), depth <= 16, "{depth}");
     }
     for (open, close) in [("[", "]"), ("{\"a\": ", "}"), ("[{\"a\": ", "}]")] {
         let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
@@ -132,7 +132,7 @@ fn what_is_nested_beyond_measure_is_not_signed() {
     }
 }
 
-/// The sample with its signature, by a way of its own: over parsed values.
+/// Adds the signature to a sample, computed in another way: over parsed values.
 fn sign(mut sample: Value, secret: &str) -> Value {
     let mut text = String::new();
     flatten("", &sample, &mut text);
@@ -147,7 +147,7 @@ fn sign(mut sample: Value, secret: &str) -> Value {
 
 fn flatten(name: &str, value: &Value, text: &mut String) {
     match value {
-        // The map is sorted by itself.
+        // The map sorts its keys.
         Value::Object(object) => {
             for (key, value) in object {
                 let name = if name.is_empty() { key.clone() } else { format!("{name}:{key}") };
@@ -218,7 +218,7 @@ fn object(
     prop::collection::btree_map(name, value, 0..6).prop_map(|map| map.into_iter().collect())
 }
 
-/// How many values there are to change.
+/// The number of values that can be changed.
 fn leaves(value: &Value) -> usize {
     match value {
         Value::Object(object) if !object.is_empty() => object.values().map(leaves).sum(),
@@ -227,7 +227,7 @@ fn leaves(value: &Value) -> usize {
     }
 }
 
-/// Changes one of them; `skip` counts those before it down.
+/// Changes one of them; `skip` is the number of values before it.
 fn change(value: &mut Value, skip: &mut usize) {
     match value {
         Value::Object(object) if !object.is_empty() => {
@@ -259,14 +259,14 @@ proptest! {
         place: prop::sample::Index,
     ) {
         let signed = sign(sample.clone().into(), &secret);
-        prop_assert_eq!(bad(std::slice::from_ref(&signed), &secret), [0; 0]);
-        prop_assert_eq!(bad(&[signed.clone(), signed.clone()], &other).is_empty(), secret == other);
+        prop_assert_eq!(bad_indexes(std::slice::from_ref(&signed), &secret), [0; 0]);
+        prop_assert_eq!(bad_indexes(&[signed.clone(), signed.clone()], &other).is_empty(), secret == other);
         let mut changed = Value::from(sample);
         let mut skip = place.index(leaves(&changed));
         change(&mut changed, &mut skip);
         if let Value::Object(changed) = &mut changed {
             changed.insert("message_signature".into(), signed["message_signature"].clone());
-            prop_assert_eq!(bad(&[signed, changed.clone().into()], &secret), [1]);
+            prop_assert_eq!(bad_indexes(&[signed, changed.clone().into()], &secret), [1]);
         }
     }
 

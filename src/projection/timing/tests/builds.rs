@@ -175,7 +175,7 @@ fn deleted_while_building_is_failed() {
 fn a_deletion_that_failed_ends_no_build() {
     let still_building = |notification: &mut Notification| {
         notification.state = Some("building".to_owned());
-        notification.tells_deletion = true;
+        notification.reports_deletion = true;
     };
     let failed = [start(30, "delete").on("api"), end(31, "delete").on("api").with(still_building)];
     gives(

@@ -34,7 +34,7 @@ pub fn nova(at: i64, subject: Subject) -> Fact {
             created_at: None,
             launched_at: None,
             deleted_at: None,
-            tells_deletion: false,
+            reports_deletion: false,
             fault: None,
         })),
     )
@@ -68,7 +68,7 @@ pub fn state(at: i64, state: &str) -> Fact {
 pub fn deleted_at(at: i64, deleted: Option<i64>) -> Fact {
     nova(at, Subject::Exists).with(|notification| {
         notification.deleted_at = deleted.map(second);
-        notification.tells_deletion = true;
+        notification.reports_deletion = true;
     })
 }
 

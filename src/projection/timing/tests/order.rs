@@ -59,7 +59,7 @@ fn notification() -> impl Strategy<Value = Fact> {
                 notification.state = state;
                 notification.launched_at = (other == 0).then(|| second(at));
                 notification.deleted_at = (other == 1).then(|| second(at));
-                notification.tells_deletion = other < 4;
+                notification.reports_deletion = other < 4;
                 notification.fault =
                     Some(Fault { message: Some(format!("f{at}")), ..Fault::default() });
             })
