@@ -1,20 +1,21 @@
-//! Why a payload cannot be used.
+//! Faults of payloads.
 
-/// The first field of a payload that is missing or wrong, without which the event means nothing.
+/// The reason why a payload cannot be used: its first required field that is missing, or field that
+/// is wrong.
 #[derive(Debug, thiserror::Error)]
 #[error("{field} {problem}")]
 pub struct PayloadFault {
-    /// The field's path in the body, e.g. `data.instance_id`; `data` or `body` where that cannot be
-    /// read as a whole.
+    /// The field's path in the body, e.g. `data.instance_id`; `data`, `payload` or `body` if that cannot
+    /// be read as a whole.
     pub field: &'static str,
-    /// What is wrong with it.
-    pub problem: Problem,
+    /// The field's fault.
+    pub problem: FieldFault,
 }
 
-/// What is wrong with a field.
+/// The fault of a field. It is printed after the field's path.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages describe the variants")]
-pub enum Problem {
+pub enum FieldFault {
     #[error("is missing")]
     Missing,
     #[error("is not a string")]
@@ -31,12 +32,12 @@ pub enum Problem {
 
 impl PayloadFault {
     /// A fault of this field.
-    pub(super) fn new(field: &'static str, problem: Problem) -> Self {
+    pub(super) fn new(field: &'static str, problem: FieldFault) -> Self {
         PayloadFault { field, problem }
     }
 
     /// Makes a fault of the error that reading `field` gives.
     pub(super) fn unreadable(field: &'static str) -> impl Fn(serde_json::Error) -> Self {
-        move |error| PayloadFault::new(field, Problem::Unreadable(error))
+        move |error| PayloadFault::new(field, FieldFault::Unreadable(error))
     }
 }

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use super::{PayloadFault, Problem, json, time};
+use super::{FieldFault, PayloadFault, json, time};
 
 /// Defines a struct of values that are borrowed from a JSON object by key. Absent keys stay empty,
 /// unknown keys are skipped, and of equal keys the last wins, as in Python. A value that is not an
@@ -111,7 +111,7 @@ impl<'a> Value<'a> {
     ///
     /// When it is missing, `null` or empty, or is neither a string nor a number.
     pub fn required(self, field: &'static str) -> Result<String, PayloadFault> {
-        self.optional(field)?.ok_or(PayloadFault::new(field, Problem::Missing))
+        self.optional(field)?.ok_or(PayloadFault::new(field, FieldFault::Missing))
     }
 
     /// The [`id`](Self::id) of an optional field; `None` if it is missing, `null` or empty.
@@ -122,7 +122,7 @@ impl<'a> Value<'a> {
     pub fn optional(self, field: &'static str) -> Result<Option<String>, PayloadFault> {
         match self.id() {
             None if !matches!(self.0.map(RawValue::get), None | Some("null" | "\"\"")) => {
-                Err(PayloadFault::new(field, Problem::NotAString))
+                Err(PayloadFault::new(field, FieldFault::NotAString))
             }
             text => Ok(text.map(Cow::into_owned)),
         }

@@ -33,7 +33,7 @@ use uuid::Uuid;
 
 pub use compression::Compression;
 pub use family::Family;
-pub use fault::{PayloadFault, Problem};
+pub use fault::{FieldFault, PayloadFault};
 
 /// A fact to be recorded: the header columns that every projection needs, and the body as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::fields::{Value, raw_object};
-use super::{PayloadFault, Problem, json};
+use super::{FieldFault, PayloadFault, json};
 
 /// The outcome of a recipe or a build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -181,7 +181,7 @@ fn read_outcome(value: Value<'_>) -> Result<Option<Outcome>, PayloadFault> {
         None => Ok(None),
         Some("success") => Ok(Some(Outcome::Success)),
         Some("failure") => Ok(Some(Outcome::Failure)),
-        Some(_) => Err(PayloadFault::new("data.outcome", Problem::NotAnOutcome)),
+        Some(_) => Err(PayloadFault::new("data.outcome", FieldFault::NotAnOutcome)),
     }
 }
 

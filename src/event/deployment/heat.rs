@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DeploymentEvent, Reading};
 use crate::event::fields::{Value, raw_object};
-use crate::event::{PayloadFault, Problem};
+use crate::event::{FieldFault, PayloadFault};
 
 /// The field that identifies a stack.
 const STACK_IDENTITY: &str = "payload.stack_identity";
@@ -79,7 +79,7 @@ pub(super) fn read(step: &str, text: &str) -> Result<Option<Reading>, PayloadFau
     // Old releases sent an ARN, whose last segment is the id.
     let stack_id = identity.rsplit('/').next().unwrap_or_default();
     if stack_id.is_empty() {
-        return Err(PayloadFault::new(STACK_IDENTITY, Problem::NoStack));
+        return Err(PayloadFault::new(STACK_IDENTITY, FieldFault::NoStack));
     }
     let optional = |value: Value<'_>| value.id().map(Cow::into_owned);
     let event = DeploymentEvent::Stack(Stack {

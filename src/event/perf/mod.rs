@@ -12,7 +12,7 @@ use rust_decimal::Decimal;
 
 use super::fields::{Value, raw_object};
 use super::header::cut;
-use super::{PayloadFault, Problem, json};
+use super::{FieldFault, PayloadFault, json};
 
 pub use shape::VALUES_MAX;
 pub(super) use shape::{Data, SampleSet};
@@ -96,7 +96,7 @@ fn pass_on<R>(
     (host, samples): DataParts<'_>,
     take: impl FnOnce(&HostSamples<'_>) -> R,
 ) -> Result<R, PayloadFault> {
-    let host = shorten(host.ok_or(PayloadFault::new("data.host", Problem::Missing))?);
+    let host = shorten(host.ok_or(PayloadFault::new("data.host", FieldFault::Missing))?);
     Ok(take(&HostSamples { host, samples: samples? }))
 }
 

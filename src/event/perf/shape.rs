@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::super::fields::{Value, raw_object};
 use super::super::nested::LenientObject;
-use super::super::{PayloadFault, Problem};
+use super::super::{FieldFault, PayloadFault};
 use super::{InvalidSample, Sample, shorten, value};
 
 /// The most values of one event: far more than an agent sends after an hour without its broker. A list
@@ -166,7 +166,7 @@ impl<'a> SampleSet<'a> {
 
 /// The fault of a member with more than [`VALUES_MAX`] values.
 fn too_many(field: &'static str) -> PayloadFault {
-    PayloadFault::new(field, Problem::TooManyValues(VALUES_MAX))
+    PayloadFault::new(field, FieldFault::TooManyValues(VALUES_MAX))
 }
 
 /// Sorts metrics by name. Of equal names the last value wins, as everywhere.
