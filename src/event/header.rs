@@ -1,7 +1,6 @@
 //! The header of a message, from which its event is made.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::ops::Range;
 
 use jiff::Timestamp;
@@ -144,9 +143,7 @@ pub(super) fn cut(text: Cow<'_, str>) -> String {
     let mut short = String::with_capacity(TEXT_MAX);
     short.push_str(&text[..end]);
     short.push('…');
-    for byte in &Sha256::digest(text.as_bytes())[..8] {
-        write!(short, "{byte:02x}").expect("a String accepts every text");
-    }
+    short.push_str(&hex::encode(&Sha256::digest(text.as_bytes())[..8]));
     short
 }
 

@@ -92,9 +92,7 @@ impl Sample {
         hash.update(self.timestamp.as_microsecond().to_be_bytes());
         let mut key =
             self.message_id[..self.message_id.floor_char_boundary(ID_MAX)].to_owned() + "#";
-        for byte in &hash.finalize()[..12] {
-            key.push_str(&format!("{byte:02x}"));
-        }
+        key.push_str(&hex::encode(&hash.finalize()[..12]));
         key
     }
 }

@@ -112,7 +112,7 @@ async fn template(base: &str, admin: &Client) -> String {
     for file in files {
         hash.update(std::fs::read(file).unwrap());
     }
-    let hash: String = hash.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let hash = hex::encode(&hash.finalize()[..6]);
     let name = format!("sl_template_{hash}");
     // Tests run as processes of their own: the first makes it, the others wait here.
     admin.batch_execute("SELECT pg_advisory_lock(hashtext('sl_template'))").await.unwrap();

@@ -45,19 +45,12 @@ fn is_signed(bytes: &[u8], key: &Hmac<Sha256>) -> bool {
     is_signed.unwrap_or(false)
 }
 
-/// Decodes 64 hex digits in lower case, as Python writes them.
+/// Decodes 64 hexadecimal digits in lower case, as Python writes them.
 fn decode_hex(digits: &str) -> Option<[u8; 32]> {
-    let digit = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
     let mut bytes = [0; 32];
-    if digits.len() != 2 * bytes.len() {
+    if digits.bytes().any(|digit| digit.is_ascii_uppercase()) {
         return None;
     }
-    for (byte, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
+    hex::decode_to_slice(digits, &mut bytes).ok()?;
     Some(bytes)
 }

@@ -137,11 +137,7 @@ fn sign(mut sample: Value, secret: &str) -> Value {
     let mut text = String::new();
     flatten("", &sample, &mut text);
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(text);
-    let mut digits = String::new();
-    for byte in mac.finalize().into_bytes() {
-        write!(digits, "{byte:02x}").unwrap();
-    }
-    sample["message_signature"] = json!(digits);
+    sample["message_signature"] = json!(hex::encode(mac.finalize().into_bytes()));
     sample
 }
 

@@ -21,10 +21,7 @@ pub(super) fn signature<T: Serialize>(sample: &T, secret: &str) -> String {
     let mut hmac =
         Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
     hmac.update(text.as_bytes());
-    hmac.finalize().into_bytes().iter().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").expect("a String takes every text");
-        hex
-    })
+    hex::encode(hmac.finalize().into_bytes())
 }
 
 /// Names and values one after the other, level by level in the order of the names.
