@@ -1,4 +1,4 @@
-//! What everything of ours that speaks AMQP begins with: a connection, and our own exchange.
+//! The basis of everything here that uses AMQP: connections, and the declaration of our own exchange.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -10,40 +10,43 @@ use tokio::runtime::{Builder, Handle};
 
 use crate::secret::ConnectionString;
 
-/// How long nobody looks at the brokers' sockets after one of them had something to say.
-const REST: Duration = Duration::from_millis(1);
+/// Pause between polls of the brokers' sockets.
+const POLL_PAUSE: Duration = Duration::from_millis(1);
 
-/// How long a broker may take to say goodbye.
-const GOODBYE_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a connection attempt may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Watches the brokers' sockets, for the whole process. A broker sends a few messages at a time, and
-/// for each such piece its client would be woken, over two threads: at full speed that is more work
-/// than to read them. Resting after each event it finds what has come meanwhile together; a broker
-/// that has been silent is heard at once.
-static WATCH: LazyLock<Handle> = LazyLock::new(|| {
+/// How long a broker may take to confirm that a connection is closed.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The runtime that watches the brokers' sockets, for the whole process. A broker sends a few messages at a
+/// time, and each such piece would wake its client, across two threads: at full speed that is more work than
+/// reading the messages. Because the runtime pauses after each event, it finds everything that arrived
+/// meanwhile at once; after a silence, it reacts to the first message immediately.
+static WATCHER: LazyLock<Handle> = LazyLock::new(|| {
     let runtime = Builder::new_current_thread()
         .enable_all()
-        .on_thread_park(|| std::thread::sleep(REST))
+        .on_thread_park(|| std::thread::sleep(POLL_PAUSE))
         .build()
-        .expect("a process that runs has what a runtime needs");
+        .expect("the broker runtime starts");
     let handle = runtime.handle().clone();
     let watch = move || runtime.block_on(std::future::pending::<()>());
     std::thread::Builder::new()
         .name("watch brokers".to_owned())
         .spawn(watch)
-        .expect("there are threads left");
+        .expect("the thread of the broker runtime starts");
     handle
 });
 
-/// Connects to a broker.
+/// Connects to a broker. `name` is the connection's name in the broker's management.
 ///
 /// # Errors
 ///
-/// When it is away or refuses.
+/// When the broker is away or refuses.
 pub async fn connect(url: &ConnectionString, name: &str) -> Result<Connection, lapin::Error> {
     let mut url = url.expose().to_owned();
-    // Without a limit of ours an odd peer could make us allocate what it likes for one frame. Less than
-    // the broker's own will not do: it sends a message's headers in one frame, however large they are.
+    // The limit keeps a faulty peer from making us allocate any amount of memory for one frame. It must not be
+    // lower than the broker's own: the broker sends a message's headers in one frame, however large they are.
     for (option, value) in [("frame_max", "131072"), ("heartbeat", "20")] {
         if !url.contains(&format!("{option}=")) {
             url.push(if url.contains('?') { '&' } else { '?' });
@@ -51,9 +54,9 @@ pub async fn connect(url: &ConnectionString, name: &str) -> Result<Connection, l
         }
     }
     let properties = ConnectionProperties::default().with_connection_name(name.into());
-    // A connection's socket is watched by the runtime that it is made on.
-    let connecting = WATCH.spawn(async move {
-        tokio::time::timeout(Duration::from_secs(10), Connection::connect(&url, properties)).await
+    // The socket of a connection is watched by the runtime that the connection is made on.
+    let connecting = WATCHER.spawn(async move {
+        tokio::time::timeout(CONNECT_TIMEOUT, Connection::connect(&url, properties)).await
     });
     match connecting.await {
         Ok(Ok(connected)) => connected,
@@ -62,14 +65,14 @@ pub async fn connect(url: &ConnectionString, name: &str) -> Result<Connection, l
     }
 }
 
-/// Ends a connection. Where channels end in the same moment the client library now and then waits
-/// for ever for the broker's answer; nobody else is to wait for it.
+/// Closes a connection, and gives up after [`CLOSE_TIMEOUT`]: if channels end at the same moment, the client
+/// library sometimes waits forever for the broker's answer.
 pub async fn disconnect(connection: &Connection) {
-    let goodbye = connection.close(200, "done".into());
-    match tokio::time::timeout(GOODBYE_PATIENCE, goodbye).await {
+    let closing = connection.close(200, "done".into());
+    match tokio::time::timeout(CLOSE_TIMEOUT, closing).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!("a connection ended with an error: {error}"),
-        Err(_) => tracing::debug!("a connection ended without an answer"),
+        Ok(Err(error)) => tracing::debug!("closing a connection failed: {error}"),
+        Err(_) => tracing::debug!("the broker did not confirm that a connection is closed"),
     }
 }
 
@@ -77,7 +80,7 @@ pub async fn disconnect(connection: &Connection) {
 ///
 /// # Errors
 ///
-/// When the broker is away, or something of that name stands there with other flags.
+/// When the broker is away, or an exchange of that name exists with other flags.
 pub async fn declare_exchange(connection: &Connection, exchange: &str) -> Result<(), lapin::Error> {
     let channel = connection.create_channel().await?;
     let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
@@ -87,7 +90,7 @@ pub async fn declare_exchange(connection: &Connection, exchange: &str) -> Result
     channel.close(200, "done".into()).await
 }
 
-/// Whether a channel was closed because of what was asked of it, not because the broker is away.
+/// Whether the broker refused a request and closed its channel, as opposed to being away.
 pub fn is_refused(error: &lapin::Error) -> bool {
     matches!(error.kind(), ErrorKind::ProtocolError(error) if matches!(error.get_id(), 403..=406))
 }

@@ -1,4 +1,4 @@
-//! The `stackledger` binary: everything is in the library.
+//! The `stackledger` binary. All code is in the library.
 
 fn main() -> std::process::ExitCode {
     stackledger::cli::main()

@@ -1,4 +1,4 @@
-//! Logs on stderr, metrics in Prometheus' text form.
+//! Logs on stderr, metrics in Prometheus' text format.
 
 use std::io::IsTerminal;
 use std::sync::OnceLock;
@@ -10,17 +10,17 @@ use crate::config::{ConfigError, LogFormat};
 
 static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// What libraries say and we say better: lapin logs every closed channel and every returned
-/// message, bodies included, though we handle them; refinery and tokio-postgres repeat our lines.
-const QUIET: &str = "lapin=off,refinery_core=warn,tokio_postgres=warn";
+/// Filter for the log lines of libraries that our own lines replace: lapin logs every closed channel and every
+/// returned message, bodies included, although we handle them; refinery and tokio-postgres repeat our lines.
+const LIBRARY_FILTER: &str = "lapin=off,refinery_core=warn,tokio_postgres=warn";
 
-/// Sends log lines to stderr. `filter` is a tracing filter, e.g. `info` or `stackledger=debug`.
+/// Sets up the log lines on stderr. `filter` is a tracing filter, e.g. `info` or `stackledger=debug`.
 ///
 /// # Errors
 ///
-/// When the filter cannot be read.
+/// When the filter cannot be parsed.
 pub fn init(filter: &str, format: LogFormat) -> Result<(), ConfigError> {
-    let filter = EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|error| {
+    let filter = EnvFilter::try_new(format!("{LIBRARY_FILTER},{filter}")).map_err(|error| {
         let accepted = "error, warn, info, debug, trace, or target=level,… is accepted";
         ConfigError::new("LOG", filter, format!("{accepted}: {error}"))
     })?;
@@ -28,7 +28,7 @@ pub fn init(filter: &str, format: LogFormat) -> Result<(), ConfigError> {
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    // A second call (a test in the same process) keeps the first subscriber.
+    // On a second call (a test in the same process) the first subscriber stays.
     let _ = match format {
         LogFormat::Text => lines.with_target(false).try_init(),
         LogFormat::Json => lines.json().try_init(),
@@ -36,7 +36,7 @@ pub fn init(filter: &str, format: LogFormat) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Installs the recorder of this process's metrics, once.
+/// Installs the metrics recorder of this process on the first call, and returns its handle.
 pub fn init_metrics() -> &'static PrometheusHandle {
     METRICS.get_or_init(|| {
         let seconds =
@@ -51,9 +51,9 @@ pub fn init_metrics() -> &'static PrometheusHandle {
     })
 }
 
-/// Sums up what histograms have collected, for as long as the process runs: without it they grow
-/// until somebody asks for them, and not every process is asked.
-pub async fn keep_up() {
+/// Aggregates the histograms' samples from time to time, for as long as the process runs: otherwise they pile up
+/// until `/metrics` is read, and not every process serves it.
+pub async fn run_upkeep() {
     const INTERVAL: std::time::Duration = std::time::Duration::from_secs(5);
     loop {
         tokio::time::sleep(INTERVAL).await;
@@ -61,7 +61,7 @@ pub async fn keep_up() {
     }
 }
 
-/// The metrics as `/metrics` answers them.
+/// Renders the metrics as `/metrics` answers them.
 pub fn render_metrics() -> String {
     init_metrics().render()
 }

@@ -1,28 +1,30 @@
-//! A sketch of durations: how many fell into each bin, bins so narrow that a quantile read from
-//! them is within 1 % of the true one. [`numbers`] has the same for numbers of either sign.
+//! Quantile sketches.
 //!
-//! The bins are 64 per power of two, found with integers alone. Crates with sketches (DDSketch,
-//! t-digest) do not do here: they cannot take a value out again, as is needed when a later message
-//! turns out to belong to an operation that was already counted, and what they keep (float sums,
-//! centroids, bounds by `ln`) depends on the order of arrival or on the machine. These counts do
-//! not: they can be added, subtracted and compared as they are.
+//! A sketch of durations counts how many fell into each bin. The bins are so narrow that a quantile computed from
+//! them is within 1 % of the true one. [`numbers`] does the same for numbers of either sign.
+//!
+//! There are 64 bins per power of two, found with integer arithmetic only. Crates with sketches (DDSketch,
+//! t-digest) do not fit here: they cannot remove a value again, which is necessary when a later message turns out
+//! to belong to an operation that was already counted; and their state (float sums, centroids, bounds by `ln`)
+//! depends on the order of arrival or on the machine. These counts depend on neither, and can be added,
+//! subtracted and compared.
 
 pub mod numbers;
 
-/// Bins per power of two, as a power of two itself: bin widths are at most 1/64 of their values, so
-/// that the middle of a bin is at most 1/128 off.
+/// Binary logarithm of the number of bins per power of two. The width of a bin is at most 1/64 of its values, so
+/// its middle is off by at most 1/128.
 const SUB_BITS: u32 = 6;
+/// Number of bins per power of two.
 const SUB: u64 = 1 << SUB_BITS;
 
-/// The bin that a duration falls into. Up to 127 µs each duration has a bin of its own, so nothing
-/// is lost near zero.
+/// The bin of a duration in µs. Up to 127 µs each duration has a bin of its own, so nothing is lost near zero.
 pub const fn bin(us: u64) -> i32 {
     let shift = (u64::BITS - us.leading_zeros()).saturating_sub(SUB_BITS + 1);
-    // At most 57 * 64 + 127: there is nothing to truncate.
+    // At most 57 * 64 + 127, so the cast truncates nothing.
     (shift as u64 * SUB + (us >> shift)) as i32
 }
 
-/// The duration that stands for all of a bin: its middle, in µs.
+/// The duration, in µs, that represents a bin: its middle.
 pub fn value(bin: i32) -> f64 {
     let bin = u64::from(bin.unsigned_abs());
     if bin < 2 * SUB {
@@ -33,15 +35,16 @@ pub fn value(bin: i32) -> f64 {
     low + ((1_u64 << shift) - 1) as f64 / 2.0
 }
 
-/// The duration, in µs, that a share `q` (0 to 1) of those counted do not exceed: within 1 % of the
-/// value at rank ⌈q·n⌉. `bins` ascend, `counts` run in parallel. `None` when nothing was counted.
+/// The duration, in µs, that a share `q` (0 to 1) of the counted durations does not exceed: within 1 % of the
+/// value at rank ⌈q·n⌉. `bins` are in ascending order, `counts` run parallel to them. `None` if nothing was
+/// counted.
 pub fn quantile(bins: &[i32], counts: &[i64], q: f64) -> Option<f64> {
     let total: i64 = counts.iter().sum();
     let rank = ((q * total as f64).ceil() as i64).clamp(1, total.max(1));
-    let mut seen = 0;
+    let mut passed = 0;
     bins.iter().zip(counts).find_map(|(bin, count)| {
-        seen += count;
-        (seen >= rank).then(|| value(*bin))
+        passed += count;
+        (passed >= rank).then(|| value(*bin))
     })
 }
 

@@ -1,50 +1,50 @@
-//! A sketch of numbers of either sign and any size, small enough to be kept with every bucket.
+//! A sketch of numbers of either sign and any size, small enough to be stored with every bucket.
 //!
-//! A number's bin is the upper bits of the nearest `f64`: sign, exponent and six bits of the
-//! mantissa, so that there are 64 bins per power of two here as well. Finding it takes no arithmetic
-//! but a shift, and bins are ordered as their numbers are.
+//! The bin of a number consists of the upper bits of the nearest `f64`: sign, exponent and six bits of the
+//! mantissa, so there are 64 bins per power of two here as well. Finding it takes only a shift, and bins have the
+//! same order as their numbers.
 
-/// The bits of an `f64` that do not tell its bin.
-const BELOW: u32 = 46;
+/// Number of lower bits of an `f64` that do not belong to its bin.
+const DROPPED_BITS: u32 = 46;
 
-/// The bin that a number falls into; 0 is zero's. Of numbers that are none (NaN) it means nothing.
+/// The bin of a number; the bin of zero is 0. Meaningless for NaN.
 pub const fn bin(number: f64) -> i32 {
-    // 17 bits are left: there is nothing to truncate.
-    let magnitude = (number.abs().to_bits() >> BELOW) as i32;
+    // 17 bits remain, so the cast truncates nothing.
+    let magnitude = (number.abs().to_bits() >> DROPPED_BITS) as i32;
     if number.is_sign_negative() { -magnitude } else { magnitude }
 }
 
-/// The number that stands for all of a bin: its middle.
+/// The number that represents a bin: its middle.
 pub fn value(bin: i32) -> f64 {
     if bin == 0 {
         return 0.0;
     }
-    let low = u64::from(bin.unsigned_abs()) << BELOW;
-    f64::from_bits(low | 1 << (BELOW - 1)).copysign(f64::from(bin))
+    let low = u64::from(bin.unsigned_abs()) << DROPPED_BITS;
+    f64::from_bits(low | 1 << (DROPPED_BITS - 1)).copysign(f64::from(bin))
 }
 
-/// How many numbers fell into each bin. Equal ones are equal bytes, and adding two up gives what all
-/// their numbers together would have given.
+/// The count of numbers in each bin. Equal sketches have equal bytes, and the sum of two sketches equals the
+/// sketch of all their numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sketch {
-    /// Bins, ascending, and how many fell into each, never none.
+    /// Bins in ascending order with their counts, which are never 0.
     counts: Vec<(i32, u64)>,
 }
 
-/// Bytes that are no sketch.
+/// The error that bytes do not encode a sketch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("these bytes are no sketch")]
-pub struct NoSketch;
+#[error("these bytes do not encode a sketch")]
+pub struct MalformedSketch;
 
 impl Sketch {
-    /// The sketch of numbers that fell into these bins, in any order.
+    /// Creates the sketch of numbers with these bins, in any order.
     pub fn of(mut bins: Vec<i32>) -> Sketch {
         bins.sort_unstable();
         let runs = bins.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u64));
         Sketch { counts: runs.collect() }
     }
 
-    /// Adds another one's numbers.
+    /// Adds the numbers of another sketch.
     pub fn add(&mut self, other: &Sketch) {
         if self.counts.is_empty() {
             self.counts.clone_from(&other.counts);
@@ -63,20 +63,20 @@ impl Sketch {
         self.counts = sums;
     }
 
-    /// The number that a share `q` (0 to 1) of those counted do not exceed: within 1 % of the number
-    /// at rank ⌈q·n⌉. `None` when nothing was counted.
+    /// The number that a share `q` (0 to 1) of the counted numbers does not exceed: within 1 % of the number at
+    /// rank ⌈q·n⌉. `None` if nothing was counted.
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let total: u64 = self.counts.iter().map(|(_, count)| count).sum();
         let rank = ((q * total as f64).ceil() as u64).clamp(1, total.max(1));
-        let mut seen = 0;
+        let mut passed = 0;
         self.counts.iter().find_map(|(bin, count)| {
-            seen += count;
-            (seen >= rank).then(|| value(*bin))
+            passed += count;
+            (passed >= rank).then(|| value(*bin))
         })
     }
 
-    /// The sketch as bytes: for each bin its distance from the one before, turned so that small
-    /// negative numbers are small too, and its count, both seven bits a byte, the lowest first.
+    /// Encodes the sketch: for each bin its distance from the previous one, in zigzag encoding, so that small
+    /// negative distances are short, too, and its count. Both are varints: seven bits per byte, lowest first.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.counts.len() * 2 + 4);
         let mut before = 0;
@@ -89,30 +89,31 @@ impl Sketch {
         bytes
     }
 
-    /// The sketch that [`Sketch::to_bytes`] gave.
+    /// Decodes the bytes of [`Sketch::to_bytes`].
     ///
     /// # Errors
     ///
-    /// When it gave no such bytes.
-    pub fn from_bytes(mut bytes: &[u8]) -> Result<Sketch, NoSketch> {
-        // Pairs take two bytes at least.
+    /// When `to_bytes` cannot have returned these bytes.
+    pub fn from_bytes(mut bytes: &[u8]) -> Result<Sketch, MalformedSketch> {
+        // A pair takes at least two bytes.
         let mut counts = Vec::with_capacity(bytes.len() / 2);
         let mut before = 0_i64;
         while !bytes.is_empty() {
-            let turned = take(&mut bytes)?;
-            let distance = (turned >> 1).cast_signed() ^ -(turned & 1).cast_signed();
-            let bin = before.checked_add(distance).ok_or(NoSketch)?;
+            let zigzag = take(&mut bytes)?;
+            let distance = (zigzag >> 1).cast_signed() ^ -(zigzag & 1).cast_signed();
+            let bin = before.checked_add(distance).ok_or(MalformedSketch)?;
             let count = take(&mut bytes)?;
             if count == 0 || (!counts.is_empty() && distance <= 0) {
-                return Err(NoSketch);
+                return Err(MalformedSketch);
             }
-            counts.push((i32::try_from(bin).map_err(|_| NoSketch)?, count));
+            counts.push((i32::try_from(bin).map_err(|_| MalformedSketch)?, count));
             before = bin;
         }
         Ok(Sketch { counts })
     }
 }
 
+/// Appends a varint.
 fn put(bytes: &mut Vec<u8>, mut number: u64) {
     while number > 0x7f {
         bytes.push(number as u8 | 0x80);
@@ -121,17 +122,18 @@ fn put(bytes: &mut Vec<u8>, mut number: u64) {
     bytes.push(number as u8);
 }
 
-fn take(bytes: &mut &[u8]) -> Result<u64, NoSketch> {
+/// Removes a varint from the front.
+fn take(bytes: &mut &[u8]) -> Result<u64, MalformedSketch> {
     let mut number = 0;
     for shift in (0..u64::BITS).step_by(7) {
-        let (byte, rest) = bytes.split_first().ok_or(NoSketch)?;
+        let (byte, rest) = bytes.split_first().ok_or(MalformedSketch)?;
         *bytes = rest;
         number |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
             return Ok(number);
         }
     }
-    Err(NoSketch)
+    Err(MalformedSketch)
 }
 
 #[cfg(test)]
@@ -140,7 +142,7 @@ mod tests {
 
     use super::*;
 
-    /// Numbers of either sign and of every size that a sample has.
+    /// Numbers of either sign and of every size that samples have.
     fn number() -> impl Strategy<Value = f64> {
         let whole = (any::<i64>(), 0..64_u32).prop_map(|(number, shift)| (number >> shift) as f64);
         prop_oneof![whole, (-1e28..1e28_f64), (-28..28_i32).prop_map(|e| 10_f64.powi(e)), Just(0.0)]
@@ -173,7 +175,7 @@ mod tests {
     #[test]
     fn other_bytes_are_refused() {
         for bytes in [&[1][..], &[2, 0], &[0x80], &[2, 1, 0, 1], &[2, 1, 1, 1], &[0x80; 20]] {
-            assert_eq!(Sketch::from_bytes(bytes), Err(NoSketch), "{bytes:?}");
+            assert_eq!(Sketch::from_bytes(bytes), Err(MalformedSketch), "{bytes:?}");
         }
         assert!(Sketch::from_bytes(&[0xfe, 0xff, 0xff, 0xff, 0xff, 1, 1]).is_err());
     }

@@ -39,7 +39,7 @@ impl Roles {
 /// Runs the roles until a signal asks to stop, and then finishes the work in hand.
 pub(super) async fn run(env: &Environment, roles: Roles) -> Result<()> {
     telemetry::init_metrics();
-    tokio::spawn(telemetry::keep_up());
+    tokio::spawn(telemetry::run_upkeep());
     let stop = lifecycle::stop_on_signal()?;
     let database = if roles.migrate {
         let database = env.database()?;
