@@ -1,6 +1,6 @@
-//! Rows in COPY's binary format, laid out in memory and sent in large pieces: the quickest way in.
-//! The driver's own writer hands them over in pieces of 4 kB, each of them a switch of tasks; a
-//! single piece of megabytes makes both sides ask for fresh memory with each batch.
+//! Rows in COPY's binary format, encoded in memory and sent in large pieces: the fastest way into the database.
+//! The driver's own writer sends pieces of 4 kB, each of which costs a switch of tasks; a single piece of
+//! megabytes makes both sides allocate fresh memory for each batch.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::SinkExt;
@@ -9,52 +9,51 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 use tokio_postgres::{GenericClient, Row, ToStatement};
 use uuid::Uuid;
 
-/// Rows being laid out.
+/// Rows being encoded for COPY.
 pub struct CopyRows {
     buffer: BytesMut,
 }
 
-/// Bytes of one message to the server.
-const PIECE: usize = 64 << 10;
+/// Size of one message to the server, in bytes.
+const PIECE_BYTES: usize = 64 << 10;
 
-/// What stands before the first row.
+/// The header of the stream: the signature, no flags, no extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
-/// PostgreSQL counts µs from 2000-01-01; this is that day in Unix µs.
+/// 2000-01-01, from which PostgreSQL counts µs, in µs since the Unix epoch.
 const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
 
 impl CopyRows {
-    /// No rows yet, room for `capacity` bytes.
+    /// Creates an empty list of rows with space for `capacity` bytes.
     pub fn with_capacity(capacity: usize) -> Self {
         let mut buffer = BytesMut::with_capacity(capacity);
-        // The signature, no flags, no extension.
         buffer.put_slice(HEADER);
         CopyRows { buffer }
     }
 
-    /// Whether there is no row.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.buffer.len() == HEADER.len()
     }
 
-    /// Begins a row of that many columns.
+    /// Begins a row of this many columns.
     pub fn row(&mut self, columns: i16) {
         self.buffer.put_i16(columns);
     }
 
-    /// A column's value, as it is on the wire.
+    /// Adds a column's value in its binary format.
     pub fn bytes(&mut self, value: &[u8]) {
-        // Bodies are at most what a broker or the HTTP intake lets through, far below 2 GiB.
+        // Bodies are limited by the broker and the HTTP intake to far less than 2 GiB.
         self.buffer.put_i32(i32::try_from(value.len()).unwrap_or(i32::MAX));
         self.buffer.put_slice(value);
     }
 
-    /// A column without a value.
+    /// Adds a null.
     pub fn null(&mut self) {
         self.buffer.put_i32(-1);
     }
 
-    /// A text, or none.
+    /// Adds a text, or a null.
     pub fn text(&mut self, value: Option<&str>) {
         match value {
             Some(value) => self.bytes(value.as_bytes()),
@@ -62,7 +61,7 @@ impl CopyRows {
         }
     }
 
-    /// A time to the µs, or none.
+    /// Adds a time, to the µs, or a null.
     pub fn time(&mut self, value: Option<Timestamp>) {
         match value {
             Some(at) => self.bytes(&(at.as_microsecond() - POSTGRES_EPOCH).to_be_bytes()),
@@ -70,7 +69,7 @@ impl CopyRows {
         }
     }
 
-    /// A UUID, or none.
+    /// Adds a UUID, or a null.
     pub fn uuid(&mut self, value: Option<Uuid>) {
         match value {
             Some(id) => self.bytes(id.as_bytes()),
@@ -78,17 +77,17 @@ impl CopyRows {
         }
     }
 
-    /// A plain decimal text (`-12.50`, no exponent) of any length as `numeric`, or none.
+    /// Adds a plain decimal text (`-12.50`, no exponent) of any length as a `numeric`, or a null.
     ///
     /// # Errors
     ///
-    /// When it is another text, or longer than PostgreSQL's numbers are.
+    /// When the text is not a plain decimal number, or longer than PostgreSQL's numbers.
     pub fn numeric(&mut self, value: Option<&str>) -> Result<(), NotNumeric> {
         let Some(text) = value else {
             self.null();
             return Ok(());
         };
-        let number = Numeric::read(text).ok_or_else(|| NotNumeric(text.to_owned()))?;
+        let number = Numeric::parse(text).ok_or_else(|| NotNumeric(text.to_owned()))?;
         self.buffer.put_i32(8 + 2 * i32::from(number.count));
         self.buffer.put_i16(number.count);
         self.buffer.put_i16(number.weight);
@@ -98,7 +97,7 @@ impl CopyRows {
         Ok(())
     }
 
-    /// A column's value of a type that the driver knows.
+    /// Adds a value of a type that the driver supports.
     ///
     /// # Errors
     ///
@@ -117,46 +116,46 @@ impl CopyRows {
         Ok(())
     }
 
-    /// A column of a row as the server sent it, whatever its type: it sends what COPY takes.
+    /// Adds a column of a row as the server sent it, whatever its type: COPY uses the same binary format.
     pub fn sent(&mut self, row: &Row, column: usize) {
         match row.get(column) {
-            Sent(Some(value)) => self.bytes(value),
-            Sent(None) => self.null(),
+            WireValue(Some(value)) => self.bytes(value),
+            WireValue(None) => self.null(),
         }
     }
 
-    /// Where the next byte goes.
+    /// The offset of the next byte.
     pub fn at(&self) -> usize {
         self.buffer.len()
     }
 
-    /// The bytes from `at` on.
+    /// The bytes from the offset `at` on.
     pub fn since(&self, at: usize) -> &[u8] {
         &self.buffer[at..]
     }
 
-    /// Writes over eight bytes that stand at `at`.
+    /// Overwrites the eight bytes at the offset `at`.
     pub fn overwrite(&mut self, at: usize, value: i64) {
         self.buffer[at..at + 8].copy_from_slice(&value.to_be_bytes());
     }
 
-    /// The whole stream.
+    /// Ends the stream and returns it.
     pub fn finish(mut self) -> Bytes {
         self.buffer.put_i16(-1);
         self.buffer.freeze()
     }
 }
 
-/// A value of any type, or none, in its binary format.
-struct Sent<'a>(Option<&'a [u8]>);
+/// A value of any type, or a null, in its binary format.
+struct WireValue<'a>(Option<&'a [u8]>);
 
-impl<'a> FromSql<'a> for Sent<'a> {
+impl<'a> FromSql<'a> for WireValue<'a> {
     fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Sent(Some(raw)))
+        Ok(WireValue(Some(raw)))
     }
 
     fn from_sql_null(_: &Type) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Sent(None))
+        Ok(WireValue(None))
     }
 
     fn accepts(_: &Type) -> bool {
@@ -164,13 +163,13 @@ impl<'a> FromSql<'a> for Sent<'a> {
     }
 }
 
-/// A text that is no decimal number.
+/// The error that a text is not a decimal number.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} is no decimal number that PostgreSQL can hold")]
+#[error("{0:?} is not a decimal number that PostgreSQL can store")]
 pub struct NotNumeric(String);
 
-/// A `numeric` as it is on the wire: digits to the base 10 000, of which the first counts
-/// 10 000 to the power of the weight.
+/// A `numeric` in its binary format: digits in base 10 000, the first of which has the value of 10 000 to the
+/// power of the weight.
 struct Numeric {
     is_negative: bool,
     digits: Vec<i16>,
@@ -180,10 +179,11 @@ struct Numeric {
 }
 
 impl Numeric {
-    /// Decimals of a digit.
+    /// Number of decimal digits in a digit.
     const WIDTH: usize = 4;
 
-    fn read(text: &str) -> Option<Self> {
+    /// Parses a plain decimal text.
+    fn parse(text: &str) -> Option<Self> {
         let plain = text.strip_prefix('-').unwrap_or(text);
         let (whole, decimals) = plain.split_once('.').unwrap_or((plain, ""));
         let is_plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
@@ -220,16 +220,16 @@ impl Numeric {
 ///
 /// # Errors
 ///
-/// When the server refuses a row, then all of them; or is away.
+/// When the server refuses a row, in which case it stores none, or is away.
 pub async fn copy_in(
     target: &impl GenericClient,
     statement: &(impl ToStatement + ?Sized),
     rows: CopyRows,
 ) -> Result<u64, tokio_postgres::Error> {
     let mut sink = std::pin::pin!(target.client().copy_in(statement).await?);
-    let mut rest = rows.finish();
-    while !rest.is_empty() {
-        sink.feed(rest.split_to(rest.len().min(PIECE))).await?;
+    let mut remaining = rows.finish();
+    while !remaining.is_empty() {
+        sink.feed(remaining.split_to(remaining.len().min(PIECE_BYTES))).await?;
     }
     sink.finish().await
 }
@@ -240,9 +240,9 @@ mod tests {
 
     use super::*;
 
-    /// As the driver writes it (but zeros at the end of whole numbers).
+    /// Our encoding equals the driver's (except for zeros at the end of whole numbers).
     #[test]
-    fn numbers_are_on_the_wire_as_those_of_the_driver() {
+    fn numbers_are_encoded_as_the_driver_encodes_them() {
         for text in
             ["0", "1", "-1", "9999", "10001", "0.5", "-12.50", "0.0001", "0.00001", "10000.00010"]
         {

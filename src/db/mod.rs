@@ -1,4 +1,4 @@
-//! The database's edge: connecting, the application's role, migrations, and which errors pass.
+//! The edge to the database: connections, roles, migrations, and the distinction of transient errors.
 
 mod copy;
 
@@ -14,38 +14,40 @@ use crate::secret::ConnectionString;
 
 pub use copy::{CopyRows, NotNumeric, copy_in};
 
-/// The role every command but `migrate` works as: it may read and append the log, not change it.
+/// The role that every command except `migrate` works as: it may read the log and append to it, but not change
+/// it.
 pub const APP_ROLE: &str = "stackledger_app";
 
-/// The role that people and BI tools read the read models with; logins are made members of it.
+/// The role through which people and BI tools read the read models. Logins become members of it.
 pub const READER_ROLE: &str = "stackledger_reader";
 
-/// Where the database is, before anybody connects.
+/// The address of the database, and how to connect to it.
 #[derive(Clone, Debug)]
 pub struct Database {
     config: tokio_postgres::Config,
-    shown: String,
+    /// The connection string without its password.
+    redacted_url: String,
 }
 
 mod migrations {
     refinery::embed_migrations!("schema");
 }
 
-/// What `migrate` did.
+/// The result of `migrate`.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Migrated {
-    /// Names of the migrations that were applied now.
+pub struct MigrationReport {
+    /// Names of the migrations that were applied by this call.
     pub applied: Vec<String>,
-    /// Whether the restricted role guards the log; otherwise the triggers alone do.
+    /// Whether the restricted role guards the log; if not, only the triggers do.
     pub role: bool,
 }
 
 impl Database {
-    /// Reads a connection string (URL or `key=value`). Nothing is connected yet.
+    /// Parses the connection string of `DATABASE_URL` (URL or `key=value`), without connecting.
     ///
     /// # Errors
     ///
-    /// When it is missing or malformed; the text says what would help.
+    /// When it is missing or malformed. The message contains the remedy.
     pub fn new(url: Option<&ConnectionString>) -> Result<Self, ConfigError> {
         let Some(url) = url else {
             return Err(ConfigError::not_set(
@@ -54,15 +56,15 @@ impl Database {
                  DATABASE_URL=postgresql://user@host/database",
             ));
         };
-        Database::at("DATABASE_URL", url)
+        Database::from_url("DATABASE_URL", url)
     }
 
-    /// As [`Database::new`], of a database that is named elsewhere, by `name`.
+    /// As [`Database::new`], for the connection string of another variable or setting, `name`.
     ///
     /// # Errors
     ///
     /// When the connection string is malformed.
-    pub fn at(name: &'static str, url: &ConnectionString) -> Result<Self, ConfigError> {
+    pub fn from_url(name: &'static str, url: &ConnectionString) -> Result<Self, ConfigError> {
         let mut config: tokio_postgres::Config = url.expose().parse().map_err(|error| {
             let accepted = "postgresql://user:password@host:port/database is accepted";
             ConfigError::new(name, url, format!("{accepted}: {}", explain(&error)))
@@ -73,40 +75,40 @@ impl Database {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(Duration::from_secs(5));
         }
-        // A server that vanished without a word is given up within a minute.
+        // A connection to a server that disappeared silently is given up within a minute.
         config.keepalives_idle(Duration::from_secs(30));
         config.keepalives_interval(Duration::from_secs(10));
         config.keepalives_retries(3);
         config.tcp_user_timeout(Duration::from_secs(30));
-        Ok(Database { config, shown: url.to_string() })
+        Ok(Database { config, redacted_url: url.to_string() })
     }
 
-    /// A pool of connections that work as the application's role and whose unqualified names are
-    /// looked up in `search_path`.
+    /// Creates a pool of connections that work as the application's role and look up unqualified names in
+    /// `search_path`. The pool connects when it is first used.
     ///
     /// # Errors
     ///
-    /// Only when the pool is built wrongly; it connects when first used.
+    /// Only if the settings of the pool contradict each other.
     pub fn pool(&self, size: usize, search_path: Option<&str>) -> Result<Pool> {
-        self.pool_of(size, session(search_path))
+        self.build_pool(size, session_settings(search_path))
     }
 
-    /// A pool for answering requests: names are qualified, and a query is given up by the server
-    /// before the request is, so that its connection is free for the next.
+    /// Creates a pool for answering requests, whose statements qualify all names. The server cancels a query before
+    /// the request times out, so that the connection is free for the next request.
     ///
     /// # Errors
     ///
     /// As [`Database::pool`].
     pub fn query_pool(&self, size: usize) -> Result<Pool> {
-        // Rows of one thing lie a page each, in the order of time: asked for one after the other, a
-        // disk takes four times as long. Where a server cannot ask ahead, the setting is 0.
-        let ask_ahead = "SELECT set_config('effective_io_concurrency', '32', false)
+        // The rows of one entity are on different pages, in order of time: reading the pages one after the other
+        // takes a disk four times as long. On a server without prefetching the setting is 0 and stays so.
+        let prefetch = "SELECT set_config('effective_io_concurrency', '32', false)
                          WHERE current_setting('effective_io_concurrency')::int BETWEEN 1 AND 31";
-        let session = session(None);
-        self.pool_of(size, format!("{session}; SET statement_timeout = '25s'; {ask_ahead}"))
+        let session = session_settings(None);
+        self.build_pool(size, format!("{session}; SET statement_timeout = '25s'; {prefetch}"))
     }
 
-    fn pool_of(&self, size: usize, prepare: String) -> Result<Pool> {
+    fn build_pool(&self, size: usize, prepare: String) -> Result<Pool> {
         let manager = Manager::from_config(
             self.config.clone(),
             NoTls,
@@ -128,8 +130,8 @@ impl Database {
         Ok(pool)
     }
 
-    /// One connection outside a pool, as the application's role: for LISTEN, and for those who
-    /// keep one for life. The connection ends when the client is dropped.
+    /// Opens one connection outside a pool, as the application's role: for LISTEN, and for tasks that keep a
+    /// connection for their lifetime. The connection ends when the client is dropped.
     ///
     /// # Errors
     ///
@@ -139,11 +141,11 @@ impl Database {
         search_path: Option<&str>,
     ) -> Result<Client, tokio_postgres::Error> {
         let client = self.connect_as_given().await?;
-        client.batch_execute(&session(search_path)).await?;
+        client.batch_execute(&session_settings(search_path)).await?;
         Ok(client)
     }
 
-    /// As [`Database::connect`], but with the role of the connection string.
+    /// As [`Database::connect`], but with the user of the connection string as the role.
     ///
     /// # Errors
     ///
@@ -158,21 +160,22 @@ impl Database {
         Ok(client)
     }
 
-    /// The configuration itself, for who needs the connection's messages (LISTEN).
+    /// The configuration, for callers that need the connection's messages (LISTEN).
     pub fn config(&self) -> &tokio_postgres::Config {
         &self.config
     }
 
-    /// Brings the schema to this version. Two at once: one migrates, the other waits.
+    /// Brings the schema to this program's version. If two processes do so at once, one migrates and the other
+    /// waits.
     ///
     /// # Errors
     ///
-    /// When the schema is newer than this program, or a migration fails (nothing of it stays).
-    pub async fn migrate(&self) -> Result<Migrated> {
+    /// When the schema is newer than this program, or a migration fails, in which case it is rolled back.
+    pub async fn migrate(&self) -> Result<MigrationReport> {
         let mut client = self.connect_as_given().await.with_context(|| {
             format!("no PostgreSQL answers at {self}: run scripts/up, or set DATABASE_URL")
         })?;
-        // The history of migrations is looked for in public, whatever this role's search path.
+        // The history of migrations is in public, whatever the search path of this role.
         client
             .batch_execute(
                 "SET search_path = public; SELECT pg_advisory_lock(hashtext('stackledger.migrate'))",
@@ -194,14 +197,14 @@ impl Database {
         }
         ensure_reader(&client).await?;
         let applied = report.applied_migrations().iter().map(ToString::to_string).collect();
-        Ok(Migrated { applied, role })
+        Ok(MigrationReport { applied, role })
     }
 
-    /// Whether the schema is the one this program knows.
+    /// Checks that the schema has this program's version.
     ///
     /// # Errors
     ///
-    /// When it is older or newer, saying what to do, or the database is away.
+    /// When it is older or newer, with the remedy in the message, or the database is away.
     pub async fn check_schema(&self, client: &Client) -> Result<()> {
         let known = migrations::migrations::runner();
         let latest = known.get_migrations().iter().map(refinery::Migration::version).max();
@@ -215,18 +218,19 @@ impl Database {
 
 impl std::fmt::Display for Database {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.shown)
+        f.write_str(&self.redacted_url)
     }
 }
 
-/// Whether the session's user may take the role `oid`: from PostgreSQL 16 on, being a member of it
-/// does not say so any more.
+/// SQL: whether the session's user may `SET ROLE` to the role `oid`. Since PostgreSQL 16, membership alone does
+/// not permit that.
 const MAY_TAKE_ROLE: &str = "CASE WHEN current_setting('server_version_num')::int >= 160000
      THEN pg_has_role(current_user, oid, 'SET') ELSE pg_has_role(current_user, oid, 'MEMBER') END";
 
-/// What every session starts with. A client that vanished in the middle of a transaction holds its
-/// locks, the head's for one, no longer than its idle timeout. The role is taken where it exists and may be taken.
-fn session(search_path: Option<&str>) -> String {
+/// Returns the statements that every session starts with. The idle timeout limits how long a client that
+/// disappeared in a transaction holds its locks, e.g. the head's. The application's role is set if it exists and
+/// the user may take it.
+fn session_settings(search_path: Option<&str>) -> String {
     let search_path = search_path.unwrap_or("public");
     format!(
         "SET timezone = 'UTC'; SET search_path = {search_path}; SET jit = off;
@@ -237,6 +241,7 @@ fn session(search_path: Option<&str>) -> String {
     )
 }
 
+/// Reads the version of the last migration that was applied; `None` if none was.
 async fn applied_version(client: &Client) -> Result<Option<i64>> {
     let table: Option<String> = client
         .query_one("SELECT to_regclass('public.refinery_schema_history')::text", &[])
@@ -251,22 +256,24 @@ async fn applied_version(client: &Client) -> Result<Option<i64>> {
     Ok(row.get(0))
 }
 
+/// Fails if the schema is newer than the newest migration of this program.
 async fn refuse_newer(client: &Client, known: &[refinery::Migration]) -> Result<()> {
     let latest = known.iter().map(|migration| i64::from(migration.version())).max();
     if let Some(applied) = applied_version(client).await?
         && Some(applied) > latest
     {
         bail!(
-            "the database's schema is at version {applied}, this program knows up to {}: use a newer stackledger",
+            "the database's schema has version {applied}, but this program supports versions up to {}: use a newer stackledger",
             latest.unwrap_or(0)
         );
     }
     Ok(())
 }
 
-/// Makes the application's role where that is allowed, and lets the migrating role take it.
+/// Creates the application's role and lets the migrating user take it, if that is permitted. Returns whether it
+/// was.
 async fn ensure_role(client: &Client) -> Result<bool> {
-    let made = client
+    let created = client
         .batch_execute(&format!(
             "{};
              DO $$ BEGIN
@@ -274,15 +281,15 @@ async fn ensure_role(client: &Client) -> Result<bool> {
                     EXECUTE format('GRANT {APP_ROLE} TO %I', current_user);
                 END IF;
              END $$",
-            make_role(APP_ROLE)
+            create_role_sql(APP_ROLE)
         ))
         .await;
-    match made {
+    match created {
         Ok(()) => Ok(true),
         Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
             tracing::warn!(
-                "the role {APP_ROLE} cannot be made or taken by this user: the log is guarded by \
-                 its triggers alone (a superuser can: CREATE ROLE {APP_ROLE}; GRANT {APP_ROLE} TO …)"
+                "this user may not create or take the role {APP_ROLE}, so only its triggers guard the \
+                 log (as a superuser, run: CREATE ROLE {APP_ROLE}; GRANT {APP_ROLE} TO …)"
             );
             Ok(false)
         }
@@ -290,9 +297,9 @@ async fn ensure_role(client: &Client) -> Result<bool> {
     }
 }
 
-/// Makes a role where it is missing. Roles are the cluster's, not the database's: another migrate
-/// may be making it right now.
-fn make_role(name: &str) -> String {
+/// Returns the statement that creates a role if it does not exist. Roles belong to the cluster, not to the
+/// database, so another `migrate` may create it at the same moment.
+fn create_role_sql(name: &str) -> String {
     format!(
         "DO $$ BEGIN
             IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}') THEN
@@ -305,28 +312,28 @@ fn make_role(name: &str) -> String {
     )
 }
 
-/// Makes the role that reads where that is allowed, and lets it read the views in `public`; the
-/// read models let it read them when their tables are made.
+/// Creates the reading role, if that is permitted, and lets it read the views in `public`. The read models grant
+/// it access to their tables when they create them.
 async fn ensure_reader(client: &Client) -> Result<()> {
-    let made = client
+    let created = client
         .batch_execute(&format!(
             "{};
              GRANT USAGE ON SCHEMA public TO {READER_ROLE};
              GRANT SELECT ON public.meter_samples TO {READER_ROLE};",
-            make_role(READER_ROLE)
+            create_role_sql(READER_ROLE)
         ))
         .await;
-    match made {
+    match created {
         Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-            tracing::info!("this user may not make the role {READER_ROLE}: there is none");
+            tracing::info!("this user may not create the role {READER_ROLE}, so there is none");
             Ok(())
         }
-        made => Ok(made?),
+        created => Ok(created?),
     }
 }
 
-/// Whether waiting and trying again can help: the server or the way to it is away, it is out of
-/// some resource, or another transaction was in the way.
+/// Whether a later attempt can succeed: the server or the network is away, the server is out of some resource, or
+/// another transaction was in conflict.
 pub fn is_transient(error: &tokio_postgres::Error) -> bool {
     match error.code() {
         None => error.is_closed() || error.as_db_error().is_none(),
@@ -338,8 +345,8 @@ pub fn is_transient(error: &tokio_postgres::Error) -> bool {
     }
 }
 
-/// The error with its cause and, for the server's own, its detail: tokio-postgres prints only
-/// "db error".
+/// Returns the error with its cause or, for an error of the server, its message, detail and SQLSTATE:
+/// tokio-postgres prints only "db error".
 pub fn explain(error: &tokio_postgres::Error) -> String {
     if let Some(db) = error.as_db_error() {
         let detail = db.detail().map(|detail| format!(" ({detail})")).unwrap_or_default();

@@ -63,7 +63,7 @@ impl Address {
     pub fn new(name: &'static str, url: &ConnectionString) -> Result<Self, ConfigError> {
         match url.expose().split_once("://").map(|(scheme, _)| scheme) {
             Some("postgresql" | "postgres") => {
-                Ok(Address::Postgres(Box::new(Database::at(name, url)?)))
+                Ok(Address::Postgres(Box::new(Database::from_url(name, url)?)))
             }
             Some("mysql" | "mariadb") => Ok(Address::Mysql(mysql::Address::new(name, url)?)),
             _ => Err(ConfigError::new(

@@ -101,7 +101,7 @@ async fn a_newer_schema_is_refused() {
         let line = refused(&db, arguments).await;
         assert!(
             line.starts_with(
-                "stackledger: the database's schema is at version 999, this program knows up to "
+                "stackledger: the database's schema has version 999, but this program supports versions up to "
             ) && line.ends_with(": use a newer stackledger\n"),
             "{arguments:?}: {line}"
         );
