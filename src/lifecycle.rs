@@ -1,4 +1,4 @@
-//! The edges of a process: its clock, its random names, and how it stops.
+//! The edges of a process: its clock, its random ids, its stop signals and the pauses between its retries.
 
 use std::time::Duration;
 
@@ -7,25 +7,26 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// The clock, cut to the µs that PostgreSQL stores. Only the edges call it; what decides takes
-/// `now` as a parameter.
+/// Returns the current time, truncated to the µs that PostgreSQL stores. Only the edges call it: functions that
+/// decide something take `now` as a parameter.
 pub fn now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "this is the edge")]
     let now = Timestamp::now();
     Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }
 
-/// A random id, for what has no identity of its own: an HTTP call without a key, a process's name.
+/// Returns a random id, for things without an identity of their own: an HTTP call without a key, a process's
+/// name.
 pub fn random_id() -> Uuid {
     #[expect(clippy::disallowed_methods, reason = "this is the edge")]
     Uuid::new_v4()
 }
 
-/// How long a process may take to finish what it holds once it was asked to stop.
+/// How long a process may take to finish its work in hand after it was asked to stop.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// A token that is cancelled by the first SIGTERM or SIGINT. A second signal ends the process at
-/// once: nothing is lost by it, only redelivered.
+/// Returns a token that the first SIGTERM or SIGINT cancels. A second signal ends the process at once, by which
+/// nothing is lost: messages in hand are redelivered.
 ///
 /// # Errors
 ///
@@ -39,15 +40,17 @@ pub fn stop_on_signal() -> std::io::Result<CancellationToken> {
     tokio::spawn({
         let stop = stop.clone();
         async move {
-            for seen in 0.. {
+            for signals in 0.. {
                 tokio::select! {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
                 }
-                if seen > 0 {
+                if signals > 0 {
                     std::process::exit(130);
                 }
-                tracing::info!("stopping: finishing what is in hand (once more to end at once)");
+                tracing::info!(
+                    "stopping after the work in hand (a second signal ends the process at once)"
+                );
                 stop.cancel();
             }
         }
@@ -55,14 +58,14 @@ pub fn stop_on_signal() -> std::io::Result<CancellationToken> {
     Ok(stop)
 }
 
-/// Runs a future on a thread and a runtime of its own. The tasks it spawns, above all its database
-/// connections, share that thread: handing rows and batches between them then costs no switch of
-/// threads, which was a third of a replay's time. Dropping the receiver cancels the future.
+/// Runs a future on a thread and a runtime of its own. The tasks it spawns, above all its database connections,
+/// share that thread: handing rows and batches between them then takes no switch of threads, which was a third
+/// of a replay's time. Dropping the receiver cancels the future.
 ///
 /// # Panics
 ///
-/// When the operating system gives no thread.
-pub fn on_own_thread<T, F, Fut>(name: &str, make: F) -> oneshot::Receiver<T>
+/// When the operating system cannot start a thread.
+pub fn run_on_own_thread<T, F, Fut>(name: &str, make: F) -> oneshot::Receiver<T>
 where
     T: Send + 'static,
     F: FnOnce() -> Fut + Send + 'static,
@@ -71,7 +74,7 @@ where
     let (mut sender, receiver) = oneshot::channel();
     let work = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.expect("a process that runs has what a runtime needs");
+        let runtime = runtime.expect("the thread's runtime starts");
         let result = runtime.block_on(async {
             tokio::select! {
                 result = make() => Some(result),
@@ -82,42 +85,101 @@ where
             let _ = sender.send(result);
         }
     };
-    // The operating system shows 15 bytes of it.
-    std::thread::Builder::new().name(name.to_owned()).spawn(work).expect("there are threads left");
+    // The operating system shows the first 15 bytes of the name.
+    std::thread::Builder::new().name(name.to_owned()).spawn(work).expect("the thread starts");
     receiver
 }
 
-/// Waits that double from `first` up to `max`: what every retry loop here uses.
+/// The pauses of a retry loop. The n-th pause has a limit that doubles from `first` up to `max`, and a random
+/// length between half the limit and the whole limit, so that processes that lost the same service at the same
+/// moment do not all return to it at once.
 #[derive(Clone, Debug)]
 pub struct Backoff {
-    next: Duration,
+    limit: Duration,
     first: Duration,
     max: Duration,
 }
 
 impl Backoff {
-    /// Starts at `first`, never waits longer than `max`.
+    /// Creates a backoff whose first pause is at most `first`, and whose pauses never exceed `max`.
     pub fn new(first: Duration, max: Duration) -> Self {
-        Backoff { next: first, first, max }
+        Backoff { limit: first, first, max }
     }
 
-    /// For a service that is away: 100 ms to 5 s, so that it is found again soon after it returns.
+    /// Creates the backoff for a service that is away: limits of 100 ms to 5 s, so that its return is noticed
+    /// soon.
     pub fn for_service() -> Self {
         Backoff::new(Duration::from_millis(100), Duration::from_secs(5))
     }
 
-    /// Forgets past failures.
+    /// Starts again with the first pause, after a success.
     pub fn reset(&mut self) {
-        self.next = self.first;
+        self.limit = self.first;
     }
 
-    /// Waits. `false` when asked to stop meanwhile.
+    /// Waits for the next pause. Returns `false` if asked to stop meanwhile.
     pub async fn wait(&mut self, stop: &CancellationToken) -> bool {
-        let delay = self.next;
-        self.next = (self.next * 2).min(self.max);
+        let pause = self.next_pause(random_share());
         tokio::select! {
-            () = tokio::time::sleep(delay) => true,
+            () = tokio::time::sleep(pause) => true,
             () = stop.cancelled() => false,
+        }
+    }
+
+    /// Returns the next pause. `share` (0 to 1) places it between half its limit and the whole limit.
+    fn next_pause(&mut self, share: f64) -> Duration {
+        let half = self.limit / 2;
+        let pause = half + (self.limit - half).mul_f64(share);
+        self.limit = (self.limit * 2).min(self.max);
+        pause
+    }
+}
+
+/// Returns a random number from 0 to 1.
+fn random_share() -> f64 {
+    // The last 62 bits of a random UUID are all random; 32 of them are enough here.
+    let (_, bits) = random_id().as_u64_pair();
+    f64::from(bits as u32) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn limits_double_from_100_ms_to_5_s() {
+        let mut backoff = Backoff::for_service();
+        let mut longest = || backoff.next_pause(1.0).as_millis();
+        let pauses: Vec<u128> = (0..8).map(|_| longest()).collect();
+        assert_eq!(pauses, [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+        backoff.reset();
+        assert_eq!(backoff.next_pause(0.0).as_millis(), 50);
+        assert_eq!(backoff.next_pause(0.5).as_millis(), 150);
+    }
+
+    #[test]
+    fn random_shares_differ() {
+        let shares: Vec<f64> = (0..100).map(|_| random_share()).collect();
+        assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)), "{shares:?}");
+        assert!(shares.iter().any(|share| *share < 0.5) && shares.iter().any(|share| *share > 0.5));
+    }
+
+    proptest! {
+        #[test]
+        fn pauses_are_between_half_the_limit_and_the_limit(
+            first_ms in 1_u64..10_000,
+            factor in 1_u64..100,
+            shares in prop::collection::vec(0.0..=1.0_f64, 1..20),
+        ) {
+            let (first, max) = (Duration::from_millis(first_ms), Duration::from_millis(first_ms * factor));
+            let (mut backoff, mut limit) = (Backoff::new(first, max), first);
+            for share in shares {
+                let pause = backoff.next_pause(share);
+                prop_assert!(pause >= limit / 2 && pause <= limit, "{pause:?} of {limit:?}");
+                limit = (limit * 2).min(max);
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use futures_util::TryStreamExt;
 use stackledger::config::File;
 use stackledger::db::Database;
 use stackledger::event;
-use stackledger::lifecycle::{now, on_own_thread};
+use stackledger::lifecycle::{now, run_on_own_thread};
 use stackledger::log::{Appender, Limit, Reader};
 use stackledger::projection::{self, Projection, timing};
 use tokio_util::sync::CancellationToken;
@@ -67,7 +67,7 @@ pub async fn replay(
 ) -> Result<Run> {
     let database = database.clone();
     let running = Running::begin();
-    on_own_thread("replay", move || async move {
+    run_on_own_thread("replay", move || async move {
         let file = Arc::new(file);
         let stop = CancellationToken::new();
         projection::replay(&database, projection, &file, "bench", &stop, |_| {}).await
@@ -84,7 +84,7 @@ pub async fn decode(
 ) -> Result<Run> {
     let database = database.clone();
     let running = Running::begin();
-    on_own_thread("decode", move || async move {
+    run_on_own_thread("decode", move || async move {
         let client = database.connect(None).await?;
         let reader = Reader::new(projection.families);
         let file = File::default();

@@ -33,7 +33,7 @@ pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
     let stop = lifecycle::stop_on_signal()?;
     let holder = format!("replay-{}", lifecycle::random_id().simple());
     let file = Arc::clone(&env.config.file);
-    let replayed = lifecycle::on_own_thread("replay", move || async move {
+    let replayed = lifecycle::run_on_own_thread("replay", move || async move {
         for projection in chosen {
             let display = ProgressDisplay::new(projection.name);
             let mut last = None;

@@ -65,7 +65,7 @@ impl Broker {
             match self.session(&mut backoff).await {
                 Ok(()) => return,
                 Err(error) => {
-                    if self.health.fault(&self.part, format!("{error:#}")) {
+                    if self.health.set_fault(&self.part, format!("{error:#}")) {
                         tracing::warn!("{}: {error:#}; trying again", self.part);
                     }
                 }
@@ -85,7 +85,7 @@ impl Broker {
         for source in sources.iter().filter(|source| source.ours) {
             self.declare(&connection, &source.exchange).await?;
         }
-        if self.health.works(&self.part) {
+        if self.health.clear_fault(&self.part) {
             tracing::info!("{}: connected again", self.part);
         } else {
             tracing::info!("{}: connected", self.part);
@@ -137,7 +137,7 @@ impl Broker {
         match broker::declare_exchange(connection, exchange).await {
             Err(error) if broker::is_refused(&error) => {
                 let part = format!("exchange {exchange} at {}, which is ours", self.url);
-                if self.health.fault(&part, error.to_string()) {
+                if self.health.set_fault(&part, error.to_string()) {
                     tracing::error!("{part}: {error}");
                 }
                 Ok(())
@@ -170,7 +170,7 @@ impl Broker {
                 match topology::bind(connection, exchange, queue).await? {
                     Binding::Bound => {
                         waited_for.remove(exchange);
-                        if self.health.works(&part) {
+                        if self.health.clear_fault(&part) {
                             tracing::info!("{part}: bound again");
                         }
                     }
@@ -184,7 +184,7 @@ impl Broker {
                         }
                     }
                     Binding::Refused(reason) => {
-                        if self.health.fault(&part, &reason) {
+                        if self.health.set_fault(&part, &reason) {
                             tracing::error!("{part} cannot be bound to: {reason}; trying again");
                         }
                     }

@@ -20,7 +20,7 @@ use crate::broker;
 use crate::config::{Config, Queue};
 use crate::db::Database;
 use crate::health::Health;
-use crate::lifecycle::{Backoff, on_own_thread};
+use crate::lifecycle::{Backoff, run_on_own_thread};
 
 /// One queue's consumer, for as long as the connection lives.
 pub(super) struct Consumer {
@@ -56,7 +56,7 @@ impl Consumer {
             };
             // It is there all the same, and can keep messages.
             self.note_ready();
-            if self.health.fault(&self.part, &refused) {
+            if self.health.set_fault(&self.part, &refused) {
                 tracing::error!("{} is not consumed: {refused}; trying again", self.part);
             }
             if !backoff.wait(&self.stop).await {
@@ -79,7 +79,7 @@ impl Consumer {
         let ahead = Ahead::new(self.prefetch);
         let deliveries = pipeline.subscribe(&ahead).await?;
         self.note_ready();
-        if self.health.works(&self.part) {
+        if self.health.clear_fault(&self.part) {
             tracing::info!("{} is consumed again", self.part);
         }
         let sink = Sink::new(self.database.clone(), Arc::clone(&self.health), self.stop.clone());
@@ -112,7 +112,7 @@ impl Pipeline {
     async fn run(self, sink: Sink, ahead: Ahead, deliveries: lapin::Consumer) -> Result<()> {
         let (sender, receiver) = mpsc::channel(1);
         let channel = self.channel.clone();
-        let appending = on_own_thread(&format!("append {}", self.queue.name), move || {
+        let appending = run_on_own_thread(&format!("append {}", self.queue.name), move || {
             append(receiver, sink, channel)
         });
         let received = self.receive(sender, ahead, deliveries).await;

@@ -113,7 +113,7 @@ impl Sink {
                 disposition @ (Disposition::Retry | Disposition::RetryLoudly) => {
                     let reason = result.err().map(|error| error.to_string()).unwrap_or_default();
                     self.appender = None;
-                    let is_news = self.health.fault(DATABASE, &reason);
+                    let is_news = self.health.set_fault(DATABASE, &reason);
                     if disposition == Disposition::RetryLoudly {
                         tracing::error!("{reason}; nothing is acked, trying again");
                     } else if is_news {
@@ -146,7 +146,7 @@ impl Sink {
     }
 
     fn report(&self, appended: &Appended, took: std::time::Duration) {
-        if self.health.works(DATABASE) {
+        if self.health.clear_fault(DATABASE) {
             tracing::info!("the database takes batches again");
         }
         metrics::counter!("stackledger_events_appended_total").increment(appended.events as u64);

@@ -14,7 +14,7 @@ use crate::billing::Order;
 use crate::billing::order::Record;
 use crate::config::File;
 use crate::db::Database;
-use crate::lifecycle::{self, on_own_thread};
+use crate::lifecycle::{self, run_on_own_thread};
 use crate::log::{self, AppendError, Appender, Claim, Claimed};
 use crate::projection::metering::Session;
 
@@ -76,7 +76,7 @@ impl Desk {
     pub async fn draft(&self, tenant_id: &str, end: Timestamp) -> Result<Order, Error> {
         let _place = self.place().await?;
         let (desk, tenant_id) = (self.clone(), tenant_id.to_owned());
-        let thread = on_own_thread("draft", move || async move {
+        let thread = run_on_own_thread("draft", move || async move {
             let mut session = Session::open(&desk.database, PATIENCE).await?;
             session.catch_up(&desk.file, CATCH_UP).await?;
             let snapshot = session.snapshot(&desk.file).await?;
@@ -96,7 +96,10 @@ impl Desk {
         let _place = self.place().await?;
         let desk = self.clone();
         let thread =
-            on_own_thread("sales order", move || async move { desk.compute_and_write(&ask).await });
+            run_on_own_thread(
+                "sales order",
+                move || async move { desk.compute_and_write(&ask).await },
+            );
         thread.await.unwrap_or_else(|_| Err(Error::broken("computing an order panicked")))
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{Decoded, Projection};
 use crate::config::File;
 use crate::db::Database;
-use crate::lifecycle::on_own_thread;
+use crate::lifecycle::run_on_own_thread;
 use crate::log::Reader;
 
 /// A stretch of the log, ready to be applied.
@@ -70,7 +70,7 @@ impl Feed {
         // Bounds memory to three stretches: one is applied, one waits here, one is being read.
         let (sender, receiver) = mpsc::channel(1);
         let (database, file) = (database.clone(), Arc::clone(file));
-        let thread = on_own_thread(&format!("read {}", projection.name), move || async move {
+        let thread = run_on_own_thread(&format!("read {}", projection.name), move || async move {
             if let Err(error) = read(&database, projection, &file, position, end, &sender).await {
                 let _ = sender.send(Err(error)).await;
             }

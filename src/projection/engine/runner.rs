@@ -17,7 +17,7 @@ use super::{LeaseLost, Projection, StandBy, replay, wake};
 use crate::config::{Config, File};
 use crate::db::Database;
 use crate::health::Health;
-use crate::lifecycle::{Backoff, on_own_thread, random_id};
+use crate::lifecycle::{Backoff, random_id, run_on_own_thread};
 
 /// Pause between two tries of a standby to take the lease.
 const STANDBY_INTERVAL: Duration = Duration::from_millis(500);
@@ -59,10 +59,10 @@ async fn keep_running(runner: Runner) {
     const AFTER_PANIC: Duration = Duration::from_secs(5);
     loop {
         let (thread, part) = (runner.clone(), runner.part.clone());
-        if on_own_thread(&part, move || async move { thread.run().await }).await.is_ok() {
+        if run_on_own_thread(&part, move || async move { thread.run().await }).await.is_ok() {
             return;
         }
-        runner.health.fault(&part, "it panicked");
+        runner.health.set_fault(&part, "it panicked");
         tracing::error!("{part} panicked; trying again");
         tokio::select! {
             () = tokio::time::sleep(AFTER_PANIC) => {}
@@ -93,7 +93,7 @@ impl Runner {
             match self.session(part, &mut backoff).await {
                 Ok(()) => return,
                 Err(error) if error.is::<StandBy>() => {
-                    self.health.works(part);
+                    self.health.clear_fault(part);
                     tracing::info!("{part}: {error}; standing by");
                 }
                 // The lease went to another process, or a replay swapped the tables: start again.
@@ -102,7 +102,7 @@ impl Runner {
                     continue;
                 }
                 Err(error) => {
-                    if self.health.fault(part, describe(&error)) {
+                    if self.health.set_fault(part, describe(&error)) {
                         tracing::error!("{part} is stopped by an error: {}", describe(&error));
                     }
                 }
@@ -123,7 +123,7 @@ impl Runner {
             {
                 break held;
             }
-            self.health.works(part);
+            self.health.clear_fault(part);
             tokio::select! {
                 () = tokio::time::sleep(STANDBY_INTERVAL) => {}
                 () = self.stop.cancelled() => return Ok(()),
@@ -150,13 +150,13 @@ impl Runner {
                         return Err(error);
                     }
                     backoff.reset();
-                    if self.health.works(part) {
+                    if self.health.clear_fault(part) {
                         tracing::info!("{part}: works again");
                     }
                 }
                 _ = extend.tick() => {
                     checkpoint::extend(&step.client, self.projection, Slot::Live, &step.held).await?;
-                    self.health.works(part);
+                    self.health.clear_fault(part);
                 }
             }
         }

@@ -25,9 +25,9 @@ async fn ready_means_able_to_work() {
     server.execute(LIVE).await;
     assert_eq!(server.ok("/readyz").await, json!({"status": "ready"}));
 
-    server.health.fault("broker b", "connection refused");
+    server.health.set_fault("broker b", "connection refused");
     assert!(reasons(&server).await.contains("broker b: connection refused"));
-    server.health.works("broker b");
+    server.health.clear_fault("broker b");
 
     server.execute("UPDATE projection.checkpoint SET error = 'at event 7'").await;
     assert!(reasons(&server).await.contains("stands still: at event 7"));
