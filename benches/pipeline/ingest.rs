@@ -181,7 +181,7 @@ async fn consume(database: &Database, amqp_url: &str, count: usize) -> Result<Ru
         Arc::new(Health::default()),
         stop.clone(),
     ));
-    while log::head(&watch).await?.0 < count as i64 {
+    while log::read_head(&watch).await?.0 < count as i64 {
         // Seldom: who looks takes the processors' time from what is measured.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -38,7 +38,7 @@ pub async fn run(database_url: &str, amqp_url: &str, count: u32) -> Result<()> {
             .stdin(Stdio::null())
             .spawn()?,
     );
-    while log::head(&watch).await?.0 < i64::from(count) {
+    while log::read_head(&watch).await?.0 < i64::from(count) {
         if let Some(status) = consumer.0.try_wait()? {
             bail!("the consumer ended: {status}");
         }

@@ -66,7 +66,7 @@ pub async fn run(database_url: &str, resources: u32, rounds: usize) -> Result<()
     let (order, seconds) = ask.order("sales_order").await?;
     ensure!(lines_of(&order)? == lines, "the order and its draft differ");
     let peak = peak_kib(server.0.id())?;
-    let head = log::head(&database.connect(None).await?).await?.0;
+    let head = log::read_head(&database.connect(None).await?).await?.0;
     println!(
         "\n### a sales order\n\n| resources | samples | events | lines | draft, median of {rounds} | order | server before | at most |\n\
          |---|---|---|---|---|---|---|---|\n\

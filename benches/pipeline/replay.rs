@@ -92,7 +92,8 @@ pub async fn decode(
         loop {
             let mut decode = (projection.decode)(&file);
             let read = |event| decode.read(event);
-            let seen = reader.each(&client, position, i64::MAX, projection.stretch, read).await?;
+            let seen =
+                reader.for_each(&client, position, i64::MAX, projection.stretch, read).await?;
             if seen.position == position {
                 return anyhow::Ok(());
             }

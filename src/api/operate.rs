@@ -94,7 +94,7 @@ async fn metrics(
 
 /// What is true of the database and not of this process, asked when it is scraped.
 async fn gauges(client: &Client) -> Result<String, tokio_postgres::Error> {
-    let (head, _) = log::head(client).await?;
+    let (head, _) = log::read_head(client).await?;
     let dead_letters = log::count_open(client).await?;
     let statuses = projection::statuses(client, lifecycle::now()).await?;
     let mut text = String::new();

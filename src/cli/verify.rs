@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::environment::Environment;
 use super::output::{AnswerIsNo, say};
 use crate::db::Database;
-use crate::log::{self, Anchor, Dropped, Report};
+use crate::log::{self, Anchor, DroppedLeaf, Report};
 use crate::projection::{self, ALL, Comparison, Projection};
 use crate::{lifecycle, sales};
 
@@ -52,7 +52,7 @@ pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
         report.position,
         report.hash
     );
-    for Dropped { leaf, events, first, last } in &report.dropped {
+    for DroppedLeaf { leaf, events, first, last } in &report.dropped {
         say!("dropped: {leaf}, {events} events, positions {first} to {last}");
     }
     let stop = lifecycle::stop_on_signal()?;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
 
 use super::{BODY_BYTES_MAX, Batch, Decoder, Sink};
-use crate::log::Appended;
+use crate::log::AppendOutcome;
 
 /// What an import did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,7 +80,7 @@ async fn lines(
         if batch.is_full(batch_size) || read == 0 {
             let batch = std::mem::take(&mut batch);
             imported.undecodable += batch.dead_letters.len() as u64;
-            let Appended { events, duplicates, refused, .. } = sink.append(batch).await?;
+            let AppendOutcome { events, duplicates, refused, .. } = sink.append(batch).await?;
             imported.undecodable += refused.iter().flatten().count() as u64;
             imported.events += events as u64;
             imported.duplicates += duplicates as u64;

@@ -9,7 +9,7 @@ use super::Batch;
 use crate::db::Database;
 use crate::health::Health;
 use crate::lifecycle::{Backoff, now};
-use crate::log::{AppendError, Appended, Appender, DeadLetter, Refusal};
+use crate::log::{AppendError, AppendOutcome, Appender, DeadLetter, Refusal};
 
 /// What is to be done with a batch after an attempt to append it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Disposition {
 }
 
 /// The decision, as a table (without a broker or a database to try it on).
-pub fn dispose(result: &Result<Appended, AppendError>, events: usize) -> Disposition {
+pub fn dispose(result: &Result<AppendOutcome, AppendError>, events: usize) -> Disposition {
     match result {
         Ok(_) => Disposition::Ack,
         Err(AppendError::BadData(_)) if events > 0 => Disposition::Split,
@@ -39,7 +39,7 @@ pub fn dispose(result: &Result<Appended, AppendError>, events: usize) -> Disposi
         }
         Err(AppendError::Transient(_)) => Disposition::Retry,
         // Nothing that is delivered claims anything, or moves a horizon.
-        Err(AppendError::Refused(_) | AppendError::Claimed | AppendError::Unread(_)) => {
+        Err(AppendError::Refused(_) | AppendError::Claimed | AppendError::UnreadEvent(_)) => {
             Disposition::RetryLoudly
         }
     }
@@ -76,11 +76,11 @@ impl Sink {
     /// # Errors
     ///
     /// [`Stopped`]; then nothing may be acked.
-    pub async fn append(&mut self, batch: Batch) -> Result<Appended, Stopped> {
+    pub async fn append(&mut self, batch: Batch) -> Result<AppendOutcome, Stopped> {
         let mut backoff = Backoff::for_service();
         // Halves of a batch that could not be appended whole, the first on top.
         let mut parts = vec![batch];
-        let mut all = Appended::default();
+        let mut all = AppendOutcome::default();
         while let Some(mut part) = parts.pop() {
             let started = std::time::Instant::now();
             let result = self.try_append(&part).await;
@@ -134,7 +134,7 @@ impl Sink {
         self.stop.is_cancelled()
     }
 
-    async fn try_append(&mut self, batch: &Batch) -> Result<Appended, AppendError> {
+    async fn try_append(&mut self, batch: &Batch) -> Result<AppendOutcome, AppendError> {
         let appender = match &mut self.appender {
             Some(appender) if !appender.is_closed() => appender,
             _ => {
@@ -145,7 +145,7 @@ impl Sink {
         appender.append(&batch.events, &batch.dead_letters, now()).await
     }
 
-    fn report(&self, appended: &Appended, took: std::time::Duration) {
+    fn report(&self, appended: &AppendOutcome, took: std::time::Duration) {
         if self.health.clear_fault(DATABASE) {
             tracing::info!("the database takes batches again");
         }
@@ -161,7 +161,7 @@ impl Sink {
     }
 }
 
-fn merge(all: &mut Appended, part: Appended) {
+fn merge(all: &mut AppendOutcome, part: AppendOutcome) {
     all.head = all.head.max(part.head);
     all.events += part.events;
     all.duplicates += part.duplicates;

@@ -1,9 +1,9 @@
 //! Appending: one transaction, one durable commit, for a whole batch.
 //!
-//! Rows are hashed and laid out before the lock. Under the lock of the single head row duplicates
-//! are left out, the rest gets the next positions and is copied straight into its leaves, and the
-//! chain is carried on. Whoever holds that lock is the only one who gives out positions, and it is
-//! held until the commit: positions are contiguous and become visible in order.
+//! Rows are hashed and encoded before the lock is taken. Under the lock of the single head row, duplicates
+//! are removed, the remaining rows get the next positions and are copied straight into their leaves, and
+//! the chain is extended. Only the holder of that lock assigns positions, and it holds the lock until the
+//! commit: positions are contiguous and become visible in order.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,12 +14,12 @@ use tokio_postgres::{Client, Statement};
 use super::claim::Claim;
 use super::copy::Rows;
 use super::dead_letter::{self, DeadLetter};
-use super::horizon::{COLUMNS as HORIZONS, Horizons, Moved, Target};
+use super::horizon::{COLUMNS as HORIZONS, HorizonMove, Horizons, Target};
 use super::leaf::{self, Leaf};
+use super::leaf_batch::LeafBatch;
 use super::links::{self, Links};
-use super::outcome::{AppendError, Appended, Refusal};
-use super::part::Part;
-use super::read::{COLUMNS, is_gone};
+use super::outcome::{AppendError, AppendOutcome, Refusal};
+use super::read::{COLUMNS, is_missing_leaf};
 use crate::db;
 use crate::event::Event;
 
@@ -27,7 +27,7 @@ use crate::event::Event;
 pub struct Appender {
     client: Client,
     statements: Statements,
-    /// Leaves that are known to exist, with the statement that looks for duplicates in them.
+    /// Leaves that are known to exist, each with the statement that looks up duplicates in it.
     leaves: BTreeMap<Leaf, Statement>,
 }
 
@@ -43,9 +43,9 @@ impl Appender {
     ///
     /// When the database is away or its schema is not ours.
     pub async fn new(client: Client) -> Result<Self, AppendError> {
-        // Duplicates are looked up by the key's index whatever the planner thinks of a leaf that
-        // nobody has analysed yet. And what is committed here is acked: a server that was told not
-        // to wait for its disk would lose it in a crash.
+        // Duplicates are always looked up through the key's index, even while the planner has no
+        // statistics of a new leaf. And everything committed here is acked: a server that is configured
+        // not to wait for its disk would lose it in a crash.
         client
             .batch_execute(
                 "SET idle_in_transaction_session_timeout = '30s';
@@ -70,27 +70,27 @@ impl Appender {
     }
 
     /// Appends the events that are not in the log yet and stores the dead letters, durably, in one
-    /// transaction. The same batch again changes nothing.
+    /// transaction. Appending the same batch again changes nothing.
     ///
     /// # Errors
     ///
-    /// Then nothing of the batch is stored.
+    /// See [`AppendError`]. Nothing of the batch is stored then.
     pub async fn append(
         &mut self,
         events: &[Event],
         dead_letters: &[DeadLetter],
         now: Timestamp,
-    ) -> Result<Appended, AppendError> {
-        self.append_with(events, dead_letters, Along::Nothing, now).await
+    ) -> Result<AppendOutcome, AppendError> {
+        self.append_with(events, dead_letters, Companion::None, now).await
     }
 
-    /// Appends the event of a sales order together with the row that keeps the time it covers from
+    /// Appends the event of a sales order together with the row that protects the time it covers from
     /// being billed again: both or neither. Returns the event's position.
     ///
     /// # Errors
     ///
-    /// [`AppendError::Claimed`] when another order has that time, or has come after the one that
-    /// this one follows. Nothing is stored then, as with any other error.
+    /// [`AppendError::Claimed`] when another order covers some of that time, or was issued after the
+    /// order that this one follows. Nothing is stored then, as with any other error.
     pub async fn append_order(
         &mut self,
         event: &Event,
@@ -98,25 +98,27 @@ impl Appender {
         now: Timestamp,
     ) -> Result<i64, AppendError> {
         let events = std::slice::from_ref(event);
-        let appended = self.append_with(events, &[], Along::Claim(claim), now).await?;
-        Ok(appended.head)
+        let outcome = self.append_with(events, &[], Companion::Claim(claim), now).await?;
+        Ok(outcome.head)
     }
 
-    /// Moves a family's horizon, and appends the event that says so: both or neither. What of the
-    /// family lies before it must have been read by everybody, up to the position that is given.
+    /// Moves a family's horizon and appends the event that records the move: both or neither. All readers
+    /// must have read the family's events before the new horizon, up to [`Target::read_to`]; otherwise
+    /// nothing is moved.
     ///
     /// # Errors
     ///
-    /// When the database is away, or refuses: `meter` may not pass the end of a tenant's last order.
+    /// When the database is away, or refuses: the horizon of `meter` may not pass the end of a tenant's
+    /// last order.
     pub async fn move_horizon(
         &mut self,
         to: &Target,
         now: Timestamp,
-    ) -> Result<Moved, AppendError> {
-        match self.append_with(&[to.event(now)], &[], Along::Horizon(to), now).await {
-            Ok(appended) if appended.events > 0 => Ok(Moved::Now),
-            Ok(_) => Ok(Moved::Already),
-            Err(AppendError::Unread(position)) => Ok(Moved::NotYet(position)),
+    ) -> Result<HorizonMove, AppendError> {
+        match self.append_with(&[to.event(now)], &[], Companion::Horizon(to), now).await {
+            Ok(outcome) if outcome.events > 0 => Ok(HorizonMove::Now),
+            Ok(_) => Ok(HorizonMove::Already),
+            Err(AppendError::UnreadEvent(position)) => Ok(HorizonMove::NotYet(position)),
             Err(error) => Err(error),
         }
     }
@@ -125,28 +127,28 @@ impl Appender {
         &mut self,
         events: &[Event],
         dead_letters: &[DeadLetter],
-        along: Along<'_>,
+        companion: Companion<'_>,
         now: Timestamp,
-    ) -> Result<Appended, AppendError> {
-        let mut seen = HashSet::with_capacity(events.len());
-        let mut batch: BTreeMap<Leaf, Part<'_>> = BTreeMap::new();
+    ) -> Result<AppendOutcome, AppendError> {
+        let mut keys = HashSet::with_capacity(events.len());
+        let mut batch: BTreeMap<Leaf, LeafBatch<'_>> = BTreeMap::new();
         for (index, event) in events.iter().enumerate() {
             let leaf = Leaf::of(event);
-            if seen.insert((leaf, event.key_at, event.id)) {
+            if keys.insert((leaf, event.key_at, event.id)) {
                 batch.entry(leaf).or_default().push(index, event);
             }
         }
-        for part in batch.values_mut() {
-            part.lay_out(now);
+        for leaf_batch in batch.values_mut() {
+            leaf_batch.lay_out(now);
         }
-        // Each failure for want of a leaf is of one more that was dropped since it became known. It
-        // shows when duplicates are looked up, before anything is taken from the batch.
+        // Each missing-partition error means that one more leaf was dropped since we last looked. It is
+        // raised by the look-up of duplicates, before anything is removed from the batch.
         let leaves = batch.len();
         let mut tries = leaves;
         let result = loop {
-            match self.attempt(&mut batch, dead_letters, along, now).await {
+            match self.attempt(&mut batch, dead_letters, companion, now).await {
                 Err(AppendError::Refused(error))
-                    if tries > 0 && is_gone(&error) && batch.len() == leaves =>
+                    if tries > 0 && is_missing_leaf(&error) && batch.len() == leaves =>
                 {
                     tries -= 1;
                     self.leaves.retain(|leaf, _| leaf.day.is_none());
@@ -154,15 +156,15 @@ impl Appender {
                 result => break result,
             }
         };
-        let Stored { head, dead_letters, horizons } = result?;
+        let TransactionOutcome { head, dead_letters, horizons } = result?;
         let mut is_new = vec![false; events.len()];
-        for part in batch.values() {
-            part.indexes.iter().for_each(|index| is_new[*index] = true);
+        for leaf_batch in batch.values() {
+            leaf_batch.indexes.iter().for_each(|index| is_new[*index] = true);
         }
         let refused: Vec<Option<Refusal>> =
             events.iter().map(|event| Refusal::of_leaf(horizons, Leaf::of(event))).collect();
         let appended = is_new.iter().filter(|new| **new).count();
-        Ok(Appended {
+        Ok(AppendOutcome {
             head,
             events: appended,
             duplicates: events.len() - appended - refused.iter().flatten().count(),
@@ -177,27 +179,28 @@ impl Appender {
         self.client.is_closed()
     }
 
-    /// Once, and undone where it fails.
+    /// Runs the transaction once, and rolls it back if it fails.
     async fn attempt(
         &mut self,
-        batch: &mut BTreeMap<Leaf, Part<'_>>,
+        batch: &mut BTreeMap<Leaf, LeafBatch<'_>>,
         dead_letters: &[DeadLetter],
-        along: Along<'_>,
+        companion: Companion<'_>,
         now: Timestamp,
-    ) -> Result<Stored, AppendError> {
+    ) -> Result<TransactionOutcome, AppendError> {
         for leaf in batch.keys() {
-            self.know(*leaf).await?;
+            self.prepare_leaf(*leaf).await?;
         }
-        let result = self.transaction(batch, dead_letters, along, now).await;
+        let result = self.run_transaction(batch, dead_letters, companion, now).await;
         if result.is_err() && !self.client.is_closed() {
-            // The next batch starts afresh; an error here shows at its first statement.
+            // The next batch starts afresh; if this fails, its first statement will fail, too.
             let _ = self.client.batch_execute("ROLLBACK").await;
         }
         result
     }
 
-    /// Makes the leaf where it is missing. One that is not to be had stays unknown.
-    async fn know(&mut self, leaf: Leaf) -> Result<(), AppendError> {
+    /// Creates the leaf partition if it does not exist, and prepares the look-up of duplicates in it.
+    /// A leaf whose day lies before the horizon is not created and gets no statement.
+    async fn prepare_leaf(&mut self, leaf: Leaf) -> Result<(), AppendError> {
         if self.leaves.contains_key(&leaf) {
             return Ok(());
         }
@@ -217,18 +220,19 @@ impl Appender {
         Ok(())
     }
 
-    async fn transaction(
+    async fn run_transaction(
         &self,
-        batch: &mut BTreeMap<Leaf, Part<'_>>,
+        batch: &mut BTreeMap<Leaf, LeafBatch<'_>>,
         dead_letters: &[DeadLetter],
-        along: Along<'_>,
+        companion: Companion<'_>,
         now: Timestamp,
-    ) -> Result<Stored, AppendError> {
+    ) -> Result<TransactionOutcome, AppendError> {
         let client = &self.client;
-        // Sent together: the server runs them in this order, the look-ups after the lock is held. Of
-        // several errors the first counts, those after it only say that the transaction is over.
-        let lookups =
-            batch.iter().map(|(leaf, part)| part.duplicates(client, self.leaves.get(leaf)));
+        // Sent together; the server runs them in this order, the look-ups once it holds the lock. Only
+        // the first of several errors counts: later ones merely report that the transaction is aborted.
+        let lookups = batch
+            .iter()
+            .map(|(leaf, leaf_batch)| leaf_batch.find_duplicates(client, self.leaves.get(leaf)));
         let (_, head, duplicates) = try_join3(
             client.batch_execute("BEGIN"),
             client.query_one(&self.statements.lock_head, &[]),
@@ -237,34 +241,37 @@ impl Appender {
         .await?;
         let mut horizons = Horizons::of_row(&head)?;
         let mut stored = dead_letter::insert(client, dead_letters, now).await?;
-        for (part, duplicates) in batch.values_mut().zip(duplicates) {
-            part.leave_out(&duplicates, now);
+        for (leaf_batch, duplicates) in batch.values_mut().zip(duplicates) {
+            leaf_batch.remove_duplicates(&duplicates, now);
         }
-        for (leaf, part) in batch.iter() {
+        for (leaf, leaf_batch) in batch.iter() {
             if let Some(refusal) = Refusal::of_leaf(horizons, *leaf) {
-                stored += dead_letter::insert(client, &part.refused(refusal), now).await?;
+                let refused = leaf_batch.to_dead_letters(refusal);
+                stored += dead_letter::insert(client, &refused, now).await?;
             }
         }
-        batch.retain(|leaf, part| !part.events.is_empty() && !horizons.are_past(*leaf));
-        if let Along::Horizon(to) = along {
-            if horizons.of(to.family) >= Some(to.before()) {
+        batch.retain(|leaf, leaf_batch| {
+            !leaf_batch.events.is_empty() && !horizons.have_passed(*leaf)
+        });
+        if let Companion::Horizon(to) = companion {
+            if horizons.of(to.family) >= Some(to.horizon()) {
                 batch.clear();
-            } else if let Some(position) = to.unread(client).await? {
-                return Err(AppendError::Unread(position));
+            } else if let Some(position) = to.find_unread(client).await? {
+                return Err(AppendError::UnreadEvent(position));
             }
-            horizons.advance(to.family, to.before());
+            horizons.advance(to.family, to.horizon());
         }
 
         let mut links = Links::after(&head, horizons, now);
-        for (leaf, part) in batch.iter_mut() {
-            let rows = part.rows.take().unwrap_or_else(|| Rows::new(now, 0));
+        for (leaf, leaf_batch) in batch.iter_mut() {
+            let rows = leaf_batch.rows.take().unwrap_or_else(|| Rows::new(now, 0));
             let first = links.push(*leaf, &rows);
             let statement =
                 format!("COPY log.{} ({COLUMNS}, hash) FROM STDIN (FORMAT binary)", leaf.name());
-            db::copy_in(client, &statement, rows.at(first)).await?;
+            db::copy_in(client, &statement, rows.place_from(first)).await?;
         }
-        if let Along::Claim(claim) = along {
-            // An event that is there already was appended with its claim.
+        if let Companion::Claim(claim) = companion {
+            // If the batch is empty, the event was in the log already, appended with its claim.
             if batch.is_empty() || !claim.insert(client, links.position).await? {
                 return Err(AppendError::Claimed);
             }
@@ -278,24 +285,24 @@ impl Appender {
             )
             .await?;
         }
-        Ok(Stored { head: links.position, dead_letters: stored, horizons })
+        Ok(TransactionOutcome { head: links.position, dead_letters: stored, horizons })
     }
 }
 
-/// What a batch is appended along with, in one transaction.
+/// The change that commits in the same transaction as a batch.
 #[derive(Clone, Copy)]
-enum Along<'a> {
-    Nothing,
+enum Companion<'a> {
+    None,
     Claim(&'a Claim),
     Horizon(&'a Target),
 }
 
-/// What a transaction has stored.
-struct Stored {
-    /// The last position after it.
+/// The state of the log after a transaction.
+struct TransactionOutcome {
+    /// The log's last position.
     head: i64,
-    /// Dead letters that were new.
+    /// Number of dead letters that were new.
     dead_letters: u64,
-    /// The horizons that it was held against.
+    /// The horizons that the batch was checked against.
     horizons: Horizons,
 }

@@ -1,43 +1,43 @@
-//! Claims: which time of which tenant a sales order covers. The database lets no two of them overlap
-//! (`log.sales_order`), and the row is appended with the order's event or not at all.
+//! Claims: the time of a tenant that a sales order covers. The database refuses overlapping claims
+//! (`log.sales_order`), and the row is inserted in the transaction that appends the order's event.
 
 use jiff::Timestamp;
 use tokio_postgres::{Client, GenericClient, Row};
 use uuid::Uuid;
 
-/// What an order is to cover.
+/// The time that a new order is to cover.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The order's.
+    /// Id of the order.
     pub order_id: Uuid,
-    /// Whose time it is.
+    /// The tenant that is billed.
     pub tenant_id: String,
-    /// Since when.
+    /// Start of the time.
     pub from: Timestamp,
-    /// Until when, not included.
+    /// End of the time, exclusive.
     pub to: Timestamp,
-    /// Position of the tenant's order that this one follows; `None`: it is to be the first.
+    /// Position of the tenant's latest order, which this one follows; `None` if it is the first.
     pub follows: Option<i64>,
 }
 
-/// What an issued order covers.
+/// The time that an issued order covers, with the position of its event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claimed {
-    /// The order's.
+pub struct RecordedClaim {
+    /// Id of the order.
     pub order_id: Uuid,
-    /// Whose time it is.
+    /// The tenant that is billed.
     pub tenant_id: String,
-    /// Since when.
+    /// Start of the time.
     pub from: Timestamp,
-    /// Until when, not included.
+    /// End of the time, exclusive.
     pub to: Timestamp,
-    /// Where its event stands in the log.
+    /// Position of its event in the log.
     pub position: i64,
 }
 
 impl Claim {
-    /// Adds the row for the event at that position; whether it could be. The head's lock is held, so
-    /// nobody else adds one meanwhile.
+    /// Inserts the row for the event at that position. Returns `false` if the time is taken or another order
+    /// came in between. The caller holds the head's lock, so no other claim is inserted meanwhile.
     pub(super) async fn insert(
         &self,
         client: &Client,
@@ -61,8 +61,8 @@ impl Claim {
 const COLUMNS: &str =
     "order_id, tenant_id, lower(during) AS \"from\", upper(during) AS \"to\", position";
 
-fn claimed(row: &Row) -> Claimed {
-    Claimed {
+fn claim_of_row(row: &Row) -> RecordedClaim {
+    RecordedClaim {
         order_id: row.get("order_id"),
         tenant_id: row.get("tenant_id"),
         from: row.get("from"),
@@ -71,43 +71,45 @@ fn claimed(row: &Row) -> Claimed {
     }
 }
 
-/// All claims of a tenant, earliest time first.
+/// Loads all claims of a tenant, earliest time first.
 ///
 /// # Errors
 ///
 /// When the database is away.
-pub async fn claims_of(
+pub async fn load_claims_of(
     client: &impl GenericClient,
     tenant_id: &str,
-) -> Result<Vec<Claimed>, tokio_postgres::Error> {
+) -> Result<Vec<RecordedClaim>, tokio_postgres::Error> {
     let statement = format!(
         "-- claim::of_tenant
          SELECT {COLUMNS} FROM log.sales_order WHERE tenant_id = $1 ORDER BY lower(during)"
     );
-    Ok(client.query(&statement, &[&tenant_id]).await?.iter().map(claimed).collect())
+    Ok(client.query(&statement, &[&tenant_id]).await?.iter().map(claim_of_row).collect())
 }
 
-/// The claim of an order.
+/// Loads the claim of an order; `None` if there is no such order.
 ///
 /// # Errors
 ///
 /// When the database is away.
-pub async fn claim_of(
+pub async fn load_claim(
     client: &impl GenericClient,
     order_id: Uuid,
-) -> Result<Option<Claimed>, tokio_postgres::Error> {
+) -> Result<Option<RecordedClaim>, tokio_postgres::Error> {
     let statement =
         format!("-- claim::of_order\nSELECT {COLUMNS} FROM log.sales_order WHERE order_id = $1");
-    Ok(client.query_opt(&statement, &[&order_id]).await?.as_ref().map(claimed))
+    Ok(client.query_opt(&statement, &[&order_id]).await?.as_ref().map(claim_of_row))
 }
 
-/// All claims, in the order of the log.
+/// Loads all claims, in the order of the log.
 ///
 /// # Errors
 ///
 /// When the database is away.
-pub async fn claims(client: &impl GenericClient) -> Result<Vec<Claimed>, tokio_postgres::Error> {
+pub async fn load_claims(
+    client: &impl GenericClient,
+) -> Result<Vec<RecordedClaim>, tokio_postgres::Error> {
     let statement =
         format!("-- claim::all\nSELECT {COLUMNS} FROM log.sales_order ORDER BY position");
-    Ok(client.query(&statement, &[]).await?.iter().map(claimed).collect())
+    Ok(client.query(&statement, &[]).await?.iter().map(claim_of_row).collect())
 }

@@ -1,5 +1,5 @@
-//! Rows in COPY's binary format, made before the head is locked: only the positions are filled in
-//! under the lock.
+//! Rows in COPY's binary format, encoded before the head is locked: only the positions are filled in under
+//! the lock.
 
 use jiff::Timestamp;
 
@@ -7,19 +7,19 @@ use super::chain::{self, Hash, ZERO};
 use crate::db::CopyRows;
 use crate::event::Event;
 
-/// [`COLUMNS`](super::read::COLUMNS), and the hash.
+/// Number of columns of a row: [`COLUMNS`](super::read::COLUMNS) and the hash.
 const COLUMN_COUNT: i16 = 14;
 
-/// PostgreSQL's number for the type `integer`.
+/// PostgreSQL's OID of the type `integer`.
 const INTEGER_OID: i32 = 23;
 
-/// What `key_at` holds where the identity has no time (the Unix epoch).
+/// The value of `key_at` if the event's identity has no time: the Unix epoch.
 pub(super) const NO_TIME: Timestamp = Timestamp::UNIX_EPOCH;
 
-/// The rows that one batch puts into one leaf.
+/// The encoded rows of one batch for one leaf.
 pub(super) struct Rows {
     rows: CopyRows,
-    /// Where each row's position stands among the bytes.
+    /// The offset of each row's `position` in the encoded bytes.
     positions: Vec<usize>,
     body_bytes: usize,
     recorded_at: Timestamp,
@@ -37,13 +37,14 @@ impl Rows {
         }
     }
 
+    /// Encodes and hashes the event's row, with 0 in the place of its position.
     pub fn push(&mut self, event: &Event) {
         let rows = &mut self.rows;
         rows.row(COLUMN_COUNT);
         self.positions.push(rows.at() + 4);
         rows.bytes(&0_i64.to_be_bytes());
         let hashed = rows.at();
-        columns(rows, self.recorded_at, event);
+        put_columns(rows, self.recorded_at, event);
         self.last_hash = chain::hash(&self.last_hash, rows.since(hashed));
         rows.bytes(&self.last_hash);
         self.body_bytes += event.body.len();
@@ -53,28 +54,28 @@ impl Rows {
         self.positions.len()
     }
 
-    /// Size of the bodies.
-    pub fn bytes(&self) -> usize {
+    /// Size of the bodies in bytes.
+    pub fn body_bytes(&self) -> usize {
         self.body_bytes
     }
 
-    /// Hash of the last row: the batch's digest.
+    /// The hash of the last row, which is the batch's digest.
     pub fn digest(&self) -> Hash {
         self.last_hash
     }
 
-    /// The rows at contiguous positions from `first`.
-    pub fn at(mut self, first: i64) -> CopyRows {
-        for (position, at) in (first..).zip(&self.positions) {
-            self.rows.overwrite(*at, position);
+    /// Fills in contiguous positions from `first` and returns the encoded rows.
+    pub fn place_from(mut self, first: i64) -> CopyRows {
+        for (position, offset) in (first..).zip(&self.positions) {
+            self.rows.overwrite(*offset, position);
         }
         self.rows
     }
 }
 
-/// The columns that a row's hash covers, in the order of [`COLUMNS`](super::read::COLUMNS): all but
-/// its position, which the batch's hash covers, and the hash itself.
-fn columns(rows: &mut CopyRows, recorded_at: Timestamp, event: &Event) {
+/// Encodes the columns that a row's hash covers, in the order of [`COLUMNS`](super::read::COLUMNS): all
+/// except the position, which the batch's hash covers, and the hash itself.
+fn put_columns(rows: &mut CopyRows, recorded_at: Timestamp, event: &Event) {
     rows.bytes(event.id.as_bytes());
     rows.bytes(event.family.as_str().as_bytes());
     rows.bytes(event.kind.as_bytes());
@@ -85,21 +86,21 @@ fn columns(rows: &mut CopyRows, recorded_at: Timestamp, event: &Event) {
     rows.time(Some(recorded_at));
     rows.bytes(event.source.as_bytes());
     rows.bytes(&[u8::from(event.redacted)]);
-    integers(rows, event.bad_signatures.as_deref());
+    put_integers(rows, event.bad_signatures.as_deref());
     rows.bytes(&event.body);
 }
 
-/// A list of one dimension, as PostgreSQL sends and takes it.
-fn integers(rows: &mut CopyRows, list: Option<&[i32]>) {
+/// Encodes a one-dimensional array of integers in PostgreSQL's binary format.
+fn put_integers(rows: &mut CopyRows, list: Option<&[i32]>) {
     let Some(list) = list else { return rows.null() };
     let mut array = Vec::with_capacity(20 + 8 * list.len());
     let mut put = |number: i32| array.extend_from_slice(&number.to_be_bytes());
     put(i32::from(!list.is_empty())); // dimensions
-    put(0); // without nulls
+    put(0); // no nulls
     put(INTEGER_OID);
     if !list.is_empty() {
         put(i32::try_from(list.len()).unwrap_or(i32::MAX));
-        put(1); // the first index
+        put(1); // lower bound
     }
     for number in list {
         put(4);

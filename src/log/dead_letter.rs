@@ -1,36 +1,36 @@
-//! Deliveries whose header could not be read, byte for byte, with the reason. For administrators
-//! only; they may be redriven after a fix, or discarded.
+//! Dead letters: deliveries that did not become events, byte for byte, with the reason. They are for
+//! administrators only, who redrive them after a fix, or discard them.
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio_postgres::{Client, GenericClient, Row};
 
-/// A delivery to be kept among the dead letters.
+/// A delivery that did not become an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Why it is not an event.
+    /// Why it did not become an event.
     pub reason: String,
-    /// Queue, exchange and routing key, or file and line.
+    /// Where it came from: queue, exchange and routing key, or file and line.
     pub origin: String,
-    /// What the transport said the body is compressed with.
+    /// The compression of the body, as the transport named it.
     pub compression: Option<String>,
     /// The delivery's bytes.
     pub body: Vec<u8>,
 }
 
-/// What became of a dead letter.
+/// The state of a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeadLetterStatus {
-    /// Nobody has looked at it.
+    /// No operator has dealt with it yet.
     Open,
-    /// It was decoded later and is in the log.
+    /// It was decoded later, and its event is in the log.
     Redriven,
     /// An operator decided that it is worthless.
     Discarded,
 }
 
 impl DeadLetterStatus {
-    /// As in SQL and JSON.
+    /// The name in SQL and JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             DeadLetterStatus::Open => "open",
@@ -39,13 +39,13 @@ impl DeadLetterStatus {
         }
     }
 
-    /// The status of that name.
+    /// Parses the name; `None` if no status has it.
     pub fn parse(name: &str) -> Option<Self> {
         [Self::Open, Self::Redriven, Self::Discarded].into_iter().find(|s| s.as_str() == name)
     }
 }
 
-/// A dead letter as it is kept.
+/// A dead letter as the database stores it.
 #[derive(Clone, Debug)]
 pub struct StoredDeadLetter {
     /// Its number.
@@ -56,11 +56,12 @@ pub struct StoredDeadLetter {
     pub received_at: Timestamp,
     /// The delivery's size in bytes.
     pub size: i64,
-    /// What was delivered; without its body in lists.
+    /// The delivery; its body is empty in lists.
     pub letter: DeadLetter,
 }
 
-/// Stores dead letters within the appender's transaction; the same bytes once.
+/// Stores dead letters within the appender's transaction, the same bytes only once. Returns the number of
+/// new ones.
 pub(super) async fn insert(
     client: &impl GenericClient,
     letters: &[DeadLetter],
@@ -91,7 +92,7 @@ pub(super) async fn insert(
     Ok(stored)
 }
 
-/// PostgreSQL's texts cannot hold NUL.
+/// Replaces NUL characters, which PostgreSQL's texts cannot hold.
 fn without_nul(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
@@ -99,7 +100,7 @@ fn without_nul(text: &str) -> String {
 const COLUMNS: &str =
     "id, status, received_at, octet_length(body)::bigint AS size, reason, origin, compression";
 
-fn stored(row: &Row, body: Vec<u8>) -> StoredDeadLetter {
+fn stored_of_row(row: &Row, body: Vec<u8>) -> StoredDeadLetter {
     StoredDeadLetter {
         id: row.get("id"),
         status: DeadLetterStatus::parse(row.get("status")).unwrap_or(DeadLetterStatus::Open),
@@ -114,7 +115,7 @@ fn stored(row: &Row, body: Vec<u8>) -> StoredDeadLetter {
     }
 }
 
-/// Dead letters in the order they came, after number `after`, without their bodies.
+/// Lists dead letters in the order they arrived, after number `after`, without their bodies.
 ///
 /// # Errors
 ///
@@ -135,10 +136,10 @@ pub async fn list(
             &[&after, &status.map(DeadLetterStatus::as_str), &limit],
         )
         .await?;
-    Ok(rows.iter().map(|row| stored(row, Vec::new())).collect())
+    Ok(rows.iter().map(|row| stored_of_row(row, Vec::new())).collect())
 }
 
-/// One dead letter with its body.
+/// Loads one dead letter with its body; `None` if there is no such dead letter.
 ///
 /// # Errors
 ///
@@ -155,10 +156,10 @@ pub async fn show(
             &[&id],
         )
         .await?;
-    Ok(row.map(|row| stored(&row, row.get("body"))))
+    Ok(row.map(|row| stored_of_row(&row, row.get("body"))))
 }
 
-/// How many nobody has looked at.
+/// Counts the open dead letters.
 ///
 /// # Errors
 ///
@@ -169,7 +170,7 @@ pub async fn count_open(client: &Client) -> Result<i64, tokio_postgres::Error> {
     Ok(row.get(0))
 }
 
-/// Marks one as worthless. `false` when there is no such dead letter.
+/// Marks a dead letter as discarded. Returns `false` if there is no such dead letter.
 ///
 /// # Errors
 ///
@@ -178,7 +179,7 @@ pub async fn discard(client: &Client, id: i64) -> Result<bool, tokio_postgres::E
     set_status(client, id, DeadLetterStatus::Discarded).await
 }
 
-/// Marks one as decoded and appended.
+/// Marks a dead letter as redriven. Returns `false` if there is no such dead letter.
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
-//! Horizons: what a family that is partitioned by day has before its horizon is not accepted any
-//! more, and may be dropped. A horizon is the beginning of a UTC day, only moves forward, and
-//! moves by an event of our own, so that the chain proves it.
+//! Horizons: events of a family that is partitioned by day are not accepted any more if they lie before its
+//! horizon, and those in the log may be dropped. A horizon is the beginning of a UTC day and only moves
+//! forward. Each move is an event of our own, so that the chain proves it.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -11,31 +11,31 @@ use super::leaf::{self, Leaf, day_of};
 use crate::event::ours::{Layout, OwnEvent};
 use crate::event::{Event, Family};
 
-/// The type of the event that moves a horizon. Nobody but the log itself may say it.
+/// The type of the event that moves a horizon. Only the log itself creates such events.
 pub const HORIZON_MOVED: &str = "stackledger.horizon.moved";
 
-/// Who says so: the source of no other event.
+/// The source of the events that move horizons, and of no others.
 pub const SOURCE: &str = "stackledger";
 
-/// The horizons as they stand on the head.
+/// The horizons that the head row contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Horizons {
-    /// Of the family `perf`; `None`: it never had one.
+    /// The horizon of `perf`; `None` if it was never moved.
     pub perf: Option<Timestamp>,
-    /// Of the family `meter`.
+    /// The horizon of `meter`; `None` if it was never moved.
     pub meter: Option<Timestamp>,
 }
 
-/// Their columns of `log.head`.
+/// The columns of `log.head` that [`Horizons::of_row`] reads.
 pub(super) const COLUMNS: &str = "perf_horizon, meter_horizon";
 
 impl Horizons {
-    /// From the columns [`COLUMNS`].
+    /// Reads the columns [`COLUMNS`].
     pub(super) fn of_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
         Ok(Horizons { perf: row.try_get("perf_horizon")?, meter: row.try_get("meter_horizon")? })
     }
 
-    /// The family's; `None` where it has none.
+    /// The horizon of the family; `None` if it has none.
     pub fn of(self, family: Family) -> Option<Timestamp> {
         match family {
             Family::Perf => self.perf,
@@ -44,7 +44,7 @@ impl Horizons {
         }
     }
 
-    /// Moves the family's forward; never back.
+    /// Moves the family's horizon forward, never back.
     pub(super) fn advance(&mut self, family: Family, before: Timestamp) {
         match family {
             Family::Perf => self.perf = self.perf.max(Some(before)),
@@ -53,18 +53,18 @@ impl Horizons {
         }
     }
 
-    /// Whether all that the leaf holds, or could hold, lies before its family's horizon.
-    pub(super) fn are_past(self, leaf: Leaf) -> bool {
+    /// Whether the horizon of the leaf's family has passed the leaf: its whole day lies before the horizon.
+    pub(super) fn have_passed(self, leaf: Leaf) -> bool {
         leaf.day.zip(self.of(leaf.family)).is_some_and(|(day, horizon)| day < day_of(horizon))
     }
 }
 
-/// The horizons, as this client's transaction sees them.
+/// Reads the horizons, as this client's transaction sees them.
 ///
 /// # Errors
 ///
 /// When the database is away.
-pub async fn horizons(client: &impl GenericClient) -> Result<Horizons, tokio_postgres::Error> {
+pub async fn read_horizons(client: &impl GenericClient) -> Result<Horizons, tokio_postgres::Error> {
     let sql = format!("-- log::horizons\nSELECT {COLUMNS} FROM log.head");
     match client.query_opt(&sql, &[]).await? {
         Some(row) => Horizons::of_row(&row),
@@ -72,51 +72,51 @@ pub async fn horizons(client: &impl GenericClient) -> Result<Horizons, tokio_pos
     }
 }
 
-/// The family's horizon, as this client's transaction sees it: a projection leaves out what lies
-/// before it, for its rows there are frozen. `None` where the family has none.
+/// Reads the family's horizon, as this client's transaction sees it; `None` if the family has none. A
+/// projection ignores events before it, because its rows there are frozen.
 ///
 /// # Errors
 ///
 /// When the database is away.
-pub async fn horizon(
+pub async fn read_horizon(
     client: &impl GenericClient,
     family: Family,
 ) -> Result<Option<Timestamp>, tokio_postgres::Error> {
-    Ok(horizons(client).await?.of(family))
+    Ok(read_horizons(client).await?.of(family))
 }
 
-/// The horizon that is wanted for a family.
+/// The horizon to be set for a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Of `perf` or `meter`.
+    /// The family: `perf` or `meter`.
     pub family: Family,
-    /// What is before this day (UTC) is to go.
+    /// The UTC day before which events are to go.
     pub day: Date,
-    /// Up to which position everybody has read the family.
+    /// The position up to which every reader has read the family.
     pub read_to: i64,
 }
 
-/// What became of it.
+/// The outcome of moving a horizon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Moved {
-    /// The horizon stands there now.
+pub enum HorizonMove {
+    /// The horizon was moved now.
     Now,
-    /// It stood there, or beyond, before.
+    /// The horizon was there, or beyond, before.
     Already,
-    /// Somebody has still to read an event before it, at this position.
+    /// The horizon was not moved: a reader has not read the event at this position, which lies before it.
     NotYet(i64),
 }
 
 impl Target {
     /// The horizon as a time.
-    pub fn before(&self) -> Timestamp {
+    pub fn horizon(&self) -> Timestamp {
         leaf::start_of(self.day)
     }
 
-    /// The event that says it. The same horizon is the same event.
+    /// Returns the event that moves the horizon. The same horizon is the same event.
     pub(super) fn event(&self, now: Timestamp) -> Event {
-        let before = self.before();
-        let data = Said { family: self.family.as_str().to_owned(), before };
+        let before = self.horizon();
+        let data = HorizonPayload { family: self.family.as_str().to_owned(), before };
         let event = OwnEvent {
             layout: Layout::Specification,
             id: &format!("{}/{before}", self.family),
@@ -128,15 +128,15 @@ impl Target {
         event.to_event().expect("an event of our own has a header")
     }
 
-    /// An event before the horizon that somebody has still to read. The head is locked: no more of
-    /// them come.
-    pub(super) async fn unread(
+    /// Returns the position of an event before the horizon that a reader has not read yet. The head is locked,
+    /// so no more such events arrive.
+    pub(super) async fn find_unread(
         &self,
         client: &Client,
     ) -> Result<Option<i64>, tokio_postgres::Error> {
-        let days = leaf::days(client, self.family).await?;
+        let days = leaf::list_days(client, self.family).await?;
         for day in days.into_iter().filter(|day| *day < self.day) {
-            let last = leaf::last_of_day(client, self.family, day).await?;
+            let last = leaf::last_position_of_day(client, self.family, day).await?;
             if let Some(last) = last.filter(|last| *last > self.read_to) {
                 return Ok(Some(last));
             }
@@ -145,24 +145,24 @@ impl Target {
     }
 }
 
-/// What the event says: its `data`.
+/// The `data` of the event.
 #[derive(Serialize, Deserialize)]
-struct Said {
+struct HorizonPayload {
     family: String,
     before: Timestamp,
 }
 
-/// Which horizon an event moved, and to where; `None`: it is no such event.
-pub(super) fn said(event: &Event) -> Option<(Family, Timestamp)> {
+/// Returns the family whose horizon the event moves, and the new horizon; `None` for any other event.
+pub(super) fn parse_move(event: &Event) -> Option<(Family, Timestamp)> {
     #[derive(Deserialize)]
-    struct Heard {
-        data: Said,
+    struct Move {
+        data: HorizonPayload,
     }
     if event.kind != HORIZON_MOVED {
         return None;
     }
-    let heard: Heard = serde_json::from_slice(&event.body).ok()?;
-    Some((Family::parse(&heard.data.family)?, heard.data.before))
+    let parsed: Move = serde_json::from_slice(&event.body).ok()?;
+    Some((Family::parse(&parsed.data.family)?, parsed.data.before))
 }
 
 #[cfg(test)]
@@ -174,13 +174,13 @@ mod tests {
     }
 
     #[test]
-    fn the_same_horizon_is_the_same_event_whenever_it_is_said() {
+    fn the_same_horizon_is_the_same_event_whenever_it_is_moved() {
         let at = |time: &str| target("2026-11-18").event(time.parse().unwrap());
         let (one, other) = (at("2026-11-20T11:00:00Z"), at("2026-11-20T12:00:00Z"));
         assert_eq!((one.id, one.key_at, one.family), (other.id, None, Family::Other));
         assert_ne!(one.id, target("2026-11-19").event(Timestamp::UNIX_EPOCH).id);
-        assert_eq!(said(&one), Some((Family::Perf, "2026-11-18T00:00:00Z".parse().unwrap())));
-        assert_eq!(said(&Event { kind: "other".to_owned(), ..one }), None);
+        assert_eq!(parse_move(&one), Some((Family::Perf, "2026-11-18T00:00:00Z".parse().unwrap())));
+        assert_eq!(parse_move(&Event { kind: "other".to_owned(), ..one }), None);
     }
 
     #[test]
@@ -190,13 +190,13 @@ mod tests {
             family: Family::Perf,
             day: day.map(|day| day.parse().unwrap()),
         };
-        assert!(!horizons.are_past(leaf(Some("2026-11-17"))));
-        horizons.advance(Family::Perf, target("2026-11-18").before());
-        horizons.advance(Family::Perf, target("2026-11-10").before());
-        assert!(horizons.are_past(leaf(Some("2026-11-17"))));
-        assert!(!horizons.are_past(leaf(Some("2026-11-18"))));
-        assert!(!horizons.are_past(leaf(None)));
-        assert!(!horizons.are_past(Leaf { family: Family::Meter, ..leaf(Some("2026-11-17")) }));
+        assert!(!horizons.have_passed(leaf(Some("2026-11-17"))));
+        horizons.advance(Family::Perf, target("2026-11-18").horizon());
+        horizons.advance(Family::Perf, target("2026-11-10").horizon());
+        assert!(horizons.have_passed(leaf(Some("2026-11-17"))));
+        assert!(!horizons.have_passed(leaf(Some("2026-11-18"))));
+        assert!(!horizons.have_passed(leaf(None)));
+        assert!(!horizons.have_passed(Leaf { family: Family::Meter, ..leaf(Some("2026-11-17")) }));
     }
 
     #[test]

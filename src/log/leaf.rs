@@ -1,5 +1,5 @@
-//! Leaves: the partitions that hold the rows. Which one an event goes to is a function of its
-//! family and of the time in its identity.
+//! Leaves: the partitions that hold the rows. An event's family and the time in its identity determine its
+//! leaf.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -12,27 +12,28 @@ use crate::event::{Event, Family};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Leaf {
     pub family: Family,
-    /// The day it holds; `None` for a family's only leaf, or for what has no time.
+    /// The UTC day it holds; `None` for the only leaf of a family, and for events without a time.
     pub day: Option<Date>,
 }
 
 impl Leaf {
+    /// Returns the leaf that the event belongs to.
     pub fn of(event: &Event) -> Leaf {
         let day = event.key_at.filter(|_| event.family.is_by_day()).map(day_of);
         Leaf { family: event.family, day }
     }
 
-    /// The leaf of a day by its table's name; `None` for any other table.
+    /// Parses the name of a day's leaf; `None` for any other table.
     pub fn of_day(name: &str) -> Option<Leaf> {
         let (family, day) = name.strip_prefix("event_")?.split_once('_')?;
         let family = Family::parse(family).filter(|family| family.is_by_day())?;
         let day = Date::strptime("%Y%m%d", day).ok()?;
         let leaf = Leaf { family, day: Some(day) };
-        // One name, one leaf: other spellings of a day are not ours.
+        // Each leaf has exactly one name; tables with other spellings of a day are not ours.
         (leaf.name() == name).then_some(leaf)
     }
 
-    /// Its table's name within the schema `log`.
+    /// The name of its table within the schema `log`.
     pub fn name(self) -> String {
         match (self.family.is_by_day(), self.day) {
             (false, _) => format!("event_{}", self.family),
@@ -42,22 +43,23 @@ impl Leaf {
     }
 }
 
-/// The UTC day that holds the time.
+/// The UTC day that contains the time.
 pub(super) fn day_of(at: Timestamp) -> Date {
     at.to_zoned(TimeZone::UTC).date()
 }
 
-/// The UTC day's first moment.
+/// The first moment of the UTC day.
 pub(super) fn start_of(day: Date) -> Timestamp {
     Offset::UTC.to_timestamp(day.into()).unwrap_or(Timestamp::MAX)
 }
 
-/// Whether a name read from the database can stand in a statement.
+/// Whether a name that was read from the database is safe to put into a statement.
 pub(super) fn is_leaf_name(name: &str) -> bool {
     name.starts_with("event_") && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// Makes the leaf where it is missing. `false`: it lies before the horizon and is not to be had.
+/// Creates the leaf partition if it does not exist. Returns `false` if its day lies before the horizon: it
+/// was dropped on purpose.
 pub(super) async fn ensure(client: &Client, leaf: Leaf) -> Result<bool, tokio_postgres::Error> {
     let Some(day) = leaf.day else { return Ok(true) };
     let row =
@@ -65,12 +67,15 @@ pub(super) async fn ensure(client: &Client, leaf: Leaf) -> Result<bool, tokio_po
     Ok(row.get(0))
 }
 
-/// The days of which the family has leaves, earliest first.
+/// Returns the days for which the family has leaves, earliest first.
 ///
 /// # Errors
 ///
 /// When the database is away.
-pub async fn days(client: &Client, family: Family) -> Result<Vec<Date>, tokio_postgres::Error> {
+pub async fn list_days(
+    client: &Client,
+    family: Family,
+) -> Result<Vec<Date>, tokio_postgres::Error> {
     let rows = client
         .query(
             "-- log::days
@@ -83,12 +88,12 @@ pub async fn days(client: &Client, family: Family) -> Result<Vec<Date>, tokio_po
     Ok(rows.iter().filter_map(|row| Leaf::of_day(row.get(0))?.day).collect())
 }
 
-/// The last position in the family's leaf of that day; `None` where it is empty.
+/// Returns the last position in the family's leaf of that day; `None` if the leaf is empty.
 ///
 /// # Errors
 ///
 /// When the database is away, or there is no such leaf.
-pub async fn last_of_day(
+pub async fn last_position_of_day(
     client: &impl GenericClient,
     family: Family,
     day: Date,
@@ -98,13 +103,13 @@ pub async fn last_of_day(
     Ok(client.query_one(&sql, &[]).await?.get(0))
 }
 
-/// Drops the family's leaf of that day; `false` when there is none. Nobody has to wait long for
-/// it: where the leaf is being read, it fails instead.
+/// Drops the family's leaf of that day; returns `false` if there is none. If the leaf is in use, this fails
+/// within a second instead of making other sessions queue up behind it.
 ///
 /// # Errors
 ///
-/// When the day does not lie before the family's horizon, or the leaf or the log is being read
-/// (SQLSTATE 55P03: later it will succeed).
+/// When the day does not lie before the family's horizon, or the leaf or the log is in use (SQLSTATE
+/// 55P03: a later attempt succeeds).
 pub async fn drop_day(
     transaction: &Transaction<'_>,
     family: Family,
@@ -113,26 +118,6 @@ pub async fn drop_day(
     transaction.batch_execute("SET LOCAL lock_timeout = '1s'").await?;
     let sql = "-- log::drop_day\nSELECT log.drop_day($1, $2)";
     Ok(transaction.query_one(sql, &[&family.as_str(), &day]).await?.get(0))
-}
-
-/// Makes the leaves of today and the next days, so that the first message of a day does not wait
-/// for its table.
-///
-/// # Errors
-///
-/// When the database is away.
-pub async fn ensure_days_ahead(
-    client: &Client,
-    now: Timestamp,
-) -> Result<(), tokio_postgres::Error> {
-    const DAYS_AHEAD: i64 = 2;
-    for family in Family::ALL.into_iter().filter(|family| family.is_by_day()) {
-        for days in 0..=DAYS_AHEAD {
-            let day = day_of(now + jiff::SignedDuration::from_hours(24 * days));
-            ensure(client, Leaf { family, day: Some(day) }).await?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

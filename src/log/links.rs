@@ -1,4 +1,4 @@
-//! What an append adds to the chain, and how the head moves with it.
+//! The links that an append adds to the chain, and the head that moves with them.
 
 use jiff::Timestamp;
 use tokio_postgres::{Client, Statement};
@@ -9,7 +9,7 @@ use super::horizon::Horizons;
 use super::leaf::Leaf;
 use crate::db::CopyRows;
 
-/// The statement that [`Links::store`] takes.
+/// The statement that [`Links::store`] executes.
 pub(super) const STORE: &str = "-- append: chain, head and wake-up
     WITH batches AS (
         INSERT INTO log.batch (batch, leaf, family, first_position, last_position,
@@ -23,11 +23,11 @@ pub(super) const STORE: &str = "-- append: chain, head and wake-up
     )
     SELECT pg_notify('stackledger_log', $10::bigint::text)";
 
-/// The links that a batch adds to the chain.
+/// The chain's new links, one per leaf of a batch, and the head after them.
 pub(super) struct Links {
     recorded_at: Timestamp,
     horizons: Horizons,
-    /// The last position that is given out.
+    /// The last position that was assigned.
     pub position: i64,
     batch: i64,
     hash: Hash,
@@ -42,6 +42,7 @@ pub(super) struct Links {
 }
 
 impl Links {
+    /// Starts after the head that the row contains.
     pub fn after(head: &tokio_postgres::Row, horizons: Horizons, recorded_at: Timestamp) -> Self {
         let hash: &[u8] = head.get("hash");
         Links {
@@ -61,14 +62,14 @@ impl Links {
         }
     }
 
-    /// Gives the rows the next positions; returns the first of them.
+    /// Assigns the next positions to the rows and returns the first of them.
     pub fn push(&mut self, leaf: Leaf, rows: &Rows) -> i64 {
         let first = self.position + 1;
         self.position += rows.len() as i64;
         self.batch += 1;
         let name = leaf.name();
         let digest = rows.digest();
-        let bytes = rows.bytes() as i64;
+        let bytes = rows.body_bytes() as i64;
         // In the order of `chain::BATCH_COLUMNS`.
         let mut columns = CopyRows::with_capacity(name.len() + 128);
         let at = columns.at();
@@ -92,6 +93,7 @@ impl Links {
         first
     }
 
+    /// Inserts the links, moves the head and notifies readers, with the prepared [`STORE`].
     pub async fn store(
         &self,
         client: &Client,

@@ -1,33 +1,38 @@
 //! The log: append, read, partitions, horizons, hash chain, dead letters. Nothing here knows what an event
-//! means or where it came from.
+//! means or where it came from, with one exception: a [`Claim`] on a tenant's time commits together with
+//! the event of the sales order.
 
 mod append;
 mod chain;
 mod claim;
 mod copy;
+mod days_ahead;
 mod dead_letter;
 mod horizon;
 mod leaf;
+mod leaf_batch;
 mod links;
 mod outcome;
 mod page;
-mod part;
 mod read;
 mod verify;
 
 pub use append::Appender;
 pub use chain::Hash;
-pub use claim::{Claim, Claimed, claim_of, claims, claims_of};
+pub use claim::{Claim, RecordedClaim, load_claim, load_claims, load_claims_of};
+pub use days_ahead::ensure_days_ahead;
 pub use dead_letter::{
     DeadLetter, DeadLetterStatus, StoredDeadLetter, count_open, discard, list as list_dead_letters,
     mark_redriven, show as show_dead_letter,
 };
-pub use horizon::{HORIZON_MOVED, Horizons, Moved, SOURCE, Target, horizon, horizons};
-pub use leaf::{days, drop_day, ensure_days_ahead, last_of_day};
-pub use outcome::{AppendError, Appended, Refusal};
-pub use page::{Filter, Page, page};
-pub use read::{Limit, Reader, Seen, Stretch, at, head};
-pub use verify::{Anchor, Dropped, Fault, Report, verify};
+pub use horizon::{
+    HORIZON_MOVED, HorizonMove, Horizons, SOURCE, Target, read_horizon, read_horizons,
+};
+pub use leaf::{drop_day, last_position_of_day, list_days};
+pub use outcome::{AppendError, AppendOutcome, Refusal};
+pub use page::{Filter, Page, read_page};
+pub use read::{Limit, ReadProgress, Reader, Stretch, read_at, read_head};
+pub use verify::{Anchor, DroppedLeaf, Fault, Report, verify};
 
-/// The channel that a commit of new events is announced on.
+/// The channel on which each commit of new events is announced (`LISTEN`).
 pub const NOTIFY_CHANNEL: &str = "stackledger_log";

@@ -1,4 +1,4 @@
-//! What can become of a batch that is to be appended.
+//! The outcomes of appending a batch.
 
 use jiff::Timestamp;
 
@@ -7,24 +7,24 @@ use super::leaf::Leaf;
 use crate::db;
 use crate::event::Family;
 
-/// Why nothing of a batch was appended.
+/// The reason why nothing of a batch was appended.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
-    /// The database is away, overloaded or out of some resource: later it will succeed.
-    #[error("the database does not take the batch now: {}", db::explain(.0))]
+    /// The database is away, overloaded or out of some resource: a later attempt can succeed.
+    #[error("the database cannot store the batch now: {}", db::explain(.0))]
     Transient(#[source] tokio_postgres::Error),
-    /// The database refuses a value of one of the events (SQLSTATE class 22): it always will.
+    /// The database refuses a value of one of the events (SQLSTATE class 22), now and at every later attempt.
     #[error("the database refuses a value: {}", db::explain(.0))]
     BadData(#[source] tokio_postgres::Error),
-    /// Anything else is a defect of ours, or the schema is not ours. Nothing is acked.
+    /// Any other error: a defect of ours, or a schema that is not ours. Nothing is acked.
     #[error("the log refused the batch: {}", db::explain(.0))]
     Refused(#[source] tokio_postgres::Error),
-    /// Another order has the time, or some of it, that an order was to cover.
-    #[error("another sales order covers the time already")]
+    /// Another order already covers some of the time that a new order claims.
+    #[error("another sales order already covers some of that time")]
     Claimed,
-    /// What a horizon was to pass is still to be read, at this position.
-    #[error("the event at position {0} is still to be read")]
-    Unread(i64),
+    /// A reader has not read the event at this position, which the horizon would pass.
+    #[error("the event at position {0} has not been read by every reader yet")]
+    UnreadEvent(i64),
 }
 
 impl From<tokio_postgres::Error> for AppendError {
@@ -39,43 +39,43 @@ impl From<tokio_postgres::Error> for AppendError {
     }
 }
 
-/// Why an event is a dead letter instead, however often it is tried.
+/// The reason why the log stores an event as a dead letter, at every attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The database refuses a value of it.
-    #[error("the database refuses a value of it")]
+    /// The database refuses one of its values.
+    #[error("the database refuses one of its values")]
     Value,
     /// Its time lies before its family's horizon.
-    #[error("before_horizon: of {family}, what is before {horizon} is not accepted any more")]
+    #[error("before_horizon: events of {family} before {horizon} are not accepted any more")]
     BeforeHorizon {
-        /// Its family.
+        /// The event's family.
         family: Family,
-        /// The horizon.
+        /// The family's horizon.
         horizon: Timestamp,
     },
 }
 
 impl Refusal {
-    /// Why nothing of that leaf is accepted; `None` where it is.
+    /// Returns the reason why events of that leaf are refused; `None` if they are accepted.
     pub(super) fn of_leaf(horizons: Horizons, leaf: Leaf) -> Option<Refusal> {
-        let horizon = horizons.of(leaf.family).filter(|_| horizons.are_past(leaf))?;
+        let horizon = horizons.of(leaf.family).filter(|_| horizons.have_passed(leaf))?;
         Some(Refusal::BeforeHorizon { family: leaf.family, horizon })
     }
 }
 
-/// What became of a batch.
+/// The outcome of appending a batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Appended {
+pub struct AppendOutcome {
     /// The log's last position after it.
     pub head: i64,
-    /// Events that were new.
+    /// Number of events that were new.
     pub events: usize,
-    /// Events that were in the log already, or twice in the batch.
+    /// Number of events that were in the log already, or twice in the batch.
     pub duplicates: usize,
-    /// Dead letters that were new.
+    /// Number of dead letters that were new.
     pub dead_letters: u64,
     /// For each event of the batch, in its order, whether it was new.
     pub is_new: Vec<bool>,
-    /// For each event of the batch, in its order, why it is a dead letter instead, if it is one.
+    /// For each event of the batch, in its order, why it was stored as a dead letter, if it was.
     pub refused: Vec<Option<Refusal>>,
 }

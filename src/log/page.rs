@@ -1,57 +1,59 @@
-//! Pages of the log for who looks at it: by stream, kind and family, without bodies.
+//! Pages of the log for people: by stream, kind and family, without bodies.
 
 use std::collections::BTreeSet;
 
 use tokio_postgres::Client;
 
 use super::leaf::{Leaf, is_leaf_name};
-use super::read::{COLUMNS, dropped, head, is_gone, overlaps, recorded};
+use super::read::{
+    COLUMNS, find_dropped, is_missing_leaf, overlap_condition, read_head, recorded_of_row,
+};
 use crate::event::{Family, Recorded};
 
-/// Which events a page shows.
+/// The events that a page lists. All given conditions must hold.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// One entity's events.
+    /// Events of this stream.
     pub stream: Option<String>,
-    /// Events of one kind.
+    /// Events of this kind.
     pub kind: Option<String>,
-    /// Events of one family.
+    /// Events of this family.
     pub family: Option<Family>,
 }
 
 /// A page of the log, without bodies.
 #[derive(Debug)]
 pub struct Page {
-    /// Position, recorded_at and header of each event; bodies are empty.
+    /// The events, with empty bodies.
     pub events: Vec<Recorded>,
-    /// Where the next page begins, when there may be one.
+    /// The position after which the next page begins, if there may be one.
     pub next: Option<i64>,
 }
 
-/// How many positions a page without a stream looks at before it answers with what it found. A rare
-/// kind in a long log takes several pages, not one long scan.
+/// Maximum number of positions that a page without a stream scans before it answers. A rare kind in a long
+/// log takes several pages instead of one long scan.
 const SCAN_MAX: i64 = 20_000;
 
-/// The same for a stream, which has an index of its own in every leaf.
+/// The same limit for pages of a stream, which every leaf has an index for.
 const STREAM_SCAN_MAX: i64 = 200_000;
 
-/// How many leaves a page looks into: families that are split by day have any number.
+/// Maximum number of leaves that a page reads: families that are partitioned by day have any number.
 const LEAVES_MAX: usize = 64;
 
-/// Events after position `after` that match. Where a stream's family is named and not split by day,
-/// one index leads to them, however long the log is; otherwise a page looks at a stretch of the log
-/// and may be empty with a next one to come.
+/// Reads up to `limit` matching events after position `after`. If the filter names a stream and a family that
+/// is not partitioned by day, one index finds them, however long the log is. Otherwise a page covers a
+/// stretch of the log, and may be empty although another page follows.
 ///
 /// # Errors
 ///
 /// When the database is away.
-pub async fn page(
+pub async fn read_page(
     client: &Client,
     filter: &Filter,
     after: i64,
     limit: i64,
 ) -> Result<Page, tokio_postgres::Error> {
-    let (head, _) = head(client).await?;
+    let (head, _) = read_head(client).await?;
     let by_stream = filter.stream.is_some();
     let whole = filter.family.filter(|family| by_stream && !family.is_by_day());
     let scan = if by_stream { STREAM_SCAN_MAX } else { SCAN_MAX };
@@ -67,7 +69,7 @@ pub async fn page(
             "-- log::page leaves
              SELECT leaf, min(first_position) FROM log.batch
              WHERE {} AND ($3::text IS NULL OR family = $3) GROUP BY leaf ORDER BY 2",
-            overlaps("$1", "$2")
+            overlap_condition("$1", "$2")
         );
         let family = filter.family.map(Family::as_str);
         let rows = client.query(&sql, &[&after, &until, &family]).await?;
@@ -77,13 +79,13 @@ pub async fn page(
         leaves.extend(rows.iter().take(LEAVES_MAX).map(|row| row.get(0)));
     }
     let names: BTreeSet<&str> = leaves.iter().map(String::as_str).collect();
-    let mut gone = dropped(client, &names).await?;
+    let mut gone = find_dropped(client, &names).await?;
     let events = loop {
-        let standing = leaves.iter().map(String::as_str).filter(|leaf| !gone.contains(leaf));
-        match look(client, filter, standing, after, until, limit).await {
-            // Dropped since it was looked for: look again.
-            Err(error) if is_gone(&error) => {
-                let now_gone = dropped(client, &names).await?;
+        let remaining = leaves.iter().map(String::as_str).filter(|leaf| !gone.contains(leaf));
+        match search_leaves(client, filter, remaining, after, until, limit).await {
+            // A leaf was dropped since we looked: look again.
+            Err(error) if is_missing_leaf(&error) => {
+                let now_gone = find_dropped(client, &names).await?;
                 if now_gone.len() == gone.len() {
                     return Err(error);
                 }
@@ -100,8 +102,8 @@ pub async fn page(
     Ok(Page { events, next })
 }
 
-/// Matching events of these leaves, without bodies, in order of positions.
-async fn look(
+/// Returns the matching events of these leaves, without bodies, in order of positions.
+async fn search_leaves(
     client: &Client,
     filter: &Filter,
     leaves: impl Iterator<Item = &str>,
@@ -117,7 +119,7 @@ async fn look(
             "(SELECT {columns} FROM log.{leaf}
               WHERE position > $1 AND position <= $2 AND ($3::text IS NULL OR kind = $3) {}
               ORDER BY position LIMIT $4)",
-            // Named only where it is given, so that the planner knows which index to take.
+            // The stream is part of the statement only if it is given, so that the planner picks its index.
             if by_stream { "AND stream = $5" } else { "AND $5::text IS NULL" }
         ));
     }
@@ -129,5 +131,5 @@ async fn look(
         parts.join(" UNION ALL ")
     );
     let rows = client.query(&sql, &[&after, &until, &filter.kind, &limit, &filter.stream]).await?;
-    rows.iter().map(recorded).collect()
+    rows.iter().map(recorded_of_row).collect()
 }

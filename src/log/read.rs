@@ -1,5 +1,5 @@
-//! Reading: in order of positions, from the leaves that hold them and no others, so that the cost
-//! does not grow with the log.
+//! Reading in order of positions. Only the leaves that hold the positions are read, so the cost does not grow
+//! with the log.
 
 use std::collections::BTreeSet;
 
@@ -8,75 +8,73 @@ use jiff::Timestamp;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Row};
 
-use super::chain::hex;
 use super::copy::NO_TIME;
-use super::horizon::horizons;
+use super::horizon::read_horizons;
 use super::leaf::{Leaf, is_leaf_name};
 use crate::event::{Event, Family, Recorded};
 
-/// The last position of the log (0 when it is empty) and the chain's hash there, as hex.
+/// Reads the last position of the log (0 if it is empty) and the chain's hash there, in hexadecimal.
 ///
 /// # Errors
 ///
 /// When the database is away.
-pub async fn head(client: &Client) -> Result<(i64, String), tokio_postgres::Error> {
+pub async fn read_head(client: &Client) -> Result<(i64, String), tokio_postgres::Error> {
     let row = client.query_one("-- log::head\nSELECT position, hash FROM log.head", &[]).await?;
-    Ok((row.get(0), hex(row.get(1))))
+    Ok((row.get(0), hex::encode(row.get::<_, &[u8]>(1))))
 }
 
-/// Reads the events of some families in order, for one reader over one connection.
+/// Reads the events of some families in order, over one connection.
 pub struct Reader {
     families: Vec<&'static str>,
 }
 
-/// How much a stretch holds at most; a batch that alone is larger goes alone.
+/// The maximum size of a stretch. A batch that is larger makes up a stretch of its own.
 #[derive(Clone, Copy, Debug)]
 pub struct Limit {
-    /// Events.
+    /// Number of events.
     pub events: i64,
-    /// Bytes of their bodies.
+    /// Size of their bodies in bytes.
     pub bytes: i64,
-    /// Batches, of whichever families.
+    /// Number of batches, including those of other families.
     pub batches: i64,
 }
 
 impl Limit {
-    /// Enough to make sets worth their while, little enough that a few stretches in flight stay
-    /// far below the process's memory bound.
+    /// The usual limit: enough events for set operations to pay off, few enough that some stretches in
+    /// flight stay far below the process's memory bound.
     pub const USUAL: Limit = Limit { events: 20_000, bytes: 48 << 20, batches: 4_000 };
 }
 
-/// How many leaves a stretch is read from at most: each is a lock of the reader's, and with a day of
-/// its own for each leaf also one of whoever applies the stretch.
-const LEAVES: usize = 32;
+/// Maximum number of leaves that a stretch is read from. Each leaf costs the reader a lock and, as each holds
+/// another day, may cost the session that applies the stretch another one.
+const LEAVES_MAX: usize = 32;
 
-/// A stretch of the log: what a reader of these families has to apply, and where it is then.
+/// A stretch of the log: the events of a reader's families, and the position it has reached after them.
 #[derive(Debug)]
 pub struct Stretch {
     /// The events, in order of positions.
     pub events: Vec<Recorded>,
-    /// The reader has now seen everything up to here (other families' events included).
+    /// The position up to which the reader has now read, other families' events included.
     pub position: i64,
 }
 
-/// How far a reader has come.
+/// The progress of a reader.
 #[derive(Clone, Copy, Debug)]
-pub struct Seen {
-    /// Events it was handed now.
+pub struct ReadProgress {
+    /// Number of events it was passed now.
     pub events: u64,
-    /// It has now seen everything up to here (other families' events included).
+    /// The position up to which it has now read, other families' events included.
     pub position: i64,
 }
 
 impl Reader {
-    /// Reads these families only.
+    /// Creates a reader of these families.
     pub fn new(families: &[Family]) -> Self {
         Reader { families: families.iter().map(|family| family.as_str()).collect() }
     }
 
-    /// The next events after `position`, up to and including `until`: whole batches, about as many
-    /// as `limit` allows. What was dropped is passed over.
-    /// No events and an unmoved position: there is nothing new.
+    /// Reads the next events after `position`, up to and including `until`: whole batches, about as many as
+    /// `limit` allows. Dropped leaves are skipped. An unchanged position means that there is nothing new.
     ///
     /// # Errors
     ///
@@ -90,44 +88,44 @@ impl Reader {
     ) -> Result<Stretch, tokio_postgres::Error> {
         let mut events = Vec::new();
         let read =
-            self.each(client, position, until, limit, |recorded| events.push(recorded)).await?;
+            self.for_each(client, position, until, limit, |recorded| events.push(recorded)).await?;
         Ok(Stretch { events, position: read.position })
     }
 
-    /// As [`Reader::next`], but hands over each event as it comes, in order of positions: while one
-    /// is looked at the server has the next ones ready, and a stretch is never in memory whole.
+    /// As [`Reader::next`], but passes each event to `take` as it arrives, in order of positions: the server
+    /// prepares the next ones meanwhile, and a stretch is never in memory as a whole.
     ///
     /// # Errors
     ///
-    /// As [`Reader::next`]; what was handed over then is to be forgotten.
-    pub async fn each(
+    /// As [`Reader::next`]. The events that were passed to `take` must then be discarded.
+    pub async fn for_each(
         &self,
         client: &Client,
         position: i64,
         until: i64,
         limit: Limit,
         mut take: impl FnMut(Recorded),
-    ) -> Result<Seen, tokio_postgres::Error> {
-        // Batches become visible in order: whatever is seen here is a prefix of the log.
+    ) -> Result<ReadProgress, tokio_postgres::Error> {
+        // Batches become visible in order: the ones that this query returns are a prefix of the log.
         let batches = client
             .query(
                 &format!(
                     "-- log::next batches
                      SELECT family = ANY($3), leaf, first_position, last_position, bytes
                      FROM log.batch WHERE {} ORDER BY last_position LIMIT $2",
-                    overlaps("$1", "$4")
+                    overlap_condition("$1", "$4")
                 ),
                 &[&position, &limit.batches, &self.families, &until],
             )
             .await?;
         let ours = batches.iter().filter(|batch| batch.get(0)).map(|batch| batch.get(1)).collect();
-        let mut gone = dropped(client, &ours).await?;
+        let mut gone = find_dropped(client, &ours).await?;
         loop {
             let plan = Plan::of(&batches, &gone, position, until, limit);
             match plan.read(client, &mut take).await {
-                // Dropped since it was looked for, which shows before the first event: look again.
-                Err(error) if is_gone(&error) => {
-                    let now_gone = dropped(client, &ours).await?;
+                // A leaf was dropped since we looked, which is reported before the first event: look again.
+                Err(error) if is_missing_leaf(&error) => {
+                    let now_gone = find_dropped(client, &ours).await?;
                     if now_gone.len() == gone.len() {
                         return Err(error);
                     }
@@ -139,17 +137,17 @@ impl Reader {
     }
 }
 
-/// From which leaves a run of positions is read.
+/// The leaves to read for a run of positions.
 struct Plan<'a> {
     leaves: BTreeSet<&'a str>,
-    /// Positions after this one,
+    /// The run begins after this position.
     after: i64,
-    /// up to and including this one.
-    seen: i64,
+    /// The last position of the run.
+    last: i64,
 }
 
 impl<'a> Plan<'a> {
-    /// From batches, of which those in leaves that are gone hold nothing any more.
+    /// Plans the longest run of whole batches within the limit. Batches in leaves that are gone are skipped.
     fn of(
         batches: &'a [Row],
         gone: &BTreeSet<&str>,
@@ -157,7 +155,7 @@ impl<'a> Plan<'a> {
         until: i64,
         limit: Limit,
     ) -> Self {
-        let mut plan = Plan { leaves: BTreeSet::new(), after: position, seen: position };
+        let mut plan = Plan { leaves: BTreeSet::new(), after: position, last: position };
         let (mut events, mut bytes) = (0, 0);
         for batch in batches {
             let (is_ours, leaf): (bool, &str) = (batch.get(0), batch.get(1));
@@ -166,13 +164,13 @@ impl<'a> Plan<'a> {
             if is_ours && !gone.contains(leaf) {
                 (events, bytes) = (events + last - first + 1, bytes + batch.get::<_, i64>(4));
                 let is_more = events > limit.events || bytes > limit.bytes;
-                let is_wider = plan.leaves.len() == LEAVES && !plan.leaves.contains(leaf);
+                let is_wider = plan.leaves.len() == LEAVES_MAX && !plan.leaves.contains(leaf);
                 if is_wider || (is_more && !plan.leaves.is_empty()) {
                     break;
                 }
                 plan.leaves.insert(leaf);
             }
-            plan.seen = last;
+            plan.last = last;
         }
         plan
     }
@@ -181,32 +179,32 @@ impl<'a> Plan<'a> {
         self,
         client: &Client,
         take: &mut impl FnMut(Recorded),
-    ) -> Result<Seen, tokio_postgres::Error> {
-        // All that these leaves hold of the run is of batches that were planned with.
-        let run = (self.after + 1, self.seen);
-        let events = read(client, self.leaves.into_iter(), run, take).await?;
-        Ok(Seen { events, position: self.seen })
+    ) -> Result<ReadProgress, tokio_postgres::Error> {
+        // Within the run, these leaves hold rows of the planned batches only.
+        let run = (self.after + 1, self.last);
+        let events = read_leaves(client, self.leaves.into_iter(), run, take).await?;
+        Ok(ReadProgress { events, position: self.last })
     }
 }
 
-/// Whether a leaf that was to be read is not there.
-pub(super) fn is_gone(error: &tokio_postgres::Error) -> bool {
+/// Whether the statement failed because a leaf does not exist.
+pub(super) fn is_missing_leaf(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::UNDEFINED_TABLE)
 }
 
-/// Which of the leaves were dropped: they lie before their families' horizons, and are not there.
-pub(super) async fn dropped<'a>(
+/// Returns the leaves that were dropped: they lie before their families' horizons and do not exist.
+pub(super) async fn find_dropped<'a>(
     client: &Client,
     leaves: &BTreeSet<&'a str>,
 ) -> Result<BTreeSet<&'a str>, tokio_postgres::Error> {
     if !leaves.iter().any(|leaf| Leaf::of_day(leaf).is_some()) {
         return Ok(BTreeSet::new());
     }
-    let horizons = horizons(client).await?;
+    let horizons = read_horizons(client).await?;
     let past: Vec<&str> = leaves
         .iter()
         .copied()
-        .filter(|leaf| Leaf::of_day(leaf).is_some_and(|leaf| horizons.are_past(leaf)))
+        .filter(|leaf| Leaf::of_day(leaf).is_some_and(|leaf| horizons.have_passed(leaf)))
         .collect();
     if past.is_empty() {
         return Ok(BTreeSet::new());
@@ -217,10 +215,10 @@ pub(super) async fn dropped<'a>(
     Ok(rows.iter().map(|row| past[row.get::<_, i64>(0) as usize - 1]).collect())
 }
 
-/// The condition that a batch holds positions after the one and up to the other. Batches follow each
-/// other without gaps, so the last of them is the first that reaches as far: nothing beyond it is
-/// looked at.
-pub(super) fn overlaps(after: &str, until: &str) -> String {
+/// Returns the SQL condition that a batch holds positions after `after` and up to `until`. Batches follow each
+/// other without gaps, so the first batch that reaches `until` is the last one to read; naming it keeps the
+/// scan from going beyond.
+pub(super) fn overlap_condition(after: &str, until: &str) -> String {
     format!(
         "last_position > {after} AND first_position <= {until} AND last_position <= coalesce(
              (SELECT min(last_position) FROM log.batch WHERE last_position >= {until}),
@@ -229,10 +227,10 @@ pub(super) fn overlaps(after: &str, until: &str) -> String {
     )
 }
 
-/// Hands over what stands in these leaves between these positions, both included, in order; how many
-/// events that were. One statement: it locks all leaves before its first row, and the server merges
-/// what their indexes lead to. (With a condition within the union it would sort.)
-async fn read<'a>(
+/// Passes the events of these leaves between two positions, both included, to `take` in order, and returns
+/// their number. It is one statement: it locks all leaves before its first row, and the server merges the
+/// rows from their indexes. (With the condition inside the union it would sort.)
+async fn read_leaves<'a>(
     client: &Client,
     leaves: impl Iterator<Item = &'a str>,
     (first, last): (i64, i64),
@@ -254,22 +252,22 @@ async fn read<'a>(
     let mut rows = std::pin::pin!(client.query_raw(&statement, [first, last]).await?);
     let mut events = 0;
     while let Some(row) = rows.try_next().await? {
-        take(recorded(&row)?);
+        take(recorded_of_row(&row)?);
         events += 1;
     }
     Ok(events)
 }
 
-/// What [`recorded`] makes an event of: all columns but the chain's hash.
+/// The columns that [`recorded_of_row`] reads: all except the chain's hash.
 pub(super) const COLUMNS: &str = "position, id, family, kind, stream, project_id, occurred_at, \
                                   key_at, recorded_at, source, redacted, bad_signatures, body";
 
-/// The event of a row that begins with [`COLUMNS`].
+/// Returns the event of a row that begins with [`COLUMNS`].
 ///
 /// # Errors
 ///
-/// When a value is none that was ever appended, e.g. a time beyond what can be read.
-pub(super) fn recorded(row: &Row) -> Result<Recorded, tokio_postgres::Error> {
+/// When a value cannot have been appended, e.g. a time out of range.
+pub(super) fn recorded_of_row(row: &Row) -> Result<Recorded, tokio_postgres::Error> {
     let key_at: Timestamp = row.try_get(7)?;
     Ok(Recorded {
         position: row.try_get(0)?,
@@ -290,12 +288,15 @@ pub(super) fn recorded(row: &Row) -> Result<Recorded, tokio_postgres::Error> {
     })
 }
 
-/// One event with its body; `None` where there is none, or it was dropped.
+/// Reads the event at a position, with its body; `None` if there is none, or it was dropped.
 ///
 /// # Errors
 ///
 /// When the database is away.
-pub async fn at(client: &Client, position: i64) -> Result<Option<Recorded>, tokio_postgres::Error> {
+pub async fn read_at(
+    client: &Client,
+    position: i64,
+) -> Result<Option<Recorded>, tokio_postgres::Error> {
     if position < 1 {
         return Ok(None);
     }
@@ -313,10 +314,10 @@ pub async fn at(client: &Client, position: i64) -> Result<Option<Recorded>, toki
     };
     let mut event = None;
     let only = std::iter::once(leaf.as_str());
-    match read(client, only, (position, position), &mut |found| event = Some(found)).await {
+    match read_leaves(client, only, (position, position), &mut |found| event = Some(found)).await {
         Err(error)
-            if is_gone(&error)
-                && !dropped(client, &BTreeSet::from([leaf.as_str()])).await?.is_empty() =>
+            if is_missing_leaf(&error)
+                && !find_dropped(client, &BTreeSet::from([leaf.as_str()])).await?.is_empty() =>
         {
             Ok(None)
         }

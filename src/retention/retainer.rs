@@ -9,7 +9,7 @@ use tokio_postgres::Client;
 use super::plan::{FAMILY, READ_MODEL, Standing, Step};
 use crate::config::{Retention, RetentionPeriod};
 use crate::db::{self, Database};
-use crate::log::{self, Appender, Moved, Target};
+use crate::log::{self, Appender, HorizonMove, Target};
 use crate::projection::{self, Projection, Slot};
 
 /// What became of a step.
@@ -116,10 +116,10 @@ impl Retainer {
         let (reader, read_to) = self.last_reader(&self.client, &[Slot::Live]).await?;
         let target = Target { family: FAMILY, day: to, read_to };
         Ok(match self.appender.move_horizon(&target, now).await? {
-            Moved::NotYet(position) => {
+            HorizonMove::NotYet(position) => {
                 Outcome::Waits(format!("{reader} has not applied the event at position {position}"))
             }
-            Moved::Now | Moved::Already => {
+            HorizonMove::Now | HorizonMove::Already => {
                 self.horizon = self.horizon.max(Some(to));
                 Outcome::Done
             }
@@ -129,7 +129,7 @@ impl Retainer {
     async fn drop_leaf(&mut self, day: Date) -> Result<Outcome> {
         let readers = self.readers.clone();
         let (reader, read_to) = self.last_reader(&self.client, &[Slot::Live, Slot::Next]).await?;
-        if !log::days(&self.client, FAMILY).await?.contains(&day) {
+        if !log::list_days(&self.client, FAMILY).await?.contains(&day) {
             return Ok(Outcome::Done);
         }
         let transaction = self.client.transaction().await?;
@@ -138,7 +138,7 @@ impl Retainer {
                 return Ok(in_use(projection.name));
             }
         }
-        let last = log::last_of_day(&transaction, FAMILY, day).await?;
+        let last = log::last_position_of_day(&transaction, FAMILY, day).await?;
         if let Some(last) = last.filter(|last| *last > read_to) {
             let why = format!("{reader} has not read the event at position {last}");
             return Ok(Outcome::Waits(why));
@@ -193,8 +193,8 @@ async fn standing(client: &Client, retention: &Retention) -> Result<Standing> {
         RetentionPeriod::Days(_) => first_day(client).await?,
     };
     Ok(Standing {
-        horizon: log::horizon(client, FAMILY).await?.map(date),
-        leaves: log::days(client, FAMILY).await?,
+        horizon: log::read_horizon(client, FAMILY).await?.map(date),
+        leaves: log::list_days(client, FAMILY).await?,
         minutes: partitions(client, "minute", "%Y%m%d", "").await?,
         hours: partitions(client, "hour", "%Y%m%d", "01").await?,
         first_day: first_day.map(date),

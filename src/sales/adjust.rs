@@ -19,7 +19,7 @@ use crate::billing::order::{Adjustment, Billed, Line, Touched, adjustments};
 use crate::billing::transform::usage_of_part;
 use crate::billing::window::touched;
 use crate::billing::{Basis, Bill, Mapping, Span, Timeline, Volume};
-use crate::log::Claimed;
+use crate::log::RecordedClaim;
 
 /// Series that are compared at once.
 const SERIES: usize = 32;
@@ -28,7 +28,7 @@ const SERIES: usize = 32;
 pub(super) struct Corrected<'c> {
     pub tenant_id: &'c str,
     /// The tenant's orders up to now.
-    pub claims: &'c [Claimed],
+    pub claims: &'c [RecordedClaim],
     /// What the last of them knew.
     pub known: i64,
     /// What is known now.
@@ -41,14 +41,14 @@ pub(super) struct Corrected<'c> {
 /// A time that was billed, or should have been.
 struct Period {
     /// `None`: the time before the tenant's first order.
-    order: Option<Claimed>,
+    order: Option<RecordedClaim>,
     span: Span,
     basis: Basis,
 }
 
 /// The span whose rates a new order has to keep: the time before the first order has no others.
-pub(super) fn basis_span(span: Span, claims: &[Claimed], late: &Late) -> Span {
-    let is_before = |first: &Claimed| late.values().any(|at| *at < first.from);
+pub(super) fn basis_span(span: Span, claims: &[RecordedClaim], late: &Late) -> Span {
+    let is_before = |first: &RecordedClaim| late.values().any(|at| *at < first.from);
     let from = if claims.first().is_some_and(is_before) { Timestamp::MIN } else { span.from };
     Span { from, ..span }
 }

@@ -16,7 +16,7 @@ use super::{Error, adjust, issued, late};
 use crate::billing::order::{Heading, Priced};
 use crate::billing::{Basis, Bill, Order, Span, Usage, Volume};
 use crate::config::File;
-use crate::log::{self, Claimed};
+use crate::log::{self, RecordedClaim};
 use crate::projection::metering::Snapshot;
 
 /// The tenant and the span of an order that could be issued.
@@ -24,7 +24,7 @@ pub(super) struct Plan {
     pub tenant_id: String,
     pub span: Span,
     /// The tenant's orders, in the order of their times: what is before the span.
-    pub claims: Vec<Claimed>,
+    pub claims: Vec<RecordedClaim>,
 }
 
 /// An order and what it was computed with.
@@ -39,7 +39,7 @@ pub(super) async fn plan(
     tenant_id: &str,
     end: Timestamp,
 ) -> Result<Plan, Error> {
-    let claims = log::claims_of(&snapshot.tx, tenant_id).await?;
+    let claims = log::load_claims_of(&snapshot.tx, tenant_id).await?;
     let from = match claims.last() {
         Some(last) if end <= last.to => {
             let covering = claims.iter().rev().find(|claim| claim.from < end).unwrap_or(last);

@@ -15,7 +15,7 @@ use crate::billing::order::Record;
 use crate::config::File;
 use crate::db::Database;
 use crate::lifecycle::{self, run_on_own_thread};
-use crate::log::{self, AppendError, Appender, Claim, Claimed};
+use crate::log::{self, AppendError, Appender, Claim, RecordedClaim};
 use crate::projection::metering::Session;
 
 /// Orders that one process computes at once; each takes a connection, memory and a core.
@@ -162,9 +162,10 @@ impl Desk {
     /// Which order was quicker.
     async fn covered(&self, plan: &Plan) -> Result<Error, Error> {
         let client = self.database.connect(None).await?;
-        let claims = log::claims_of(&client, &plan.tenant_id).await?;
+        let claims = log::load_claims_of(&client, &plan.tenant_id).await?;
         let last = claims.last().ok_or_else(|| Error::broken("an order was refused by none"))?;
-        let overlaps = |claim: &&Claimed| claim.from < plan.span.to && plan.span.from < claim.to;
+        let overlaps =
+            |claim: &&RecordedClaim| claim.from < plan.span.to && plan.span.from < claim.to;
         let order_id = claims.iter().rev().find(overlaps).unwrap_or(last).order_id;
         Ok(Error::Covered { order_id, billed_to: last.to })
     }

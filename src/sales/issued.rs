@@ -9,7 +9,7 @@ use crate::billing::order::{Adjustment, Circumstances, Record, record};
 use crate::billing::{Basis, Order, Span};
 use crate::config::{File, Pattern};
 use crate::event::Recorded;
-use crate::log::{self, Claimed};
+use crate::log::{self, RecordedClaim};
 
 /// The namespace of orders' ids. It must never change: ids are kept for ever.
 const NAMESPACE: Uuid = Uuid::from_u128(0x2f6b_71c8_40d5_4e0e_b7c3_95a1_6e2d_08f4);
@@ -76,19 +76,19 @@ impl Issued {
 }
 
 /// The order that covers the claim's time.
-pub(super) async fn of_claim(client: &Client, claim: &Claimed) -> Result<Issued, Error> {
+pub(super) async fn of_claim(client: &Client, claim: &RecordedClaim) -> Result<Issued, Error> {
     Issued::read(&event_of(client, claim).await?)
 }
 
 /// The same without its lines.
-pub(super) async fn head_of(client: &Client, claim: &Claimed) -> Result<Head, Error> {
+pub(super) async fn head_of(client: &Client, claim: &RecordedClaim) -> Result<Head, Error> {
     let recorded = event_of(client, claim).await?;
     record::read(&recorded.event).map_err(Error::broken)
 }
 
-async fn event_of(client: &Client, claim: &Claimed) -> Result<Recorded, Error> {
-    let Claimed { order_id, position, .. } = claim;
-    log::at(client, *position).await?.ok_or_else(|| {
+async fn event_of(client: &Client, claim: &RecordedClaim) -> Result<Recorded, Error> {
+    let RecordedClaim { order_id, position, .. } = claim;
+    log::read_at(client, *position).await?.ok_or_else(|| {
         Error::Broken(format!("the log has no event at {position}, where order {order_id} stood"))
     })
 }

@@ -38,7 +38,7 @@ pub async fn source_of(
     order_id: Uuid,
     line: usize,
 ) -> Result<Option<Source>, Error> {
-    let Some(claim) = log::claim_of(client, order_id).await? else { return Ok(None) };
+    let Some(claim) = log::load_claim(client, order_id).await? else { return Ok(None) };
     let issued = issued::of_claim(client, &claim).await?;
     let Some(line) = issued.order.lines.get(line) else { return Ok(None) };
     let mapping = issued.basis.mappings.get(line.mapping);

@@ -15,7 +15,7 @@ use crate::billing::{Order, Span};
 use crate::config::File;
 use crate::db::Database;
 use crate::event::{Family, Recorded};
-use crate::log::{self, Claimed, Limit, Reader};
+use crate::log::{self, Limit, Reader, RecordedClaim};
 use crate::projection::metering::{Session, Snapshot};
 
 /// The first order that is not what it should be.
@@ -57,9 +57,9 @@ pub async fn verify(
     session.catch_up(file, CATCH_UP).await?;
     let snapshot = session.snapshot(file).await?;
     let client = snapshot.tx.client();
-    let (head, _) = log::head(client).await?;
-    let claims = log::claims(&snapshot.tx).await?;
-    let mut claimed: BTreeMap<i64, &Claimed> =
+    let (head, _) = log::read_head(client).await?;
+    let claims = log::load_claims(&snapshot.tx).await?;
+    let mut claimed: BTreeMap<i64, &RecordedClaim> =
         claims.iter().map(|claim| (claim.position, claim)).collect();
     let mut report = Report::default();
     let reader = Reader::new(&[Family::Billing]);
@@ -100,8 +100,8 @@ async fn check(
     snapshot: &Snapshot<'_>,
     file: &File,
     recorded: &Recorded,
-    claim: Option<&Claimed>,
-    claims: &[Claimed],
+    claim: Option<&RecordedClaim>,
+    claims: &[RecordedClaim],
     report: &mut Report,
 ) -> Result<Result<(), Fault>, Error> {
     let position = recorded.position;
@@ -129,7 +129,7 @@ async fn check(
             snapshot.position, issued.order.position
         )));
     }
-    let before: Vec<Claimed> = claims
+    let before: Vec<RecordedClaim> = claims
         .iter()
         .filter(|claim| claim.tenant_id == *tenant_id && claim.position < position)
         .cloned()
@@ -160,7 +160,7 @@ fn not_recomputable(issued: &Issued, file: &File) -> Option<String> {
 async fn again(
     snapshot: &Snapshot<'_>,
     issued: &Issued,
-    mut before: Vec<Claimed>,
+    mut before: Vec<RecordedClaim>,
 ) -> Result<Order, Error> {
     let tx = &snapshot.tx;
     let Issued { order, basis, .. } = issued;

@@ -109,7 +109,7 @@ pub(super) async fn last_collected(
     let statuses = projection::statuses(&**client, clock.at).await?;
     let is_ours = |status: &Status| status.is_live && status.name == PROJECTION.name;
     let Some(status) = statuses.into_iter().find(is_ours) else {
-        let (head, _) = log::head(&client).await?;
+        let (head, _) = log::read_head(&client).await?;
         return Ok(Json(LastCollected { last_collected: None, at: None, position: 0, head }));
     };
     let lag = SignedDuration::try_from_secs_f64(status.lag_s).unwrap_or_default();

@@ -121,7 +121,7 @@ async fn read_metric(state: &State, instance_id: &str) -> Result<Metric, Problem
 /// Waits until the read model has applied the whole log as it is now. Returns `false` if that takes too long,
 /// or an error stops the read model, or nobody projects it.
 pub(super) async fn wait_until_current(state: &State) -> Result<bool, Problem> {
-    let head = log::head(&*state.pool.get().await?).await?.0;
+    let head = log::read_head(&*state.pool.get().await?).await?.0;
     wait_until_applied(state, head).await
 }
 

@@ -134,7 +134,7 @@ async fn list(
     let after = paging.after::<i64>()?.map_or(filter.after, |cursor| cursor.max(filter.after));
     let filter = log::Filter { stream: filter.stream, kind: filter.kind, family: filter.family };
     let client = state.pool.get().await?;
-    let page = log::page(&client, &filter, after, paging.limit).await?;
+    let page = log::read_page(&client, &filter, after, paging.limit).await?;
     let next = page.next.map(|position| Cursor::new(&position).to_string());
     Ok(Json(Items { items: page.events.into_iter().map(Event::from).collect(), next }))
 }
@@ -153,7 +153,7 @@ async fn show(
         .parse()
         .map_err(|_| Problem::bad_request("position", "a whole number is expected"))?;
     let client = state.pool.get().await?;
-    let mut recorded = log::at(&client, position)
+    let mut recorded = log::read_at(&client, position)
         .await?
         .ok_or_else(|| Problem::not_found("the log holds no event at this position"))?;
     let bytes = std::mem::take(&mut recorded.event.body);

@@ -20,8 +20,8 @@ pub(super) struct Options {
 pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
     let database = env.checked_database().await?;
     let client = database.connect(None).await?;
-    let (position, hash) = log::head(&client).await?;
-    let horizons = log::horizons(&client).await?;
+    let (position, hash) = log::read_head(&client).await?;
+    let horizons = log::read_horizons(&client).await?;
     let projections = projection::statuses(&client, lifecycle::now()).await?;
     let exports = export::progress(&client).await?;
     let dead_letters = log::count_open(&client).await?;

@@ -1,109 +1,37 @@
-//! `verify`: walks the chain from the first batch to the head, and every leaf row by row beside it.
-//! A changed, removed, inserted or moved row gives the position where it shows.
+//! `verify`: follows the chain from the first batch to the head, and compares every leaf with it row by row.
+//! The report names the position of a changed, removed, inserted or moved row.
 
-mod follow;
+mod batches;
+mod report;
 mod rows;
 
 use jiff::Timestamp;
 use tokio_postgres::Client;
 
-use super::chain::{Hash, unhex};
 use super::horizon::{COLUMNS as HORIZONS, Horizons};
 use super::leaf::{Leaf, is_leaf_name};
 use crate::event::Family;
-use follow::follow;
+use batches::check_batches;
+use report::Batch;
 use rows::check_leaf;
 
-/// A head that was noted earlier, outside the database.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Anchor {
-    /// The log's last position when it was noted.
-    pub position: i64,
-    /// The chain's hash there.
-    pub hash: Hash,
-}
+pub use report::{Anchor, DroppedLeaf, Fault, Report};
 
-impl std::str::FromStr for Anchor {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let accepted = "POSITION:HASH is expected, as `stackledger status` prints it";
-        let (position, hash) = text.split_once(':').ok_or(accepted)?;
-        let position = position.parse().map_err(|_| accepted)?;
-        let hash = unhex(hash).ok_or(accepted)?;
-        Ok(Anchor { position, hash })
-    }
-}
-
-/// The first place where the log is not what was appended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The first position that is wrong.
-    pub position: i64,
-    /// What is wrong there.
-    pub what: String,
-}
-
-/// What `verify` saw.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// Events whose hash was computed again.
-    pub events: u64,
-    /// Links of the chain.
-    pub batches: u64,
-    /// The head's position.
-    pub position: i64,
-    /// The chain's hash at the head, as hex.
-    pub hash: String,
-    /// Leaves that were dropped after their family's horizon had passed them, by the chain's word.
-    pub dropped: Vec<Dropped>,
-    /// The first fault; `None`: the log is what was appended.
-    pub fault: Option<Fault>,
-}
-
-/// A leaf that was dropped. What it held stays proved by its digests.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dropped {
-    /// Its name within the schema `log`.
-    pub leaf: String,
-    /// How many events it held.
-    pub events: i64,
-    /// Position of the first of them.
-    pub first: i64,
-    /// Position of the last of them.
-    pub last: i64,
-}
-
-impl Report {
-    fn fault(&mut self, position: i64, what: impl Into<String>) {
-        if self.fault.as_ref().is_none_or(|known| position < known.position) {
-            self.fault = Some(Fault { position, what: what.into() });
-        }
-    }
-}
-
-/// What one append put into a leaf.
-struct Batch {
-    first: i64,
-    last: i64,
-    digest: Vec<u8>,
-}
-
-/// Checks the whole log within one snapshot, `anchors` against the chain, and `applied` (projections and
-/// the positions that they had applied before the call) against the head. `progress` is called with the
-/// number of events checked so far.
+/// Checks the whole log within one snapshot, `anchors` against the chain, and `applied` (projections and the
+/// positions that they had applied before the call) against the head. Calls `progress` with the number of
+/// events checked so far.
 ///
 /// # Errors
 ///
-/// When the database is away; what is wrong with the log is in the report.
+/// When the database is away. Faults of the log are in the report.
 pub async fn verify(
     client: &mut Client,
     anchors: &[Anchor],
     applied: &[(String, i64)],
     mut progress: impl FnMut(u64),
 ) -> Result<Report, tokio_postgres::Error> {
-    // Nothing is dropped meanwhile: a snapshot keeps rows, not tables. Held beyond the transaction,
-    // because its snapshot has to be younger than the lock.
+    // Keeps partitions from being dropped meanwhile: a snapshot protects rows, not tables. This is a lock of
+    // the session, not of the transaction, because the snapshot must be younger than the lock.
     client.execute("SELECT pg_advisory_lock_shared(hashtext('log.drop_day'))", &[]).await?;
     let report = check(client, anchors, applied, &mut progress).await;
     let unlock = "SELECT pg_advisory_unlock_shared(hashtext('log.drop_day'))";
@@ -130,7 +58,7 @@ async fn check(
     let head = client
         .query_opt(&format!("SELECT position, batch, hash, {HORIZONS} FROM log.head"), &[])
         .await?;
-    let mut batches = follow(client, anchors, head.as_ref(), &mut report).await?;
+    let mut batches = check_batches(client, anchors, head.as_ref(), &mut report).await?;
     let leaves = client
         .query(
             "SELECT relname::text, relnamespace = 'log'::regnamespace AS is_in_log, relid::regclass::text
@@ -143,10 +71,13 @@ async fn check(
     for leaf in &leaves {
         let (name, is_in_log): (&str, bool) = (leaf.get(0), leaf.get(1));
         if !is_in_log || !is_leaf_name(name) {
-            // Its rows would be read as the log's, and no append put them there.
-            report.fault(
+            // Its rows would be read as part of the log, although no append put them there.
+            report.note_fault(
                 1,
-                format!("{} is a partition of the log that is not ours", leaf.get::<_, &str>(2)),
+                format!(
+                    "{} is a partition of the log that we did not create",
+                    leaf.get::<_, &str>(2)
+                ),
             );
             continue;
         }
@@ -165,41 +96,41 @@ async fn check(
     Ok(report)
 }
 
-/// A leaf that is gone may be, where the chain says that its family's horizon has passed it.
+/// Checks a leaf that does not exist: that is right only if the chain contains a horizon that has passed it.
 fn check_dropped(leaf: String, batches: &[Batch], horizons: Horizons, report: &mut Report) {
     let (Some(first), Some(last)) = (batches.first(), batches.last()) else { return };
     let (first, last) = (first.first, last.last);
-    if Leaf::of_day(&leaf).is_some_and(|leaf| horizons.are_past(leaf)) {
+    if Leaf::of_day(&leaf).is_some_and(|leaf| horizons.have_passed(leaf)) {
         let events = batches.iter().map(|batch| batch.last - batch.first + 1).sum();
-        report.dropped.push(Dropped { leaf, events, first, last });
+        report.dropped.push(DroppedLeaf { leaf, events, first, last });
     } else {
-        report.fault(first, format!("the partition {leaf} is gone"));
+        report.note_fault(first, format!("the partition {leaf} is gone"));
     }
 }
 
-/// The head's horizons are those that the events of the chain have moved.
+/// Checks that the head's horizons equal the ones that the events of the chain have set.
 fn check_horizons(head: Horizons, chain: Horizons, report: &mut Report) {
     for family in Family::ALL {
         let (head, chain) = (head.of(family), chain.of(family));
         if head != chain {
-            let shown = |at: Option<Timestamp>| at.map_or("none".to_owned(), |at| at.to_string());
-            report.fault(
+            let show = |at: Option<Timestamp>| at.map_or("none".to_owned(), |at| at.to_string());
+            report.note_fault(
                 report.position.max(1),
                 format!(
-                    "the head's horizon of {family} is {}, by the chain it is {}",
-                    shown(head),
-                    shown(chain)
+                    "the head's horizon of {family} is {}, according to the chain it is {}",
+                    show(head),
+                    show(chain)
                 ),
             );
         }
     }
 }
 
-/// A projection that has applied more than the log contains has read what was cut off.
+/// Checks that no projection has applied a position beyond the log: it would have read a tail that was cut off.
 fn check_applied(applied: &[(String, i64)], report: &mut Report) {
     let furthest = applied.iter().max_by_key(|(_, position)| *position);
     if let Some((name, position)) = furthest.filter(|(_, position)| *position > report.position) {
-        report.fault(
+        report.note_fault(
             report.position + 1,
             format!(
                 "the tail is cut off: the projection {name} has applied events up to {position}"

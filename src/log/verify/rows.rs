@@ -1,4 +1,4 @@
-//! A leaf, row by row beside its batches.
+//! The rows of a leaf, compared with its batches.
 
 use std::pin::pin;
 
@@ -6,14 +6,14 @@ use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use tokio_postgres::Client;
 
-use super::{Batch, Report};
+use super::report::{Batch, Report};
 use crate::event::Family;
-use crate::log::chain::{ZERO, hash_of_sent};
+use crate::log::chain::{ZERO, hash_columns};
 use crate::log::horizon;
-use crate::log::read::{COLUMNS, recorded};
+use crate::log::read::{COLUMNS, recorded_of_row};
 
-/// Compares the rows of a leaf with the batches that went into it, both in order of positions.
-/// Returns the horizons that events of batches without a fault have moved.
+/// Compares the rows of a leaf with the batches that went into it, both in order of positions. Returns the
+/// horizons that are set by events in batches without a fault.
 pub(super) async fn check_leaf(
     client: &Client,
     leaf: &str,
@@ -32,27 +32,27 @@ pub(super) async fn check_leaf(
     let mut next = rows.try_next().await?;
     for batch in batches {
         let (mut hash, mut is_whole) = (ZERO, true);
-        let mut said_here = Vec::new();
+        let mut moved_here = Vec::new();
         let mut position = batch.first;
         while position <= batch.last {
             match &next {
                 Some(row) if row.get::<_, i64>(0) < position => {
-                    report.fault(
+                    report.note_fault(
                         row.get(0),
                         format!("{leaf} holds a row that was not appended there"),
                     );
                     next = rows.try_next().await?;
                 }
                 Some(row) if row.get::<_, i64>(0) == position => {
-                    // All but the position, which the batch has, and the hash.
-                    hash = hash_of_sent(&hash, row, 1..row.len() - 1);
-                    if let Ok(event) = recorded(row) {
-                        said_here.extend(horizon::said(&event.event));
+                    // All columns except the position, which the batch's hash covers, and the hash.
+                    hash = hash_columns(&hash, row, 1..row.len() - 1);
+                    if let Ok(event) = recorded_of_row(row) {
+                        moved_here.extend(horizon::parse_move(&event.event));
                     }
                     let stored: &[u8] = row.get("hash");
                     if hash.as_slice() != stored {
                         is_whole = false;
-                        report.fault(
+                        report.note_fault(
                             position,
                             format!("the row in {leaf} is not the one that was appended"),
                         );
@@ -67,33 +67,34 @@ pub(super) async fn check_leaf(
                 }
                 later => {
                     is_whole = false;
-                    report.fault(position, format!("the row is missing from {leaf}"));
-                    // However many are missing, or a forged batch claims: on to the next that is there.
-                    let there = later.as_ref().map_or(i64::MAX, |row| row.get(0));
-                    position = there.min(batch.last.saturating_add(1));
+                    report.note_fault(position, format!("the row is missing from {leaf}"));
+                    // Skip to the next row that exists: any number may be missing, and a forged batch may
+                    // claim any number.
+                    let existing = later.as_ref().map_or(i64::MAX, |row| row.get(0));
+                    position = existing.min(batch.last.saturating_add(1));
                     if position == i64::MAX {
                         break;
                     }
                 }
             }
         }
-        // Rows whose own hashes were forged along: which of them, only the batch's digest knew.
+        // The rows' own hashes were forged, too: the digest shows only that some row of the batch differs.
         if is_whole && hash != batch.digest.as_slice() {
-            report.fault(
+            report.note_fault(
                 batch.first,
                 format!(
-                    "the rows {} to {} in {leaf} are not those that were appended",
+                    "the rows {} to {} in {leaf} are not the ones that were appended",
                     batch.first, batch.last
                 ),
             );
             is_whole = false;
         }
         if is_whole {
-            moved.append(&mut said_here);
+            moved.append(&mut moved_here);
         }
     }
     while let Some(row) = next {
-        report.fault(row.get(0), format!("{leaf} holds a row that was not appended there"));
+        report.note_fault(row.get(0), format!("{leaf} holds a row that was not appended there"));
         next = rows.try_next().await?;
     }
     Ok(moved)

@@ -73,7 +73,7 @@ pub async fn compare(
         progress(prepared.to, position);
     }
     let mut comparison = Comparison { position, rows: 0, frozen: 0, difference: None };
-    let horizons = log::horizons(&transaction).await?;
+    let horizons = log::read_horizons(&transaction).await?;
     let merged = projection.frozen.iter().filter(|frozen| frozen.merge.is_some());
     frozen::copy_frozen(&transaction, merged, (&live, &aside), log::Horizons::default()).await?;
     for table in projection.tables {

@@ -111,7 +111,7 @@ async fn read(
         };
         let mut decode = (projection.decode)(file);
         let read = reader
-            .each(&client, position, until, projection.stretch, |event| decode.read(event))
+            .for_each(&client, position, until, projection.stretch, |event| decode.read(event))
             .await?;
         if read.position == position {
             let End::Never(wake) = &mut end else { return Ok(()) };

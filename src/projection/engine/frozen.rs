@@ -78,7 +78,7 @@ pub(super) async fn copy_frozen(
     (from, to): (&str, &str),
     since: Horizons,
 ) -> Result<u64> {
-    let horizons = log::horizons(tx).await?;
+    let horizons = log::read_horizons(tx).await?;
     copy_up_to(tx, tables, (from, to), since, horizons).await
 }
 
@@ -95,7 +95,7 @@ pub(super) async fn copy_frozen_ahead(
     held: &Lease,
 ) -> Result<Horizons> {
     let schemas = (Slot::Live.schema(projection), Slot::Next.schema(projection));
-    let horizons = log::horizons(client).await?;
+    let horizons = log::read_horizons(client).await?;
     if projection.frozen.is_empty() || horizons == Horizons::default() {
         return Ok(Horizons::default());
     }

@@ -59,7 +59,7 @@ pub struct Projection {
     /// The names of its tables, for comparing live rows with replayed ones.
     pub tables: &'static [&'static str],
     /// The rows that no longer change once they lie before a horizon, whatever the log still contains.
-    /// `apply` must skip facts from before it (see [`crate::log::horizon`]).
+    /// `apply` must skip facts from before it (see [`crate::log::read_horizon`]).
     pub frozen: &'static [Frozen],
     /// The size of a stretch, which is applied at once. Smaller than usual where facts take much more memory
     /// than the bodies they are read from.

@@ -57,7 +57,7 @@ pub async fn replay(
     // Each round reads the events that arrived during the one before; the rounds shrink quickly.
     loop {
         let before = step.held.position;
-        let (head, _) = log::head(&step.client).await?;
+        let (head, _) = log::read_head(&step.client).await?;
         let mut feed = Feed::until(database, projection, file, before, head);
         while let Some(prepared) = feed.next().await? {
             if stop.is_cancelled() {

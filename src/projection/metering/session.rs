@@ -74,7 +74,7 @@ impl Session {
     /// When that takes longer than `patience`, saying what is in the way; at once, where there is no
     /// read model.
     pub async fn catch_up(&self, file: &File, patience: Duration) -> Result<(), Unread> {
-        let (head, _) = log::head(&self.client).await?;
+        let (head, _) = log::read_head(&self.client).await?;
         let give_up = Instant::now() + patience;
         while let Some(why) = standing(&self.client).await?.lacks(file, head) {
             if Instant::now() >= give_up {

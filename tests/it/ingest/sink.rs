@@ -5,7 +5,7 @@ use std::sync::Arc;
 use stackledger::event::{Event, Family};
 use stackledger::health::Health;
 use stackledger::ingest::{Batch, Disposition, Sink, dispose};
-use stackledger::log::{AppendError, Appended};
+use stackledger::log::{AppendError, AppendOutcome};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::database::database;
@@ -44,7 +44,7 @@ async fn what_is_done_depends_on_what_the_database_says() {
         let error = AppendError::from(client.batch_execute(&raise).await.unwrap_err());
         assert_eq!(dispose(&Err(error), events), expected, "{state} of {events}");
     }
-    assert_eq!(dispose(&Ok(Appended::default()), 1), Disposition::Ack);
+    assert_eq!(dispose(&Ok(AppendOutcome::default()), 1), Disposition::Ack);
 }
 
 /// Each day is a partition. In the long form it is the server itself that cannot lock them all.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use stackledger::event::{Event, Family};
-use stackledger::log::{self, AppendError, Claim, Filter, Limit, Reader, claims_of};
+use stackledger::log::{self, AppendError, Claim, Filter, Limit, Reader, load_claims_of};
 use uuid::Uuid;
 
 use crate::support::database::database;
@@ -30,10 +30,10 @@ async fn the_same_events_again_change_nothing() {
 async fn a_batch_of_duplicates_and_an_empty_batch_leave_the_head() {
     let db = database().await;
     append(&db.database, &events(0, 10)).await;
-    let head = log::head(&db.client().await).await.unwrap();
+    let head = log::read_head(&db.client().await).await.unwrap();
     assert_eq!(append(&db.database, &events(0, 10)).await.events, 0);
     assert_eq!(append(&db.database, &[]).await.events, 0);
-    assert_eq!(log::head(&db.client().await).await.unwrap(), head);
+    assert_eq!(log::read_head(&db.client().await).await.unwrap(), head);
 }
 
 #[tokio::test]
@@ -61,10 +61,10 @@ async fn what_is_appended_is_read_as_it_was() {
     for event in &all {
         let read = stretch.events.iter().find(|read| read.event.id == event.id).unwrap();
         assert_eq!(read.event, *event);
-        assert_eq!(log::at(&client, read.position).await.unwrap().as_ref(), Some(read));
+        assert_eq!(log::read_at(&client, read.position).await.unwrap().as_ref(), Some(read));
     }
-    assert_eq!(log::at(&client, 0).await.unwrap(), None);
-    assert_eq!(log::at(&client, 999).await.unwrap(), None);
+    assert_eq!(log::read_at(&client, 0).await.unwrap(), None);
+    assert_eq!(log::read_at(&client, 999).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -121,15 +121,15 @@ async fn pages_filter_by_stream_kind_and_family() {
     append(&db.database, &[event(Family::Perf, 100)]).await;
     let client = db.client().await;
     let by_stream = Filter { stream: Some("stream-3".to_owned()), ..Filter::default() };
-    let page = log::page(&client, &by_stream, 0, 2).await.unwrap();
+    let page = log::read_page(&client, &by_stream, 0, 2).await.unwrap();
     assert_eq!(page.events.iter().map(|e| e.position).collect::<Vec<_>>(), [4, 11]);
-    let rest = log::page(&client, &by_stream, page.next.unwrap(), 100).await.unwrap();
+    let rest = log::read_page(&client, &by_stream, page.next.unwrap(), 100).await.unwrap();
     assert_eq!(rest.events.len(), 2);
     assert_eq!(rest.next, None);
     let by_family = Filter { family: Some(Family::Perf), ..Filter::default() };
-    assert_eq!(log::page(&client, &by_family, 0, 100).await.unwrap().events.len(), 1);
+    assert_eq!(log::read_page(&client, &by_family, 0, 100).await.unwrap().events.len(), 1);
     let by_kind = Filter { kind: Some("nothing".to_owned()), ..Filter::default() };
-    assert!(log::page(&client, &by_kind, 0, 100).await.unwrap().events.is_empty());
+    assert!(log::read_page(&client, &by_kind, 0, 100).await.unwrap().events.is_empty());
 }
 
 /// A stream that is spread over more days than a page looks into is paged through all the same.
@@ -147,7 +147,7 @@ async fn a_stream_over_many_days_is_found_page_by_page() {
         let filter = Filter { stream: Some("stream-0".to_owned()), family, ..Filter::default() };
         let (mut seen, mut after) = (Vec::new(), Some(0));
         while let Some(position) = after {
-            let page = log::page(&client, &filter, position, 50).await.unwrap();
+            let page = log::read_page(&client, &filter, position, 50).await.unwrap();
             seen.extend(page.events.iter().map(|event| event.position));
             after = page.next;
         }
@@ -276,7 +276,7 @@ async fn an_order_and_its_time_are_appended_together_and_once() {
     assert_eq!(db.number("SELECT position FROM log.head").await, 1);
     let second = appender.append_order(&order(2), &claim(2, 2, 3, Some(1)), now()).await.unwrap();
     assert_eq!(second, 2);
-    let claims = claims_of(&db.client().await, "t").await.unwrap();
+    let claims = load_claims_of(&db.client().await, "t").await.unwrap();
     let shown: Vec<_> =
         claims.iter().map(|it| (it.order_id.as_u128(), it.to, it.position)).collect();
     assert_eq!(shown, [(1, day(2), 1), (2, day(3), 2)]);

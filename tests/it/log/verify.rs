@@ -224,7 +224,7 @@ async fn a_changed_chain_is_named() {
 #[tokio::test]
 async fn a_rewritten_chain_is_found_against_a_noted_head() {
     let db = filled().await;
-    let (position, hash) = log::head(&db.client().await).await.unwrap();
+    let (position, hash) = log::read_head(&db.client().await).await.unwrap();
     let noted = format!("{position}:{hash}").parse().unwrap();
     append(&db.database, &events(600, 10)).await;
     assert_eq!(report(&db, std::slice::from_ref(&noted)).await.fault, None);

@@ -145,5 +145,5 @@ async fn what_is_still_to_be_read_stays() {
     projection::unlock_tables(&client, "tally").await.unwrap();
     retained(&db, &[&TALLY]).await;
     assert_eq!(super::days(&db).await, ["2020-03-03"]);
-    assert!(at() > stackledger::log::horizons(&client).await.unwrap().perf.unwrap());
+    assert!(at() > stackledger::log::read_horizons(&client).await.unwrap().perf.unwrap());
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use stackledger::config::Retention;
 use stackledger::event::{Event, Family};
-use stackledger::log::{self, Filter, Limit, Moved, Reader, Refusal, Target};
+use stackledger::log::{self, Filter, HorizonMove, Limit, Reader, Refusal, Target};
 use stackledger::projection;
 use stackledger::retention::{self, Outcome};
 
@@ -47,7 +47,7 @@ async fn what_is_late_becomes_a_dead_letter_and_its_neighbours_are_stored() {
     assert_eq!(
         db.rows("SELECT reason, count(*) FROM log.dead_letter GROUP BY 1").await,
         [
-            r#"{"count": 2, "reason": "before_horizon: of perf, what is before 2020-03-03T00:00:00Z is not accepted any more"}"#
+            r#"{"count": 2, "reason": "before_horizon: events of perf before 2020-03-03T00:00:00Z are not accepted any more"}"#
         ]
     );
     // One that does not know them, and the same again.
@@ -73,16 +73,16 @@ async fn readers_pass_over_what_was_dropped() {
     let limit = Limit { events: 4, ..Limit::USUAL };
     let stretch = Reader::new(&[Family::Perf]).next(&client, 0, 12, limit).await.unwrap();
     assert_eq!((stretch.events.len(), stretch.position), (4, 12));
-    assert_eq!(log::at(&client, 1).await.unwrap(), None);
-    assert_eq!(log::at(&client, 9).await.unwrap().unwrap().event.family, Family::Perf);
-    let page = log::page(&client, &Filter::default(), 0, 100).await.unwrap();
+    assert_eq!(log::read_at(&client, 1).await.unwrap(), None);
+    assert_eq!(log::read_at(&client, 9).await.unwrap().unwrap().event.family, Family::Perf);
+    let page = log::read_page(&client, &Filter::default(), 0, 100).await.unwrap();
     let positions: Vec<i64> = page.events.iter().map(|event| event.position).collect();
     assert_eq!((positions, page.next), ((9..=14).collect(), None));
     // A leaf that nobody was to drop is no reason to go on.
     db.superuser().await.batch_execute("DROP TABLE log.event_perf_20200303").await.unwrap();
     let lost = Reader::new(&[Family::Perf]).next(&client, 0, i64::MAX, Limit::USUAL).await;
     assert!(lost.is_err());
-    assert!(log::at(&client, 9).await.is_err());
+    assert!(log::read_at(&client, 9).await.is_err());
 }
 
 /// Each leaf is a lock, and what it tells may be a partition of a read model.
@@ -108,11 +108,11 @@ async fn a_horizon_moves_once_and_only_forward() {
     let mut appender = appender(&db.database).await;
     let to = target(Family::Perf, "2020-03-02");
     let unread = Target { read_to: 3, ..to };
-    assert_eq!(appender.move_horizon(&unread, at()).await.unwrap(), Moved::NotYet(4));
-    assert_eq!(appender.move_horizon(&to, at()).await.unwrap(), Moved::Now);
-    assert_eq!(appender.move_horizon(&to, at()).await.unwrap(), Moved::Already);
+    assert_eq!(appender.move_horizon(&unread, at()).await.unwrap(), HorizonMove::NotYet(4));
+    assert_eq!(appender.move_horizon(&to, at()).await.unwrap(), HorizonMove::Now);
+    assert_eq!(appender.move_horizon(&to, at()).await.unwrap(), HorizonMove::Already);
     let back = target(Family::Perf, "2020-03-01");
-    assert_eq!(appender.move_horizon(&back, at()).await.unwrap(), Moved::Already);
+    assert_eq!(appender.move_horizon(&back, at()).await.unwrap(), HorizonMove::Already);
     assert_eq!(
         db.rows("SELECT position, perf_horizon FROM log.head").await,
         [r#"{"position": 13, "perf_horizon": "2020-03-02T00:00:00+00:00"}"#]
@@ -186,7 +186,7 @@ async fn the_horizon_of_meter_does_not_pass_the_end_of_a_tenants_last_order() {
         appender.move_horizon(&target(Family::Meter, "2020-03-03"), at()).await.unwrap_err();
     assert!(error.to_string().contains("may not pass 2020-03-02 00:00:00+00"), "{error}");
     let moved = appender.move_horizon(&target(Family::Meter, "2020-03-02"), at()).await.unwrap();
-    assert_eq!(moved, Moved::Now);
+    assert_eq!(moved, HorizonMove::Now);
     assert_eq!(report(&db).await.fault, None);
 }
 
@@ -207,8 +207,8 @@ async fn readers_and_late_events_meet_days_that_are_being_dropped() {
         while !done.load(Ordering::Relaxed) {
             let stretch = reader.next(&client, 0, i64::MAX, Limit::USUAL).await.unwrap();
             assert!(stretch.position >= 40 && stretch.events.len() >= 2, "{stretch:?}");
-            log::page(&client, &Filter::default(), 0, 100).await.unwrap();
-            log::at(&client, 21).await.unwrap();
+            log::read_page(&client, &Filter::default(), 0, 100).await.unwrap();
+            log::read_at(&client, 21).await.unwrap();
             read += 1;
         }
         read

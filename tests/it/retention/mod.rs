@@ -75,6 +75,6 @@ pub async fn report(db: &TestDatabase) -> Report {
 
 /// The days of perf that still stand.
 pub async fn days(db: &TestDatabase) -> Vec<String> {
-    let days = log::days(&db.client().await, event::Family::Perf).await.unwrap();
+    let days = log::list_days(&db.client().await, event::Family::Perf).await.unwrap();
     days.iter().map(ToString::to_string).collect()
 }

@@ -53,7 +53,7 @@ impl Decode for Decoder {
 }
 
 async fn apply(tx: &Transaction<'_>, facts: Facts) -> Result<()> {
-    let horizon = log::horizon(tx, Family::Perf).await?;
+    let horizon = log::read_horizon(tx, Family::Perf).await?;
     for (host, at) in facts {
         if Some(at) < horizon {
             continue;

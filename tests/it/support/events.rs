@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use stackledger::db::Database;
 use stackledger::event::{Event, Family};
-use stackledger::log::{Appended, Appender};
+use stackledger::log::{AppendOutcome, Appender};
 use uuid::Uuid;
 
 /// A small event of any family; `n` gives its id and time.
@@ -38,7 +38,7 @@ pub async fn appender(database: &Database) -> Appender {
 }
 
 /// Appends over a connection of its own.
-pub async fn append(database: &Database, events: &[Event]) -> Appended {
+pub async fn append(database: &Database, events: &[Event]) -> AppendOutcome {
     appender(database).await.append(events, &[], now()).await.unwrap()
 }
 

@@ -178,7 +178,7 @@ async fn what_is_older_than_the_horizon_is_refused() {
         assert_eq!(problem["status"], 409);
         let detail = problem["detail"].as_str().unwrap();
         assert!(
-            detail.starts_with("before_horizon: of perf, what is before 2020-03-03T"),
+            detail.starts_with("before_horizon: events of perf before 2020-03-03T"),
             "{detail}"
         );
     }

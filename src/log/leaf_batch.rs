@@ -1,4 +1,4 @@
-//! What a batch puts into one leaf, until it is known which of it is new.
+//! The part of a batch that goes into one leaf, from before its duplicates are known until it is copied.
 
 use std::collections::HashSet;
 
@@ -11,35 +11,35 @@ use super::dead_letter::DeadLetter;
 use super::outcome::Refusal;
 use crate::event::Event;
 
-/// About what all columns of a row but the body take.
-const OTHER_BYTES: usize = 400;
+/// Approximate size of a row without its body, in bytes.
+const ROW_OVERHEAD_BYTES: usize = 400;
 
-/// What a batch puts into one leaf.
+/// The events of a batch that belong to one leaf.
 #[derive(Default)]
-pub(super) struct Part<'a> {
+pub(super) struct LeafBatch<'a> {
     pub events: Vec<&'a Event>,
-    /// Where each event stands in the batch as it was given.
+    /// The index of each event in the batch as it was passed in.
     pub indexes: Vec<usize>,
-    /// Laid out; their positions come later.
+    /// The encoded rows, still without their positions.
     pub rows: Option<Rows>,
 }
 
-impl<'a> Part<'a> {
+impl<'a> LeafBatch<'a> {
     pub fn push(&mut self, index: usize, event: &'a Event) {
         self.indexes.push(index);
         self.events.push(event);
     }
 
-    /// Lays out and hashes the rows; positions come later.
+    /// Encodes and hashes the rows. Their positions are filled in later, under the lock.
     pub fn lay_out(&mut self, now: Timestamp) {
-        let capacity = self.events.iter().map(|event| event.body.len() + OTHER_BYTES).sum();
+        let capacity = self.events.iter().map(|event| event.body.len() + ROW_OVERHEAD_BYTES).sum();
         let mut rows = Rows::new(now, capacity);
         self.events.iter().for_each(|event| rows.push(event));
         self.rows = Some(rows);
     }
 
-    /// The events as dead letters.
-    pub fn refused(&self, refusal: Refusal) -> Vec<DeadLetter> {
+    /// Returns the events as dead letters with the refusal as their reason.
+    pub fn to_dead_letters(&self, refusal: Refusal) -> Vec<DeadLetter> {
         let letter = |event: &&Event| DeadLetter {
             reason: refusal.to_string(),
             origin: "the log".to_owned(),
@@ -49,8 +49,9 @@ impl<'a> Part<'a> {
         self.events.iter().map(letter).collect()
     }
 
-    /// Which of the events, counted from 1, stand in the log; none where there is no such leaf.
-    pub async fn duplicates(
+    /// Returns the ordinals (from 1) of the events that the log contains already. Without a statement the
+    /// leaf does not exist, and there are none.
+    pub async fn find_duplicates(
         &self,
         client: &Client,
         statement: Option<&Statement>,
@@ -63,8 +64,9 @@ impl<'a> Part<'a> {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    /// Lays out again without the duplicates. Rare, hence under the lock.
-    pub fn leave_out(&mut self, duplicates: &HashSet<i64>, now: Timestamp) {
+    /// Removes the duplicates and encodes the remaining rows again. This is rare enough to be done under the
+    /// lock.
+    pub fn remove_duplicates(&mut self, duplicates: &HashSet<i64>, now: Timestamp) {
         if duplicates.is_empty() {
             return;
         }
