@@ -3,11 +3,11 @@
 //! [`amqp`] consumes from brokers, [`mod@file`] imports, [`intake`] takes what the HTTP server is given,
 //! [`redrive`] tries dead letters again; all of them go through [`Decoder`], [`Batch`] and [`Sink`].
 
-mod ahead;
 pub mod amqp;
 mod decoder;
 pub mod file;
 pub mod intake;
+mod prefetch;
 mod queue;
 pub mod redrive;
 mod sink;

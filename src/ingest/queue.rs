@@ -14,7 +14,7 @@ use lapin::{Channel, Connection};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::ahead::Ahead;
+use super::prefetch::Ahead;
 use super::{Batch, Decoder, Sink, topology};
 use crate::broker;
 use crate::config::{Config, Queue};
