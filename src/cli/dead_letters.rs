@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use super::environment::Environment;
 use super::output::{AnswerIsNo, print_table, say};
 use crate::health::Health;
-use crate::ingest::redrive::{self, Redriven, redrive};
+use crate::ingest::redrive::{self, RedriveOutcome, redrive};
 use crate::ingest::{Decoder, Sink};
 use crate::lifecycle;
 use crate::log::{self, DeadLetterStatus};
@@ -86,15 +86,15 @@ pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
             std::io::stdout().write_all(&stored.letter.body)?;
         }
         Command::Redrive { ids, all } => {
-            let ids = if all { redrive::open(&client).await? } else { ids };
+            let ids = if all { redrive::list_open(&client).await? } else { ids };
             let mut sink =
                 Sink::new(database, Arc::new(Health::default()), lifecycle::stop_on_signal()?);
             let decoder = Decoder::new(&env.config);
             let mut undecodable = 0;
             for id in ids {
                 match redrive(&client, &decoder, &mut sink, id).await? {
-                    Redriven::Appended => say!("{id}: in the log"),
-                    Redriven::Undecodable(reason) => {
+                    RedriveOutcome::Appended => say!("{id}: in the log"),
+                    RedriveOutcome::Undecodable(reason) => {
                         undecodable += 1;
                         say!("{id}: {reason}");
                     }

@@ -1,5 +1,5 @@
-//! Consuming from brokers: one connection each, made again whenever it ends, the bindings kept up,
-//! and a consumer per queue.
+//! Consuming from brokers: one connection per broker, made again whenever it ends, with a consumer per queue
+//! and a task that keeps the queues bound.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ use crate::health::Health;
 use crate::lifecycle::Backoff;
 use crate::secret::ConnectionString;
 
-/// How soon an exchange that is missing is looked for again.
+/// Interval at which a missing exchange is looked for again.
 const MISSING_EXCHANGE_INTERVAL: Duration = Duration::from_secs(1);
-/// How often all bindings are made again: somebody may have deleted an exchange and made it anew.
+/// Interval at which all bindings are made again: an exchange may have been deleted and declared anew.
 const REBIND_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Consumes from every broker of the configuration until asked to stop. Brokers and database may
-/// come and go meanwhile.
+/// Consumes from every broker of the configuration until asked to stop. Brokers and the database may go away
+/// and return meanwhile.
 pub async fn run(
     database: Database,
     config: Arc<Config>,
@@ -48,9 +48,10 @@ pub async fn run(
     while brokers.join_next().await.is_some() {}
 }
 
+/// One broker of the configuration.
 struct Broker {
     url: ConnectionString,
-    /// What it is called among the parts that [`Health`] knows.
+    /// Its name as a part in [`Health`].
     part: String,
     database: Database,
     config: Arc<Config>,
@@ -62,7 +63,7 @@ impl Broker {
     async fn run(&self) {
         let mut backoff = Backoff::for_service();
         while !self.stop.is_cancelled() {
-            match self.session(&mut backoff).await {
+            match self.run_session(&mut backoff).await {
                 Ok(()) => return,
                 Err(error) => {
                     if self.health.set_fault(&self.part, format!("{error:#}")) {
@@ -76,8 +77,8 @@ impl Broker {
         }
     }
 
-    /// One connection's life. Ends well only when asked to stop.
-    async fn session(&self, backoff: &mut Backoff) -> Result<()> {
+    /// Runs one connection until it ends. Returns `Ok` only when asked to stop.
+    async fn run_session(&self, backoff: &mut Backoff) -> Result<()> {
         let connection = broker::connect(&self.url, "stackledger consume")
             .await
             .context("it cannot be reached: run scripts/up, or set AMQP_URL")?;
@@ -92,7 +93,7 @@ impl Broker {
         }
         backoff.reset();
 
-        // The queues end with the session, or with the process.
+        // Stops the consumers when this session ends, or the process.
         let stop = self.stop.child_token();
         let mut tasks: JoinSet<Result<()>> = JoinSet::new();
         let connection = Arc::new(connection);
@@ -116,7 +117,7 @@ impl Broker {
             ended = tasks.join_next() => match ended {
                 Some(Ok(Err(error))) => Err(error),
                 Some(Err(panic)) => Err(anyhow!(panic)),
-                // A queue's task ends well when asked to stop.
+                // A consumer returns `Ok` only when asked to stop.
                 Some(Ok(Ok(()))) | None => Ok(()),
             },
             () = self.stop.cancelled() => Ok(()),
@@ -131,8 +132,8 @@ impl Broker {
         }
     }
 
-    /// Declares an exchange of ours. One that the broker refuses (it stands there with other flags)
-    /// is that one's fault alone: it may still be bound to as it is.
+    /// Declares an exchange of ours. If the broker refuses because it exists with other flags, that is reported
+    /// as a fault of this exchange alone: its queues can still be bound to it as it is.
     async fn declare(&self, connection: &Connection, exchange: &str) -> Result<()> {
         match broker::declare_exchange(connection, exchange).await {
             Err(error) if broker::is_refused(&error) => {
@@ -146,8 +147,8 @@ impl Broker {
         }
     }
 
-    /// Binds every queue as soon as it is ready and its exchange is there, and again from time to
-    /// time.
+    /// Binds every queue as soon as it is ready and its exchange exists, and again from time to time. Returns
+    /// only with an error.
     async fn keep_bound(
         &self,
         connection: &Connection,
@@ -157,9 +158,9 @@ impl Broker {
         let all: Vec<(&Source, &Queue)> =
             sources.iter().flat_map(|s| s.queues.iter().map(move |queue| (s, queue))).collect();
         let mut due = all.clone();
-        let mut waited_for = HashSet::new();
-        let mut all_again = tokio::time::interval(REBIND_INTERVAL);
-        all_again.tick().await;
+        let mut awaited = HashSet::new();
+        let mut rebind = tokio::time::interval(REBIND_INTERVAL);
+        rebind.tick().await;
         loop {
             let ready_now = ready.borrow_and_update().clone();
             let (due_now, mut missing): (Vec<_>, Vec<_>) =
@@ -169,29 +170,31 @@ impl Broker {
                 let part = format!("exchange {exchange} at {}", self.url);
                 match topology::bind(connection, exchange, queue).await? {
                     Binding::Bound => {
-                        waited_for.remove(exchange);
+                        awaited.remove(exchange);
                         if self.health.clear_fault(&part) {
                             tracing::info!("{part}: bound again");
                         }
                     }
                     Binding::Missing => {
                         missing.push((source, queue));
-                        // Our exchange stands: what is missing is a queue that the broker refused.
-                        if !source.ours && waited_for.insert(exchange) {
+                        // Our own exchange exists: what does not is a queue that the broker refused.
+                        if !source.ours && awaited.insert(exchange) {
                             tracing::info!(
-                                "{part} is not there yet: waiting for the cloud to make it"
+                                "{part} does not exist yet: waiting for the cloud to declare it"
                             );
                         }
                     }
                     Binding::Refused(reason) => {
                         if self.health.set_fault(&part, &reason) {
-                            tracing::error!("{part} cannot be bound to: {reason}; trying again");
+                            tracing::error!(
+                                "{part}: the broker refuses to bind a queue: {reason}; trying again"
+                            );
                         }
                     }
                 }
             }
             due = tokio::select! {
-                _ = all_again.tick() => all.clone(),
+                _ = rebind.tick() => all.clone(),
                 Ok(()) = ready.changed() => missing,
                 () = tokio::time::sleep(MISSING_EXCHANGE_INTERVAL), if !missing.is_empty() => missing,
             };

@@ -1,24 +1,24 @@
-//! From a delivery to an event, by every way in alike.
+//! Decoding a delivery into an event, in the same way for every source.
 
 use crate::config::Config;
 use crate::event::{self, Compression, Event, Family, meter};
 use crate::log::{HORIZON_MOVED, SOURCE};
 use crate::secret::Secret;
 
-/// Why an event about money is taken from nobody: orders are issued, not told.
-const BILLING_IS_OURS: &str = "events of the types billing.* are made by stackledger alone";
+/// The message for senders of events about money: orders are issued here, not reported by others.
+const BILLING_IS_OURS: &str = "only stackledger creates events of the types billing.*";
 
-/// Why a horizon is moved by nobody: what lies before it is dropped.
+/// The message for senders of horizons: events before a horizon are dropped.
 const HORIZONS_ARE_OURS: &str =
-    "events of the type stackledger.horizon.moved are made by stackledger alone";
+    "only stackledger creates events of the type stackledger.horizon.moved";
 
-/// Why nobody speaks in our name: with our source and the right id, an event of any type would stand
-/// where the one that moves a horizon is to come.
-const SOURCE_IS_OURS: &str = "events of the source stackledger are made by stackledger alone";
+/// The message for senders who use our source: with it and the right id, an event of any type would take the
+/// identity of the one that is to move a horizon, which would then be a duplicate.
+const SOURCE_IS_OURS: &str = "only stackledger creates events of the source stackledger";
 
-/// Why an event is taken from nobody, if it is one of those that we alone make: the attribute that says
-/// so, and a sentence.
-pub fn ours_alone(event: &Event) -> Option<(&'static str, &'static str)> {
+/// If only Stackledger may create this event, returns the attribute that shows it and the message for the
+/// sender.
+pub fn find_reserved_attribute(event: &Event) -> Option<(&'static str, &'static str)> {
     match event.family {
         Family::Billing => Some(("type", BILLING_IS_OURS)),
         _ if event.kind == HORIZON_MOVED => Some(("type", HORIZONS_ARE_OURS)),
@@ -27,41 +27,41 @@ pub fn ours_alone(event: &Event) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// Makes events of what is delivered.
+/// Decodes deliveries into events.
 #[derive(Clone, Debug, Default)]
 pub struct Decoder {
-    /// What samples are signed with; `None`: signatures are not checked.
+    /// The secret that samples are signed with; `None` if signatures are not checked.
     metering_secret: Option<Secret>,
 }
 
 impl Decoder {
-    /// Checks signatures if the configuration has the secret for it.
+    /// Creates a decoder that checks signatures if the configuration contains the secret.
     pub fn new(config: &Config) -> Self {
         Decoder { metering_secret: config.metering_secret.clone() }
     }
 
-    /// Decodes one delivery, whose transport says how it is compressed.
+    /// Decodes one delivery. `compression` is the name that the transport gives.
     ///
     /// # Errors
     ///
-    /// The dead letter's reason.
+    /// The reason for the dead letter.
     pub fn decode(&self, body: Vec<u8>, compression: Option<&str>) -> Result<Event, String> {
         let compression = match compression {
             None => None,
             Some(name) => Some(Compression::from_header(name).ok_or_else(|| {
-                format!("the body is compressed with {name:?}, which is not known")
+                format!("the body is compressed with {name:?}, which is not supported")
             })?),
         };
         let mut event = event::decode(body, compression).map_err(|error| error.to_string())?;
-        if let Some((_, reason)) = ours_alone(&event) {
+        if let Some((_, reason)) = find_reserved_attribute(&event) {
             return Err(reason.to_owned());
         }
-        self.check(&mut event);
+        self.check_signatures(&mut event);
         Ok(event)
     }
 
-    /// Notes which of the event's samples have no right signature.
-    pub fn check(&self, event: &mut Event) {
+    /// Records in the event which of its samples have no valid signature.
+    pub fn check_signatures(&self, event: &mut Event) {
         if let (Family::Meter, Some(secret)) = (event.family, &self.metering_secret) {
             let bad = meter::bad_signatures(&event.body, secret.expose());
             metrics::counter!("stackledger_bad_signatures_total").increment(bad.len() as u64);

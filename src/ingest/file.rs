@@ -1,24 +1,26 @@
-//! Import: the same pipeline from files or stdin, one JSON body a line, plain or in its envelope.
-//! The same bodies give the same ids, so that running it twice changes nothing.
+//! Import: the same pipeline for files or stdin, one JSON body per line, plain or in its envelope. The same
+//! bodies have the same ids, so importing a file twice changes nothing.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
 
-use super::{BODY_BYTES_MAX, Batch, Decoder, Sink};
+use super::batch::{BODY_BYTES_MAX, Batch};
+use super::decoder::Decoder;
+use super::sink::Sink;
 use crate::log::AppendOutcome;
 
-/// What an import did.
+/// The counts of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Imported {
-    /// Lines that held something.
+pub struct ImportSummary {
+    /// Lines that were not blank.
     pub lines: u64,
     /// Events that were new.
     pub events: u64,
     /// Events that were in the log already.
     pub duplicates: u64,
-    /// Lines that could not be decoded or are not accepted, kept as dead letters.
+    /// Lines that could not be decoded or are not accepted; they are kept as dead letters.
     pub undecodable: u64,
 }
 
@@ -26,19 +28,26 @@ pub struct Imported {
 ///
 /// # Errors
 ///
-/// When the file cannot be read, or the process is asked to stop; what was imported stays.
+/// When the file cannot be read, or the process is asked to stop. Everything imported until then stays.
 pub async fn import(
     path: &Path,
     decoder: &Decoder,
     sink: &mut Sink,
     batch_size: usize,
-) -> Result<Imported> {
+) -> Result<ImportSummary> {
     if path == Path::new("-") {
-        return lines(BufReader::new(tokio::io::stdin()), "stdin", decoder, sink, batch_size).await;
+        return import_lines(
+            BufReader::new(tokio::io::stdin()),
+            "stdin",
+            decoder,
+            sink,
+            batch_size,
+        )
+        .await;
     }
     let file =
         tokio::fs::File::open(path).await.with_context(|| format!("reading {}", path.display()))?;
-    lines(
+    import_lines(
         BufReader::with_capacity(1 << 20, file),
         &path.display().to_string(),
         decoder,
@@ -48,14 +57,14 @@ pub async fn import(
     .await
 }
 
-async fn lines(
+async fn import_lines(
     mut input: impl AsyncBufRead + Unpin,
     name: &str,
     decoder: &Decoder,
     sink: &mut Sink,
     batch_size: usize,
-) -> Result<Imported> {
-    let mut imported = Imported::default();
+) -> Result<ImportSummary> {
+    let mut imported = ImportSummary::default();
     let mut batch = Batch::default();
     for number in 1_u64.. {
         let mut line = Vec::new();
@@ -65,7 +74,7 @@ async fn lines(
             .await
             .with_context(|| format!("reading {name}"))?;
         if line.len() > BODY_BYTES_MAX {
-            bail!("{name}, line {number}: longer than {BODY_BYTES_MAX} bytes");
+            bail!("{name}, line {number} is longer than {BODY_BYTES_MAX} bytes");
         }
         line.truncate(line.trim_ascii_end().len());
         if !line.is_empty() {
@@ -74,7 +83,7 @@ async fn lines(
         }
         if sink.is_stopped() {
             bail!(
-                "stopped at {name}, line {number}: what was imported stays, importing again goes on"
+                "stopped at {name}, line {number}: import it again to continue; nothing is imported twice"
             );
         }
         if batch.is_full(batch_size) || read == 0 {

@@ -1,106 +1,119 @@
-//! What the HTTP server is given: events of concurrent requests share an append, and each request
-//! is answered when its own are durable.
+//! The intake of the HTTP server: the events of concurrent requests share an append, and each request is
+//! answered when its own events are durable.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::{Batch, Decoder, Sink};
+use super::batch::Batch;
+use super::decoder::Decoder;
+use super::sink::Sink;
 use crate::db::Database;
 use crate::event::Event;
 use crate::health::Health;
 use crate::log::Refusal;
 
-/// Requests that wait while one append is under way.
-const QUEUE: usize = 1024;
-/// What the bodies of all waiting requests may hold together, in KiB.
-const QUEUE_KIB: usize = 64 << 10;
+/// Maximum number of requests that wait while an append is in progress.
+const REQUESTS_MAX: usize = 1024;
+/// Maximum size of the bodies of all waiting requests together, in KiB.
+const BODIES_KIB_MAX: usize = 64 << 10;
+/// Events after which a batch takes no further requests.
+const BATCH_SIZE: usize = 1000;
+/// How long a request waits for its events to become durable.
+const APPEND_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Events of one request, and where their answer goes.
+/// The events of one request, and the channel for their receipt.
 struct Request {
     events: Vec<Event>,
-    _room: OwnedSemaphorePermit,
-    answer: oneshot::Sender<Appended>,
+    /// Its share of [`BODIES_KIB_MAX`], given back when the request is dropped.
+    _budget: OwnedSemaphorePermit,
+    receipt: oneshot::Sender<IntakeReceipt>,
 }
 
-/// What became of a request's events.
+/// The receipt for the events of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Appended {
-    /// The log's last position after them: what a reader must have seen to know them.
+pub struct IntakeReceipt {
+    /// The log's last position after the append: a reader that has read up to there has read these events.
     pub head: i64,
     /// For each event, whether it was new.
     pub is_new: Vec<bool>,
-    /// Why one of them is a dead letter instead.
+    /// Why one of them was stored as a dead letter, if it was.
     pub refused: Option<Refusal>,
 }
 
-/// The intake cannot take events now; nothing of the request was appended, or nobody knows.
+/// The error that the intake cannot take events now. Nothing of the request was appended, or it is unknown
+/// whether it was.
 #[derive(Debug, thiserror::Error)]
 #[error("the log cannot take events now")]
-pub struct Unavailable;
+pub struct IntakeUnavailable;
 
-/// A handle to the one task that appends what HTTP brings.
+/// A handle to the task that appends the events of HTTP requests.
 #[derive(Clone)]
 pub struct Intake {
     requests: mpsc::Sender<Request>,
-    room: Arc<Semaphore>,
+    budget: Arc<Semaphore>,
     decoder: Decoder,
 }
 
 impl Intake {
-    /// Starts the task; it ends when all handles are dropped.
+    /// Starts the task, which ends when all handles are dropped.
     pub fn start(
         database: Database,
         decoder: Decoder,
         health: Arc<Health>,
         stop: CancellationToken,
     ) -> Intake {
-        let (requests, receiver) = mpsc::channel(QUEUE);
-        tokio::spawn(work(receiver, Sink::new(database, health, stop)));
-        Intake { requests, room: Arc::new(Semaphore::new(QUEUE_KIB)), decoder }
+        let (requests, receiver) = mpsc::channel(REQUESTS_MAX);
+        tokio::spawn(append_requests(receiver, Sink::new(database, health, stop)));
+        Intake { requests, budget: Arc::new(Semaphore::new(BODIES_KIB_MAX)), decoder }
     }
 
-    /// Appends the events; returns when they are durable.
+    /// Appends the events and returns when they are durable.
     ///
     /// # Errors
     ///
-    /// When the queue is full or the database stays away: the client should try again later, with
-    /// the same ids.
-    pub async fn append(&self, mut events: Vec<Event>) -> Result<Appended, Unavailable> {
-        events.iter_mut().for_each(|event| self.decoder.check(event));
-        let (answer, appended) = oneshot::channel();
+    /// When too many requests wait or the database stays away: the client should try again later, with the
+    /// same ids.
+    pub async fn append(&self, mut events: Vec<Event>) -> Result<IntakeReceipt, IntakeUnavailable> {
+        events.iter_mut().for_each(|event| self.decoder.check_signatures(event));
+        let (sender, receipt) = oneshot::channel();
         let kib = events.iter().map(|event| event.body.len()).sum::<usize>() / 1024 + 1;
-        let kib = u32::try_from(kib).map_err(|_| Unavailable)?;
-        let room = Arc::clone(&self.room).try_acquire_many_owned(kib).map_err(|_| Unavailable)?;
-        self.requests.try_send(Request { events, _room: room, answer }).map_err(|_| Unavailable)?;
-        let wait = tokio::time::timeout(std::time::Duration::from_secs(10), appended);
-        wait.await.map_err(|_| Unavailable)?.map_err(|_| Unavailable)
+        let kib = u32::try_from(kib).map_err(|_| IntakeUnavailable)?;
+        let budget =
+            Arc::clone(&self.budget).try_acquire_many_owned(kib).map_err(|_| IntakeUnavailable)?;
+        self.requests
+            .try_send(Request { events, _budget: budget, receipt: sender })
+            .map_err(|_| IntakeUnavailable)?;
+        let wait = tokio::time::timeout(APPEND_TIMEOUT, receipt);
+        wait.await.map_err(|_| IntakeUnavailable)?.map_err(|_| IntakeUnavailable)
     }
 }
 
-async fn work(mut requests: mpsc::Receiver<Request>, mut sink: Sink) {
+/// Appends the events of waiting requests, many requests in one append, and sends each request its receipt.
+async fn append_requests(mut requests: mpsc::Receiver<Request>, mut sink: Sink) {
     while let Some(first) = requests.recv().await {
         let mut batch = Batch::default();
-        let mut answers = Vec::new();
+        let mut receipts = Vec::new();
         let mut next = Some(first);
-        while let Some(Request { mut events, answer, .. }) = next {
-            // A client that has given up gets nothing appended behind its back.
-            if !answer.is_closed() {
-                answers.push((events.len(), answer));
+        while let Some(Request { mut events, receipt, .. }) = next {
+            // Nothing is appended for a client that has given up.
+            if !receipt.is_closed() {
+                receipts.push((events.len(), receipt));
                 batch.bytes += events.iter().map(|event| event.body.len()).sum::<usize>();
                 batch.events.append(&mut events);
             }
-            next = if batch.is_full(1000) { None } else { requests.try_recv().ok() };
+            next = if batch.is_full(BATCH_SIZE) { None } else { requests.try_recv().ok() };
         }
-        let Ok(appended) = sink.append(batch).await else { return };
-        let mut is_new = appended.is_new.into_iter();
-        let mut refused = appended.refused.into_iter();
-        for (count, answer) in answers {
+        let Ok(outcome) = sink.append(batch).await else { return };
+        let mut is_new = outcome.is_new.into_iter();
+        let mut refused = outcome.refused.into_iter();
+        for (count, receipt) in receipts {
             let is_new = is_new.by_ref().take(count).collect();
             let refused =
                 refused.by_ref().take(count).collect::<Vec<_>>().into_iter().flatten().next();
-            let _ = answer.send(Appended { head: appended.head, is_new, refused });
+            let _ = receipt.send(IntakeReceipt { head: outcome.head, is_new, refused });
         }
     }
 }

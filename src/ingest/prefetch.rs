@@ -1,57 +1,58 @@
-//! How far ahead a broker may send. Many small messages in flight keep it busy; as many large ones
-//! would fill the memory. AMQP's limit counts messages, not bytes, so the number follows their size.
+//! The prefetch limit of a queue. Many small messages in flight keep the broker busy; as many large ones would
+//! fill the memory. AMQP's limit counts messages, not bytes, so the limit follows the size of the messages.
 
-/// Bytes of bodies in flight that one queue is meant to stay below.
-const BYTES: f64 = (48 << 20) as f64;
-/// Before anybody knows how large they are.
-const AT_FIRST: u16 = 500;
-/// Fewer would make the broker wait for every ack.
-const AT_LEAST: u16 = 50;
-/// Messages over which the mean size is taken.
-const MEMORY: f64 = 256.0;
-/// A new limit costs a pause, so it is taken only when it is this much larger or smaller.
-const WORTH_IT: f64 = 1.5;
+/// Intended maximum of the bodies in flight for one queue, in bytes.
+const IN_FLIGHT_BYTES_MAX: f64 = (48 << 20) as f64;
+/// The limit until the size of the messages is known.
+const LIMIT_INITIAL: u16 = 500;
+/// The lowest limit: with fewer messages in flight the broker would wait for every ack.
+const LIMIT_MIN: u16 = 50;
+/// Number of recent messages that the mean size covers.
+const MEAN_WINDOW: f64 = 256.0;
+/// A new limit costs a pause, so the limit changes only by at least this factor, up or down.
+const CHANGE_FACTOR_MIN: f64 = 1.5;
 
-/// The limit of one queue.
-pub(super) struct Ahead {
-    most: u16,
-    now: u16,
-    seen: f64,
+/// The prefetch limit of one queue.
+pub(super) struct Prefetch {
+    max: u16,
+    limit: u16,
+    /// Number of messages recorded, up to [`MEAN_WINDOW`].
+    recorded: f64,
     mean_bytes: f64,
 }
 
-impl Ahead {
-    /// A limit of at most `most` messages.
-    pub fn new(most: u16) -> Ahead {
-        Ahead { most, now: most.min(AT_FIRST), seen: 0.0, mean_bytes: 0.0 }
+impl Prefetch {
+    /// Creates a limit that never exceeds `max` messages.
+    pub fn new(max: u16) -> Prefetch {
+        Prefetch { max, limit: max.min(LIMIT_INITIAL), recorded: 0.0, mean_bytes: 0.0 }
     }
 
-    /// Unacked messages that the broker may send now.
-    pub fn messages(&self) -> u16 {
-        self.now
+    /// The number of unacked messages that the broker may send now.
+    pub fn limit(&self) -> u16 {
+        self.limit
     }
 
-    /// Takes note of a body's size.
-    pub fn saw(&mut self, bytes: usize) {
-        self.seen = (self.seen + 1.0).min(MEMORY);
-        self.mean_bytes += (bytes as f64 - self.mean_bytes) / self.seen;
+    /// Records the size of a body, in bytes.
+    pub fn record(&mut self, bytes: usize) {
+        self.recorded = (self.recorded + 1.0).min(MEAN_WINDOW);
+        self.mean_bytes += (bytes as f64 - self.mean_bytes) / self.recorded;
     }
 
-    /// Whether the limit should become another one.
-    pub fn is_off(&self) -> bool {
-        let ratio = f64::from(self.fitting()) / f64::from(self.now);
-        self.seen > 0.0 && !(1.0 / WORTH_IT..WORTH_IT).contains(&ratio)
+    /// Whether the limit no longer fits the size of the messages.
+    pub fn needs_change(&self) -> bool {
+        let ratio = f64::from(self.fitting()) / f64::from(self.limit);
+        self.recorded > 0.0 && !(1.0 / CHANGE_FACTOR_MIN..CHANGE_FACTOR_MIN).contains(&ratio)
     }
 
-    /// Takes the limit that fits what was seen.
+    /// Sets the limit that fits the recorded sizes.
     pub fn adapt(&mut self) {
-        self.now = self.fitting();
+        self.limit = self.fitting();
     }
 
     fn fitting(&self) -> u16 {
-        // `as` saturates, also where nothing but empty bodies was seen.
-        let fitting = (BYTES / self.mean_bytes.max(1.0)) as u16;
-        fitting.max(AT_LEAST).min(self.most)
+        // `as` saturates, also if all recorded bodies were empty.
+        let fitting = (IN_FLIGHT_BYTES_MAX / self.mean_bytes.max(1.0)) as u16;
+        fitting.max(LIMIT_MIN).min(self.max)
     }
 }
 
@@ -61,50 +62,50 @@ mod tests {
 
     use super::*;
 
-    fn after(most: u16, bytes: usize, messages: usize) -> Ahead {
-        let mut ahead = Ahead::new(most);
-        (0..messages).for_each(|_| ahead.saw(bytes));
-        if ahead.is_off() {
-            ahead.adapt();
+    fn after(max: u16, bytes: usize, messages: usize) -> Prefetch {
+        let mut prefetch = Prefetch::new(max);
+        (0..messages).for_each(|_| prefetch.record(bytes));
+        if prefetch.needs_change() {
+            prefetch.adapt();
         }
-        ahead
+        prefetch
     }
 
     #[test]
     fn small_messages_are_sent_far_ahead_large_ones_are_not() {
-        assert_eq!(Ahead::new(3000).messages(), 500);
-        assert!(!Ahead::new(3000).is_off(), "nothing was seen yet");
-        assert_eq!(after(3000, 3_000, 100).messages(), 3000);
-        assert_eq!(after(3000, 100_000, 100).messages(), 500, "503 is not worth a pause");
-        assert_eq!(after(3000, 1_000_000, 100).messages(), 50);
-        assert_eq!(after(20, 10, 100).messages(), 20, "what was configured is the most");
-        assert_eq!(after(3000, 0, 100).messages(), 3000);
+        assert_eq!(Prefetch::new(3000).limit(), 500);
+        assert!(!Prefetch::new(3000).needs_change(), "no message was recorded yet");
+        assert_eq!(after(3000, 3_000, 100).limit(), 3000);
+        assert_eq!(after(3000, 100_000, 100).limit(), 500, "503 is not worth a pause");
+        assert_eq!(after(3000, 1_000_000, 100).limit(), 50);
+        assert_eq!(after(20, 10, 100).limit(), 20, "the configured maximum holds");
+        assert_eq!(after(3000, 0, 100).limit(), 3000);
     }
 
     #[test]
-    fn it_follows_when_the_messages_change() {
-        let mut ahead = after(3000, 3_000, 1000);
-        (0..100).for_each(|_| ahead.saw(400_000));
-        assert!(ahead.is_off());
-        ahead.adapt();
-        assert!(ahead.messages() < 500, "{}", ahead.messages());
+    fn the_limit_follows_when_the_messages_change() {
+        let mut prefetch = after(3000, 3_000, 1000);
+        (0..100).for_each(|_| prefetch.record(400_000));
+        assert!(prefetch.needs_change());
+        prefetch.adapt();
+        assert!(prefetch.limit() < 500, "{}", prefetch.limit());
     }
 
     proptest! {
         #[test]
-        fn what_is_in_flight_stays_bounded(sizes in proptest::collection::vec(0_usize..20_000_000, 1..600), most in 1_u16..) {
-            let mut ahead = Ahead::new(most);
+        fn bytes_in_flight_stay_bounded(sizes in proptest::collection::vec(0_usize..20_000_000, 1..600), max in 1_u16..) {
+            let mut prefetch = Prefetch::new(max);
             for size in sizes {
-                ahead.saw(size);
-                if ahead.is_off() {
-                    ahead.adapt();
-                    prop_assert!(!ahead.is_off());
+                prefetch.record(size);
+                if prefetch.needs_change() {
+                    prefetch.adapt();
+                    prop_assert!(!prefetch.needs_change());
                 }
-                prop_assert!(ahead.messages() >= 1 && ahead.messages() <= most);
-                let in_flight = f64::from(ahead.messages()) * ahead.mean_bytes;
-                let bound = BYTES.max(f64::from(AT_LEAST) * ahead.mean_bytes);
-                // A little more, for how floating point rounds.
-                prop_assert!(in_flight <= 1.001 * WORTH_IT * bound, "{in_flight}");
+                prop_assert!(prefetch.limit() >= 1 && prefetch.limit() <= max);
+                let in_flight = f64::from(prefetch.limit()) * prefetch.mean_bytes;
+                let bound = IN_FLIGHT_BYTES_MAX.max(f64::from(LIMIT_MIN) * prefetch.mean_bytes);
+                // A little more, because floating point rounds.
+                prop_assert!(in_flight <= 1.001 * CHANGE_FACTOR_MIN * bound, "{in_flight}");
             }
         }
     }

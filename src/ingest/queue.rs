@@ -1,5 +1,5 @@
-//! Consuming one queue: one channel, and a pipeline of two halves. A task receives and decodes the
-//! next batch while a thread appends and acks the last.
+//! Consuming one queue: one channel, and a pipeline of two halves. A task receives and decodes the next batch
+//! while a thread appends and acks the last one.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,38 +14,50 @@ use lapin::{Channel, Connection};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::prefetch::Ahead;
-use super::{Batch, Decoder, Sink, topology};
+use super::batch::Batch;
+use super::decoder::Decoder;
+use super::prefetch::Prefetch;
+use super::sink::Sink;
+use super::topology;
 use crate::broker;
 use crate::config::{Config, Queue};
 use crate::db::Database;
 use crate::health::Health;
 use crate::lifecycle::{Backoff, run_on_own_thread};
 
-/// One queue's consumer, for as long as the connection lives.
+/// Shortest pause before a queue that the broker refused is tried again.
+const REFUSED_QUEUE_PAUSE_MIN: Duration = Duration::from_secs(1);
+
+/// Longest pause before a queue that the broker refused is tried again.
+const REFUSED_QUEUE_PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// Pause between looks for further deliveries while a batch fills.
+const POLL_PAUSE: Duration = Duration::from_millis(2);
+
+/// The consumer of one queue, for the lifetime of a connection.
 pub(super) struct Consumer {
     pub connection: Arc<Connection>,
     pub queue: Queue,
-    /// What it is called among the parts that [`Health`] knows.
+    /// Its name as a part in [`Health`].
     pub part: String,
-    /// Unacked messages the broker may send ahead at most.
+    /// Maximum number of unacked messages that the broker may send.
     pub prefetch: u16,
     pub config: Arc<Config>,
     pub database: Database,
     pub health: Arc<Health>,
-    /// The queues that may be bound, by name. RabbitMQ lets a quorum queue be bound as soon as it is
-    /// written down, and loses what is routed to it before it runs, which a consumer waits for.
+    /// Names of the queues that may be bound. RabbitMQ accepts a binding before a quorum queue runs and drops
+    /// messages routed to it meanwhile; once our consumer is registered the queue runs.
     pub ready: watch::Sender<HashSet<String>>,
-    /// Of the session: what cannot be appended before it ends is delivered again to the next, and
-    /// while the database is away the bindings must not wait for it.
+    /// Stops this connection. Messages not appended by then are redelivered to the next one, whose bindings must
+    /// not wait for a database that is away.
     pub stop: CancellationToken,
 }
 
 impl Consumer {
-    /// Consumes until asked to stop. A queue that the broker refuses (it stands there with other
-    /// arguments, say) is tried again from time to time, and the others go on.
+    /// Consumes until asked to stop. If the broker refuses the queue, e.g. because it exists with other
+    /// arguments, this queue is tried again from time to time while the others go on.
     pub async fn run(&self) -> Result<()> {
-        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(30));
+        let mut backoff = Backoff::new(REFUSED_QUEUE_PAUSE_MIN, REFUSED_QUEUE_PAUSE_MAX);
         loop {
             let refused = match self.consume().await {
                 Ok(()) => return Ok(()),
@@ -54,8 +66,8 @@ impl Consumer {
                     _ => return Err(error),
                 },
             };
-            // It is there all the same, and can keep messages.
-            self.note_ready();
+            // The queue exists all the same, and keeps messages if it is bound.
+            self.mark_ready();
             if self.health.set_fault(&self.part, &refused) {
                 tracing::error!("{} is not consumed: {refused}; trying again", self.part);
             }
@@ -65,6 +77,7 @@ impl Consumer {
         }
     }
 
+    /// Consumes until asked to stop, or until the channel fails.
     async fn consume(&self) -> Result<()> {
         let channel = self.connection.create_channel().await?;
         topology::declare_queue(&channel, &self.queue).await?;
@@ -76,22 +89,23 @@ impl Consumer {
             linger: self.config.linger,
             stop: self.stop.clone(),
         };
-        let ahead = Ahead::new(self.prefetch);
-        let deliveries = pipeline.subscribe(&ahead).await?;
-        self.note_ready();
+        let prefetch = Prefetch::new(self.prefetch);
+        let deliveries = pipeline.subscribe(&prefetch).await?;
+        self.mark_ready();
         if self.health.clear_fault(&self.part) {
             tracing::info!("{} is consumed again", self.part);
         }
         let sink = Sink::new(self.database.clone(), Arc::clone(&self.health), self.stop.clone());
-        pipeline.run(sink, ahead, deliveries).await
+        pipeline.run(sink, prefetch, deliveries).await
     }
 
-    fn note_ready(&self) {
+    /// Tells the session that the queue may be bound.
+    fn mark_ready(&self) {
         self.ready.send_if_modified(|ready| ready.insert(self.queue.name.clone()));
     }
 }
 
-/// What consumes one queue.
+/// The pipeline from one queue into the log.
 struct Pipeline {
     channel: Channel,
     queue: Queue,
@@ -101,22 +115,22 @@ struct Pipeline {
     stop: CancellationToken,
 }
 
-/// A batch with the tag that acks it: tags of one channel are in order, so the last one stands for
+/// A batch with the delivery tag that acks it. The tags of a channel are in order, so acking the last one acks
 /// all before it.
-struct Tagged {
+struct TaggedBatch {
     batch: Batch,
     last_tag: u64,
 }
 
 impl Pipeline {
-    async fn run(self, sink: Sink, ahead: Ahead, deliveries: lapin::Consumer) -> Result<()> {
+    async fn run(self, sink: Sink, prefetch: Prefetch, deliveries: lapin::Consumer) -> Result<()> {
         let (sender, receiver) = mpsc::channel(1);
         let channel = self.channel.clone();
         let appending = run_on_own_thread(&format!("append {}", self.queue.name), move || {
-            append(receiver, sink, channel)
+            append_batches(receiver, sink, channel)
         });
-        let received = self.receive(sender, ahead, deliveries).await;
-        // With the sender gone, what is in hand is appended and acked, then the task ends.
+        let received = self.receive(sender, prefetch, deliveries).await;
+        // The sender is dropped: the thread appends and acks the batches in hand, then ends.
         let appended =
             appending.await.map_err(|_| anyhow!("appending from {} panicked", self.queue.name))?;
         received.and(appended)
@@ -124,51 +138,51 @@ impl Pipeline {
 
     async fn receive(
         &self,
-        sender: mpsc::Sender<Tagged>,
-        mut ahead: Ahead,
+        sender: mpsc::Sender<TaggedBatch>,
+        mut prefetch: Prefetch,
         mut deliveries: lapin::Consumer,
     ) -> Result<()> {
         let received =
             metrics::counter!("stackledger_messages_total", "queue" => self.queue.name.clone());
-        // Whether the subscription was cancelled, to be made anew with another limit.
+        // Whether we cancelled the subscription in order to make it again with another limit.
         let mut is_ending = false;
         let mut batch = Batch::default();
         let mut last_tag = 0;
         let mut due = tokio::time::Instant::now();
         loop {
-            // One is appended, one is decoded and one is on the wire.
-            let third = usize::from(ahead.messages()).div_ceil(3);
+            // A third of the limit each is being appended, being decoded and on the wire.
+            let third = usize::from(prefetch.limit()).div_ceil(3);
             let is_full = batch.is_full(self.batch_size.min(third));
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break,
-                delivery = next(&mut deliveries, !batch.is_empty()), if !is_full => {
+                delivery = next_delivery(&mut deliveries, !batch.is_empty()), if !is_full => {
                     let Some(delivery) = delivery.transpose()? else {
-                        // Nothing was lost: what came before the end is in hand.
+                        // Nothing is lost: all messages before the end are in hand.
                         if !std::mem::take(&mut is_ending) {
                             bail!("the broker ended the consumer of {}", self.queue.name);
                         }
-                        ahead.adapt();
-                        deliveries = self.subscribe(&ahead).await?;
+                        prefetch.adapt();
+                        deliveries = self.subscribe(&prefetch).await?;
                         continue;
                     };
                     if batch.is_empty() {
                         due = tokio::time::Instant::now() + self.linger;
                     }
                     received.increment(1);
-                    ahead.saw(delivery.data.len());
+                    prefetch.record(delivery.data.len());
                     last_tag = delivery.delivery_tag;
-                    let compression = compression(delivery.properties.headers());
+                    let compression = compression_of(delivery.properties.headers());
                     let (exchange, key) = (&delivery.exchange, &delivery.routing_key);
                     batch.push(&self.decoder, delivery.data, compression.as_deref(), || {
                         format!("queue {}, exchange {exchange}, routing key {key}", self.queue.name)
                     });
                 }
-                // While the task is busy with the last batch, this one goes on growing.
+                // While the thread is busy with the last batch, this one continues to grow.
                 permit = sender.reserve(), if is_full || (!batch.is_empty() && due <= tokio::time::Instant::now()) => {
                     let Ok(permit) = permit else { return Ok(()) };
-                    permit.send(Tagged { batch: std::mem::take(&mut batch), last_tag });
-                    if ahead.is_off() && !is_ending {
+                    permit.send(TaggedBatch { batch: std::mem::take(&mut batch), last_tag });
+                    if prefetch.needs_change() && !is_ending {
                         is_ending = true;
                         let options = BasicCancelOptions::default();
                         self.channel.basic_cancel(deliveries.tag(), options).await?;
@@ -178,15 +192,15 @@ impl Pipeline {
             }
         }
         if !batch.is_empty() {
-            let _ = sender.send(Tagged { batch, last_tag }).await;
+            let _ = sender.send(TaggedBatch { batch, last_tag }).await;
         }
         Ok(())
     }
 
-    /// Begins to consume. The limit is the consumer's: a new one takes a new consumer. Delivery tags
-    /// are the channel's and go on.
-    async fn subscribe(&self, ahead: &Ahead) -> Result<lapin::Consumer> {
-        self.channel.basic_qos(ahead.messages(), BasicQosOptions::default()).await?;
+    /// Starts consuming with the current prefetch limit. The limit belongs to the consumer, so a new limit takes a
+    /// new consumer. Delivery tags belong to the channel and continue.
+    async fn subscribe(&self, prefetch: &Prefetch) -> Result<lapin::Consumer> {
+        self.channel.basic_qos(prefetch.limit(), BasicQosOptions::default()).await?;
         self.channel
             .basic_consume(
                 self.queue.name.as_str().into(),
@@ -199,33 +213,32 @@ impl Pipeline {
     }
 }
 
-/// The next delivery. While a batch is being filled nobody waits for the very next one: to be woken
-/// for each costs more than to read it, so what has come meanwhile is taken together.
-async fn next(
+/// Returns the next delivery. While a batch fills, this polls instead of waiting to be woken: a wake-up per
+/// delivery costs more than reading it, so deliveries are taken in groups.
+async fn next_delivery(
     deliveries: &mut lapin::Consumer,
     is_filling: bool,
 ) -> Option<lapin::Result<Delivery>> {
-    const PAUSE: Duration = Duration::from_millis(2);
     if !is_filling {
         return deliveries.next().await;
     }
     loop {
         match deliveries.next().now_or_never() {
             Some(delivery) => return delivery,
-            None => tokio::time::sleep(PAUSE).await,
+            None => tokio::time::sleep(POLL_PAUSE).await,
         }
     }
 }
 
-/// Appends batch after batch and acks each: only after its transaction has committed.
-async fn append(
-    mut batches: mpsc::Receiver<Tagged>,
+/// Appends batch after batch and acks each one after its transaction has committed.
+async fn append_batches(
+    mut batches: mpsc::Receiver<TaggedBatch>,
     mut sink: Sink,
     channel: Channel,
 ) -> Result<()> {
-    while let Some(Tagged { batch, last_tag }) = batches.recv().await {
+    while let Some(TaggedBatch { batch, last_tag }) = batches.recv().await {
         if sink.append(batch).await.is_err() {
-            // Unacked, the broker gives it to the next consumer.
+            // The batch is unacked: the broker redelivers it to the next consumer.
             return Ok(());
         }
         channel.basic_ack(last_tag, BasicAckOptions { multiple: true }).await?;
@@ -233,8 +246,8 @@ async fn append(
     Ok(())
 }
 
-/// oslo.messaging names the compression in a header; some clients in the content encoding.
-fn compression(headers: &Option<FieldTable>) -> Option<String> {
+/// Returns the name of the body's compression, which oslo.messaging puts into the header `compression`.
+fn compression_of(headers: &Option<FieldTable>) -> Option<String> {
     match headers.as_ref()?.inner().get("compression")? {
         AMQPValue::LongString(name) => Some(name.to_string()),
         AMQPValue::ShortString(name) => Some(name.to_string()),

@@ -1,17 +1,19 @@
-//! Dead letters, tried again after a fix.
+//! Redriving: dead letters are tried again after a fix.
 
 use anyhow::{Result, bail};
 use tokio_postgres::Client;
 
-use super::{Batch, Decoder, Sink};
+use super::batch::Batch;
+use super::decoder::Decoder;
+use super::sink::Sink;
 use crate::log::{self, DeadLetterStatus};
 
-/// What became of one dead letter.
+/// The outcome of redriving one dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Redriven {
-    /// It can be read now, and is in the log.
+pub enum RedriveOutcome {
+    /// It could be decoded, and its event is in the log.
     Appended,
-    /// It still cannot be read, or is not accepted, for this reason.
+    /// It still cannot be decoded, or is not accepted, for this reason.
     Undecodable(String),
 }
 
@@ -25,29 +27,29 @@ pub async fn redrive(
     decoder: &Decoder,
     sink: &mut Sink,
     id: i64,
-) -> Result<Redriven> {
+) -> Result<RedriveOutcome> {
     let Some(stored) = log::show_dead_letter(client, id).await? else {
         bail!("there is no dead letter {id}");
     };
     let event = match decoder.decode(stored.letter.body, stored.letter.compression.as_deref()) {
         Ok(event) => event,
-        Err(reason) => return Ok(Redriven::Undecodable(reason)),
+        Err(reason) => return Ok(RedriveOutcome::Undecodable(reason)),
     };
-    // First the event, then the mark: ended in between, the next redrive finds a duplicate.
+    // First the event, then the mark: if the process ends in between, the next redrive finds a duplicate.
     let appended = sink.append(Batch { events: vec![event], ..Batch::default() }).await?;
     if let Some(refusal) = appended.refused.iter().flatten().next() {
-        return Ok(Redriven::Undecodable(refusal.to_string()));
+        return Ok(RedriveOutcome::Undecodable(refusal.to_string()));
     }
     log::mark_redriven(client, id).await?;
-    Ok(Redriven::Appended)
+    Ok(RedriveOutcome::Appended)
 }
 
-/// Numbers of all open dead letters, in the order they came.
+/// Lists the ids of all open dead letters, in the order they arrived.
 ///
 /// # Errors
 ///
 /// When the database is away.
-pub async fn open(client: &Client) -> Result<Vec<i64>> {
+pub async fn list_open(client: &Client) -> Result<Vec<i64>> {
     let (mut ids, mut after) = (Vec::new(), 0);
     loop {
         let page =

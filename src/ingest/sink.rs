@@ -1,44 +1,45 @@
-//! The way into the log, with what happens when the log does not take a batch.
+//! The sink: appends batches to the log, and decides what to do when an attempt fails.
 
 use std::sync::Arc;
 
 use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
-use super::Batch;
+use super::batch::Batch;
 use crate::db::Database;
 use crate::health::Health;
 use crate::lifecycle::{Backoff, now};
 use crate::log::{AppendError, AppendOutcome, Appender, DeadLetter, Refusal};
 
-/// What is to be done with a batch after an attempt to append it.
+/// The treatment of a batch after an attempt to append it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
-    /// It is in the log: the broker may forget it.
+    /// The batch is in the log: ack it.
     Ack,
-    /// It is to be halved: it is too much at once, or a value of one of its events will never be
-    /// taken. That event is kept as a dead letter when it stands alone.
+    /// Halve the batch and try both parts: it is too large at once, or the database refuses a value of one of
+    /// its events. A batch of one such event alone becomes a dead letter.
     Split,
-    /// It will be taken later: hold it unacked, take nothing more meanwhile, try again.
+    /// A later attempt can succeed: hold the batch unacked, take no more messages meanwhile, and try again.
     Retry,
-    /// Our defect or a foreign schema: as [`Disposition::Retry`], but said loudly. Nothing is acked
-    /// that is not stored.
+    /// Our defect or a foreign schema: as [`Disposition::Retry`], but with an error line at every attempt.
+    /// Nothing is acked that is not stored.
     RetryLoudly,
 }
 
-/// The decision, as a table (without a broker or a database to try it on).
+/// Decides what to do with a batch of this many events, from the result of appending it. A pure function, so
+/// that a test covers the whole table without a broker.
 pub fn dispose(result: &Result<AppendOutcome, AppendError>, events: usize) -> Disposition {
     match result {
         Ok(_) => Disposition::Ack,
         Err(AppendError::BadData(_)) if events > 0 => Disposition::Split,
-        // Dead letters alone hold nothing that a database could refuse.
+        // Dead letters contain no value that the database could refuse.
         Err(AppendError::BadData(_)) => Disposition::RetryLoudly,
-        // Each day is a partition, and a batch over thousands of them more than the server can lock.
+        // Each day is a partition, and a batch over thousands of them can need more locks than the server has.
         Err(AppendError::Transient(error)) if events > 1 && is_out_of_memory(error) => {
             Disposition::Split
         }
         Err(AppendError::Transient(_)) => Disposition::Retry,
-        // Nothing that is delivered claims anything, or moves a horizon.
+        // Delivered events neither claim time nor move horizons.
         Err(AppendError::Refused(_) | AppendError::Claimed | AppendError::UnreadEvent(_)) => {
             Disposition::RetryLoudly
         }
@@ -49,12 +50,13 @@ fn is_out_of_memory(error: &tokio_postgres::Error) -> bool {
     error.code() == Some(&SqlState::OUT_OF_MEMORY)
 }
 
-/// The process was asked to stop before the batch could be appended: it stays with the broker.
+/// The error that the process was asked to stop before the batch could be appended. The broker keeps the
+/// batch.
 #[derive(Debug, thiserror::Error)]
 #[error("asked to stop before the batch was appended")]
-pub struct Stopped;
+pub struct SinkStopped;
 
-/// Appends batches over one connection, however often that has to be made anew.
+/// Appends batches over one connection, which it makes again whenever it is lost.
 pub struct Sink {
     database: Database,
     health: Arc<Health>,
@@ -62,23 +64,24 @@ pub struct Sink {
     stop: CancellationToken,
 }
 
-/// The database's name among the parts that [`Health`] knows.
+/// The name of the database as a part in [`Health`].
 pub const DATABASE: &str = "database";
 
 impl Sink {
-    /// Connects when the first batch comes.
+    /// Creates a sink that connects with its first batch.
     pub fn new(database: Database, health: Arc<Health>, stop: CancellationToken) -> Self {
         Sink { database, health, appender: None, stop }
     }
 
-    /// Appends a batch, durably. Returns only when that is done, or when the process is to stop.
+    /// Appends a batch durably, with as many attempts as it takes. Returns when that is done or the process is
+    /// asked to stop.
     ///
     /// # Errors
     ///
-    /// [`Stopped`]; then nothing may be acked.
-    pub async fn append(&mut self, batch: Batch) -> Result<AppendOutcome, Stopped> {
+    /// [`SinkStopped`]. Nothing of the batch may be acked then.
+    pub async fn append(&mut self, batch: Batch) -> Result<AppendOutcome, SinkStopped> {
         let mut backoff = Backoff::for_service();
-        // Halves of a batch that could not be appended whole, the first on top.
+        // The parts of a batch that could not be appended as a whole, as a stack with the first on top.
         let mut parts = vec![batch];
         let mut all = AppendOutcome::default();
         while let Some(mut part) = parts.pop() {
@@ -87,9 +90,9 @@ impl Sink {
             match dispose(&result, part.events.len()) {
                 Disposition::Ack => {
                     backoff.reset();
-                    let appended = result.unwrap_or_default();
-                    self.report(&appended, started.elapsed());
-                    merge(&mut all, appended);
+                    let outcome = result.unwrap_or_default();
+                    self.report(&outcome, started.elapsed());
+                    merge(&mut all, outcome);
                 }
                 Disposition::Split => {
                     let reason = result.err().map(|error| error.to_string()).unwrap_or_default();
@@ -98,7 +101,10 @@ impl Sink {
                         parts.push(Batch { events: rest, ..Batch::default() });
                     } else {
                         let origin = "the log";
-                        tracing::warn!(reason, "the log refuses an event: kept as a dead letter");
+                        tracing::warn!(
+                            reason,
+                            "the log refuses an event, which is kept as a dead letter"
+                        );
                         part.dead_letters.extend(part.events.drain(..).map(|event| DeadLetter {
                             reason: reason.clone(),
                             origin: origin.to_owned(),
@@ -113,15 +119,15 @@ impl Sink {
                 disposition @ (Disposition::Retry | Disposition::RetryLoudly) => {
                     let reason = result.err().map(|error| error.to_string()).unwrap_or_default();
                     self.appender = None;
-                    let is_news = self.health.set_fault(DATABASE, &reason);
+                    let is_new = self.health.set_fault(DATABASE, &reason);
                     if disposition == Disposition::RetryLoudly {
                         tracing::error!("{reason}; nothing is acked, trying again");
-                    } else if is_news {
+                    } else if is_new {
                         tracing::warn!("{reason}; consuming pauses, trying again");
                     }
                     parts.push(part);
                     if !backoff.wait(&self.stop).await {
-                        return Err(Stopped);
+                        return Err(SinkStopped);
                     }
                 }
             }
@@ -145,13 +151,14 @@ impl Sink {
         appender.append(&batch.events, &batch.dead_letters, now()).await
     }
 
-    fn report(&self, appended: &AppendOutcome, took: std::time::Duration) {
+    /// Updates health, metrics and the log after a successful append.
+    fn report(&self, outcome: &AppendOutcome, took: std::time::Duration) {
         if self.health.clear_fault(DATABASE) {
-            tracing::info!("the database takes batches again");
+            tracing::info!("the database stores batches again");
         }
-        metrics::counter!("stackledger_events_appended_total").increment(appended.events as u64);
-        metrics::counter!("stackledger_duplicates_total").increment(appended.duplicates as u64);
-        let late = appended.refused.iter().flatten();
+        metrics::counter!("stackledger_events_appended_total").increment(outcome.events as u64);
+        metrics::counter!("stackledger_duplicates_total").increment(outcome.duplicates as u64);
+        let late = outcome.refused.iter().flatten();
         if let Some(refusal) = late.clone().next() {
             let events = late.count() as u64;
             metrics::counter!("stackledger_dead_letters_total").increment(events);
@@ -161,6 +168,7 @@ impl Sink {
     }
 }
 
+/// Adds the outcome of the next part of a batch.
 fn merge(all: &mut AppendOutcome, part: AppendOutcome) {
     all.head = all.head.max(part.head);
     all.events += part.events;

@@ -1,8 +1,8 @@
-//! Exchanges, queues and bindings. What belongs to the cloud is only looked at: an exchange or
-//! queue that a consumer declares first, with other flags than the cloud's, makes every later
-//! publish of the cloud fail. So: declare passively, wait for what is missing, declare actively only
-//! what is ours, bind key by key, and bind again, because a transient exchange vanishes with its
-//! bindings when the broker restarts.
+//! Exchanges, queues and bindings. The cloud's exchanges and queues are never created here: if a consumer
+//! declares one first, with other flags than the cloud's, every later publish of the cloud fails. So we
+//! declare the cloud's exchanges passively, wait for missing ones, actively declare only our own, bind key by
+//! key, and bind again from time to time, because a transient exchange vanishes with its bindings when the
+//! broker restarts.
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
@@ -11,18 +11,19 @@ use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 use crate::broker::is_refused;
 use crate::config::{Queue, QueueType};
 
-/// Declares a queue of ours, on the channel that is to consume from it.
+/// Declares a queue of ours on the channel that is to consume from it.
 ///
 /// # Errors
 ///
-/// When the broker is away, or something of that name stands there with other arguments; the
-/// channel is then closed, the connection is not.
+/// When the broker is away, or a queue of that name exists with other arguments. In the second case the
+/// channel is closed, but not the connection.
 pub(super) async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), lapin::Error> {
     let options = QueueDeclareOptions { durable: true, ..Default::default() };
     channel.queue_declare(queue.name.as_str().into(), options, arguments(queue)).await?;
     Ok(())
 }
 
+/// Returns the `x-` arguments of the queue.
 fn arguments(queue: &Queue) -> FieldTable {
     let mut arguments = FieldTable::default();
     if queue.queue_type == QueueType::Quorum {
@@ -34,17 +35,17 @@ fn arguments(queue: &Queue) -> FieldTable {
     arguments
 }
 
-/// What became of a queue's bindings to an exchange.
+/// The outcome of binding a queue to an exchange.
 pub(super) enum Binding {
-    /// They stand.
+    /// The queue is bound by all its keys.
     Bound,
-    /// The exchange is not there (yet), or our queue is not.
+    /// The exchange or our queue does not exist (yet).
     Missing,
-    /// The broker does not allow it, for this reason.
+    /// The broker refuses, for this reason.
     Refused(String),
 }
 
-/// Binds a queue of ours by all its keys, when the exchange is there.
+/// Binds a queue of ours by all its keys, if the exchange exists.
 ///
 /// # Errors
 ///
@@ -54,7 +55,7 @@ pub(super) async fn bind(
     exchange: &str,
     queue: &Queue,
 ) -> Result<Binding, lapin::Error> {
-    // What is refused closes its channel: hence a channel of its own.
+    // A refused request closes its channel, so it gets a channel of its own.
     let channel = connection.create_channel().await?;
     match bind_keys(&channel, exchange, queue).await {
         Ok(()) => {
@@ -68,7 +69,7 @@ pub(super) async fn bind(
 }
 
 async fn bind_keys(channel: &Channel, exchange: &str, queue: &Queue) -> Result<(), lapin::Error> {
-    // A passive declare takes an exchange with whatever flags it has.
+    // A passive declare accepts an exchange with any flags.
     let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
     channel
         .exchange_declare(exchange.into(), ExchangeKind::Topic, options, FieldTable::default())

@@ -14,7 +14,7 @@ use crate::api::v1::intake;
 use crate::event::Event;
 use crate::event::ours::{Layout, OwnEvent};
 use crate::http::Problem;
-use crate::ingest::intake::Appended;
+use crate::ingest::intake::IntakeReceipt;
 use crate::projection::{self, Wait, timing};
 use crate::{lifecycle, log};
 
@@ -84,7 +84,7 @@ impl Call {
 }
 
 /// Appends a call's event and waits until it is durable.
-pub(super) async fn append(state: &State, event: Event) -> Result<Appended, Problem> {
+pub(super) async fn append(state: &State, event: Event) -> Result<IntakeReceipt, Problem> {
     intake::take(&state.intake, vec![event]).await
 }
 

@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 use crate::api::State;
 use crate::event::{self, Event, Family, PayloadFault};
 use crate::http::{Body, Nothing, Problem, Query};
-use crate::ingest::intake::{Appended, Intake};
-use crate::ingest::ours_alone;
+use crate::ingest::find_reserved_attribute;
+use crate::ingest::intake::{Intake, IntakeReceipt};
 use crate::log::Refusal;
 
 /// The header of a CloudEvent, to say what is wrong with it; the event itself is decoded from the
@@ -100,7 +100,10 @@ pub(super) async fn append(
 }
 
 /// Appends events and waits until they are durable.
-pub(in crate::api) async fn take(intake: &Intake, events: Vec<Event>) -> Result<Appended, Problem> {
+pub(in crate::api) async fn take(
+    intake: &Intake,
+    events: Vec<Event>,
+) -> Result<IntakeReceipt, Problem> {
     let appended =
         intake.append(events).await.map_err(|error| Problem::unavailable(error.to_string()))?;
     match appended.refused {
@@ -165,7 +168,7 @@ fn read_one(raw: &RawValue, index: Option<usize>) -> Result<Event, Problem> {
     }
     let event = event::decode(raw.get().as_bytes().to_vec(), None)
         .map_err(|error| wrong("", &error.to_string()))?;
-    if let Some((attribute, reason)) = ours_alone(&event) {
+    if let Some((attribute, reason)) = find_reserved_attribute(&event) {
         return Err(wrong(attribute, reason));
     }
     let bad_data = |fault: PayloadFault| wrong(fault.field, &fault.to_string());

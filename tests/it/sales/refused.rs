@@ -183,7 +183,7 @@ async fn orders_come_from_nobody_else() {
         "time": "2026-11-03T00:00:00Z", "data": {"tenant_id": "t"}});
     let (status, problem) = server.post("/v1/events", forged.to_string()).await;
     assert_eq!((status, &problem["parameter"]), (400, &json!("type")));
-    assert_eq!(problem["detail"], "events of the types billing.* are made by stackledger alone");
+    assert_eq!(problem["detail"], "only stackledger creates events of the types billing.*");
 
     let file =
         std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(crate::support::unique("forged"));
@@ -196,7 +196,7 @@ async fn orders_come_from_nobody_else() {
     let letters = server.db.rows("SELECT reason FROM log.dead_letter").await;
     assert_eq!(
         letters,
-        [r#"{"reason": "events of the types billing.* are made by stackledger alone"}"#]
+        [r#"{"reason": "only stackledger creates events of the types billing.*"}"#]
     );
     assert_eq!(server.db.number("SELECT count(*) FROM log.event_billing").await, 0);
 }
