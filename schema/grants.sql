@@ -1,5 +1,5 @@
--- What the application's role may do; run by every migrate, after the migrations.
--- It reads and appends the log, and owns the read models; it cannot change what was appended.
+-- The rights of the application's role; every `migrate` runs this file after the migrations.
+-- The role reads the log, appends to it and owns the read models; it cannot change events once they are appended.
 
 GRANT USAGE ON SCHEMA log, projection TO stackledger_app;
 GRANT SELECT ON ALL TABLES IN SCHEMA log TO stackledger_app;
@@ -10,7 +10,8 @@ GRANT EXECUTE ON FUNCTION log.ensure_day(text, date), log.drop_day(text, date) T
 GRANT SELECT, INSERT, UPDATE, DELETE ON projection.checkpoint, projection.export TO stackledger_app;
 GRANT SELECT ON refinery_schema_history TO stackledger_app;
 
--- Rows are copied straight into the leaves; new ones inherit this from the default privileges.
+-- Rows are copied straight into the leaves. Leaves that are created later get these rights from the default
+-- privileges.
 DO $$
 DECLARE leaf regclass;
 BEGIN

@@ -1,6 +1,6 @@
--- The read model of hosts: what their samples come to by the minute, hour and day.
--- Unqualified: the projection's schema is first in the search path. Identity of a bucket: host,
--- metric and start; it holds the samples of [start, start + 1 minute, hour or day), in UTC.
+-- The read model of hosts: aggregates of their samples by minute, hour and day.
+-- Names are unqualified: the projection's schema is first in the search path. The identity of a bucket is host,
+-- metric and start; it aggregates the samples of [start, start + 1 minute, hour or day), in UTC.
 
 CREATE TABLE minute (
     host       text COLLATE "C" NOT NULL,
@@ -20,24 +20,24 @@ CREATE TABLE minute (
     PRIMARY KEY (host, metric, start)
 ) PARTITION BY RANGE (start);
 
-COMMENT ON TABLE  minute            IS 'One row per host, metric and minute with samples. Partitions by UTC day, minute_YYYYMMDD, are made on demand';
-COMMENT ON COLUMN minute.last       IS 'The value of the latest sample; of several at one time, that of the largest event id, then index';
-COMMENT ON COLUMN minute.last_at    IS 'Its time';
-COMMENT ON COLUMN minute.last_id    IS 'The log''s event that told it';
-COMMENT ON COLUMN minute.last_index IS 'Its place among that event''s values, from 0';
-COMMENT ON COLUMN minute.edge_count IS 'How many of the samples lie exactly on start: in buckets that are (start, end] they belong to the one before';
-COMMENT ON COLUMN minute.edge_sum   IS 'What these come to';
-COMMENT ON COLUMN minute.sum        IS 'Exact';
-COMMENT ON COLUMN minute.sketch     IS 'How many values fell into which bin (sketch::numbers); relative error of a quantile at most 1 %';
+COMMENT ON TABLE  minute            IS 'One row per host, metric and minute with samples. Partitions by UTC day, minute_YYYYMMDD, are created on demand';
+COMMENT ON COLUMN minute.last       IS 'The value of the latest sample; among several at the same time, the one with the largest event id, then index';
+COMMENT ON COLUMN minute.last_at    IS 'The time of the latest sample';
+COMMENT ON COLUMN minute.last_id    IS 'The event in the log that contains the latest sample';
+COMMENT ON COLUMN minute.last_index IS 'The index of the latest sample among the values of that event, from 0';
+COMMENT ON COLUMN minute.edge_count IS 'Number of samples whose time equals start: in buckets of the form (start, end] they belong to the previous one';
+COMMENT ON COLUMN minute.edge_sum   IS 'Sum of these samples';
+COMMENT ON COLUMN minute.sum        IS 'Exact sum of the samples';
+COMMENT ON COLUMN minute.sketch     IS 'Counts of values per bin (sketch::numbers); the relative error of a quantile is at most 1 %';
 
 CREATE TABLE hour (
     LIKE minute INCLUDING CONSTRAINTS INCLUDING COMMENTS,
     PRIMARY KEY (host, metric, start)
 ) PARTITION BY RANGE (start);
-COMMENT ON TABLE hour IS 'As minute. Partitions by UTC month, hour_YYYYMM, are made on demand';
+COMMENT ON TABLE hour IS 'As minute. Partitions by UTC month, hour_YYYYMM, are created on demand';
 
--- A day is written again with every stretch of the log that tells of it; what does not lie in an index
--- can be written beside the old row, on its page.
+-- The row of a day is updated with every stretch of the log that has samples of that day. As no index contains
+-- the changed columns, the new version fits on the page of the old one (a HOT update).
 CREATE TABLE day (
     LIKE minute INCLUDING CONSTRAINTS INCLUDING COMMENTS,
     PRIMARY KEY (host, metric, start)
@@ -51,11 +51,11 @@ CREATE TABLE series (
     last_at  timestamptz NOT NULL,
     PRIMARY KEY (host, metric)
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE  series          IS 'What was ever measured of which host';
-COMMENT ON COLUMN series.first_at IS 'Earliest time of a sample; last_at likewise';
+COMMENT ON TABLE  series          IS 'One row per host and metric that was ever measured';
+COMMENT ON COLUMN series.first_at IS 'Earliest time of a sample; last_at is the latest';
 
--- Values that do not count. There is no row a value, since what is broken says so every second; there
--- is one a day of the log, since a day of it may be dropped.
+-- Rejected values. There is not a row per value, because a broken sender repeats it every second; there is a row
+-- per day of the log, because days of the log may be dropped.
 CREATE TABLE rejected (
     host    text COLLATE "C" NOT NULL,
     metric  text COLLATE "C",
@@ -66,8 +66,8 @@ CREATE TABLE rejected (
     last_id uuid        NOT NULL
 );
 CREATE UNIQUE INDEX rejected_identity ON rejected (host, metric, reason, start) NULLS NOT DISTINCT;
-COMMENT ON TABLE  rejected         IS 'Values that do not count, by the reason why';
-COMMENT ON COLUMN rejected.metric  IS 'Null where none is named';
-COMMENT ON COLUMN rejected.start   IS 'The UTC day of their events'' key_at; null where they have none';
-COMMENT ON COLUMN rejected.last_at IS 'Latest time of one of them, by the sender''s clock';
-COMMENT ON COLUMN rejected.last_id IS 'The log''s event that told it';
+COMMENT ON TABLE  rejected         IS 'Numbers of rejected values, by reason';
+COMMENT ON COLUMN rejected.metric  IS 'Null if the value names none';
+COMMENT ON COLUMN rejected.start   IS 'The UTC day of the key_at of their events; null if they have none';
+COMMENT ON COLUMN rejected.last_at IS 'Latest time of these values, by the sender''s clock';
+COMMENT ON COLUMN rejected.last_id IS 'The event in the log that contains the latest of them';

@@ -1,2 +1,2 @@
--- What only readers of rollup need: nothing. Every route asks for a host's metrics in time order, which
--- is what the primary keys are in.
+-- Indexes that only the readers of rollup need: none. Every route asks for the metrics of a host in order of time,
+-- which is the order of the primary keys.

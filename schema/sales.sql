@@ -1,5 +1,5 @@
--- The read model of sales orders: each as it was issued, copied from its event.
--- Unqualified: the projection's schema is first in the search path.
+-- The read model of sales orders: each order as it was issued, copied from its event.
+-- Names are unqualified: the projection's schema is first in the search path.
 
 CREATE TABLE sales_order (
     order_id    uuid             PRIMARY KEY,
@@ -18,9 +18,9 @@ CREATE TABLE sales_order (
     position    bigint           NOT NULL
 );
 
-COMMENT ON COLUMN sales_order."from"    IS 'What it is for, half-open, up to "to"';
-COMMENT ON COLUMN sales_order.total     IS 'What is to be paid, adjustments among it';
-COMMENT ON COLUMN sales_order.lines     IS 'How many it has; unrated and adjustments likewise';
-COMMENT ON COLUMN sales_order.as_of     IS 'Position of the log up to which it knew samples';
-COMMENT ON COLUMN sales_order.body      IS 'The order as JSON, byte by byte as it was answered';
-COMMENT ON COLUMN sales_order.position  IS 'Where its event stands in the log';
+COMMENT ON COLUMN sales_order."from"    IS 'Start of the billed time, inclusive; "to" is its end, exclusive';
+COMMENT ON COLUMN sales_order.total     IS 'Amount to be paid, adjustments included';
+COMMENT ON COLUMN sales_order.lines     IS 'Number of its lines; unrated and adjustments are numbers, too';
+COMMENT ON COLUMN sales_order.as_of     IS 'Position of the log up to which its samples were read';
+COMMENT ON COLUMN sales_order.body      IS 'The order as JSON, byte for byte as the answer contained it';
+COMMENT ON COLUMN sales_order.position  IS 'Position of its event in the log';

@@ -1,11 +1,11 @@
 -- The read model of timing: builds, operations, recipes, requests.
--- Unqualified: the projection's schema is first in the search path. Durations are whole µs.
--- Columns named *_id that hold a uuid are ids of events: with the time beside them they break ties,
--- so that the rows do not depend on the order in which events were applied.
+-- Names are unqualified: the projection's schema is first in the search path. Durations are whole µs.
+-- Columns of type uuid named *_id are ids of events: together with the time beside them they break ties, so that
+-- the rows do not depend on the order in which events were applied.
 
 CREATE TABLE instance (
     instance_id          text        PRIMARY KEY,
-    -- What is known of it: each from the newest event that names it.
+    -- Its attributes, each from the newest event that contains it.
     name                 text,
     project_id           text,
     host                 text,
@@ -16,13 +16,13 @@ CREATE TABLE instance (
     deleted_at           timestamptz,
     stamp_at             timestamptz[] NOT NULL,
     stamp_id             uuid[]      NOT NULL,
-    -- The first and the last thing heard of it.
+    -- The first and the last event about it.
     first_at             timestamptz NOT NULL,
     last_at              timestamptz NOT NULL,
     last_id              uuid        NOT NULL,
     last_kind            text        NOT NULL,
     reported_at          timestamptz,
-    -- What the build is derived from, beside its create operations.
+    -- The facts that the build is derived from, besides the create operations.
     error_said_at        timestamptz,
     deletion_ended_at    timestamptz,
     deletion_said_at     timestamptz,
@@ -54,24 +54,24 @@ CREATE TABLE instance (
     skewed               boolean     NOT NULL DEFAULT false
 );
 
-COMMENT ON COLUMN instance.stamp_at IS 'When name, project_id, host, flavor, image, state, launched_at and deleted_at (in this order) were said';
-COMMENT ON COLUMN instance.stamp_id IS 'By which event';
-COMMENT ON COLUMN instance.reported_at IS 'Earliest event of a build or a recipe, TTM''s calls among them; null when Nova alone spoke of it';
-COMMENT ON COLUMN instance.error_said_at IS 'Earliest message that told of the state error and of no launch';
-COMMENT ON COLUMN instance.deletion_ended_at IS 'Earliest end of a deletion that was done: that told of the state deleted, or of a time of deletion';
-COMMENT ON COLUMN instance.deletion_said_at IS 'Earliest message that told of the state deleted';
-COMMENT ON COLUMN instance.announced_at IS 'Earliest build.started';
-COMMENT ON COLUMN instance.bootstrap_at IS 'Earliest bootstrap.started';
-COMMENT ON COLUMN instance.ended_at IS 'Latest build.ended';
-COMMENT ON COLUMN instance.no_host_at IS 'Latest failure to find a host (no create.* follows it), as the legacy and as the versioned format told it';
-COMMENT ON COLUMN instance.ttm_first_at IS 'First call of TTM''s time/now: the build starts';
-COMMENT ON COLUMN instance.ttm_last_at IS 'Last call of it: when not the first, the bootstrap starts';
+COMMENT ON COLUMN instance.stamp_at IS 'Times of the events that name, project_id, host, flavor, image, state, launched_at and deleted_at (in this order) come from';
+COMMENT ON COLUMN instance.stamp_id IS 'Ids of these events, in the same order';
+COMMENT ON COLUMN instance.reported_at IS 'Time of the earliest event of a build or a recipe, including the calls of TTM''s routes; null if all its events are from Nova';
+COMMENT ON COLUMN instance.error_said_at IS 'Time of the earliest message with the state error and without a launch';
+COMMENT ON COLUMN instance.deletion_ended_at IS 'Time of the earliest end of a completed deletion, i.e. one with the state deleted or a time of deletion';
+COMMENT ON COLUMN instance.deletion_said_at IS 'Time of the earliest message with the state deleted';
+COMMENT ON COLUMN instance.announced_at IS 'Time of the earliest build.started';
+COMMENT ON COLUMN instance.bootstrap_at IS 'Time of the earliest bootstrap.started';
+COMMENT ON COLUMN instance.ended_at IS 'Time of the latest build.ended';
+COMMENT ON COLUMN instance.no_host_at IS 'Times of the latest failure to find a host (no create.* follows it), in the legacy and in the versioned format';
+COMMENT ON COLUMN instance.ttm_first_at IS 'Time of the first call of TTM''s time/now: the build starts';
+COMMENT ON COLUMN instance.ttm_last_at IS 'Time of its last call: if it is not the first, the bootstrap starts';
 COMMENT ON COLUMN instance.ttm_end_at IS 'When TTM''s metrics were last posted';
-COMMENT ON COLUMN instance.ttm_start_time IS 'The start_time they named, as sent';
-COMMENT ON COLUMN instance.ttm_end_time IS 'The end_time they named, as sent';
-COMMENT ON COLUMN instance.build_duration_us IS 'The user''s wait: from the first start to the last end, failed attempts included';
-COMMENT ON COLUMN instance.spawn_us IS 'The attempt that succeeded alone, else the last one';
-COMMENT ON COLUMN instance.skewed IS 'Clocks disagreed: a duration that came out negative is shown as 0';
+COMMENT ON COLUMN instance.ttm_start_time IS 'The start_time in these metrics, as it was sent';
+COMMENT ON COLUMN instance.ttm_end_time IS 'The end_time in these metrics, as it was sent';
+COMMENT ON COLUMN instance.build_duration_us IS 'How long the user waited: from the first start to the last end, failed attempts included';
+COMMENT ON COLUMN instance.spawn_us IS 'Duration of the attempt that succeeded, or else of the last one, alone';
+COMMENT ON COLUMN instance.skewed IS 'Whether clocks disagreed: a negative duration is stored as 0';
 
 CREATE TABLE operation (
     instance_id  text    NOT NULL,
@@ -94,19 +94,19 @@ CREATE TABLE operation (
     status       text    NOT NULL CHECK (status IN ('complete', 'failed', 'open', 'start_missing')),
     error        text,
     skewed       boolean NOT NULL DEFAULT false,
-    -- The time is part of a notification's identity, so an id alone may stand twice.
+    -- The time is part of a notification's identity, so an id alone may occur twice.
     PRIMARY KEY (instance_id, operation, at, operation_id)
 );
 
-COMMENT ON COLUMN operation.at IS 'When it started; when it ended, where its start is missing';
-COMMENT ON COLUMN operation.apart IS 'Request id, flavor, image and project as the start and then as the end named them, where they differ; the columns then show the end''s, and the start''s where the end named none';
-COMMENT ON COLUMN operation.status IS 'An operation that ended badly has failed, also where its start is missing';
-COMMENT ON COLUMN operation.operation_id IS 'Id of the event that started it, else of the one that ended it';
-COMMENT ON COLUMN operation.operation IS 'Nova''s versioned name, e.g. create, resize_finish';
-COMMENT ON COLUMN operation.host IS 'The host that reported it (the publisher''s), not always the instance''s';
-COMMENT ON COLUMN operation.start_format IS 'legacy or versioned: the same fact in both formats counts once';
+COMMENT ON COLUMN operation.at IS 'When it started; if its start is missing, when it ended';
+COMMENT ON COLUMN operation.apart IS 'Request id, flavor, image and project of the start and then of the end, if they differ. The columns then contain the values of the end, or of the start where the end has none';
+COMMENT ON COLUMN operation.status IS 'An operation with a bad end has failed, even if its start is missing';
+COMMENT ON COLUMN operation.operation_id IS 'Id of the event that started it; if its start is missing, of the event that ended it';
+COMMENT ON COLUMN operation.operation IS 'Its name in Nova''s versioned notifications, e.g. create, resize_finish';
+COMMENT ON COLUMN operation.host IS 'The host that reported it (from the publisher), which need not be the host of the instance';
+COMMENT ON COLUMN operation.start_format IS 'legacy or versioned; the same fact in both formats counts once';
 
--- Hourly sums of operations, once as a whole (dimension '') and once per value of each dimension.
+-- Hourly sums of operations: one row for all (dimension '') and one per value of each dimension.
 CREATE TABLE operation_hour (
     operation  text        NOT NULL,
     dimension  text        NOT NULL CHECK (dimension IN ('', 'host', 'flavor', 'image', 'project_id')),
@@ -120,9 +120,9 @@ CREATE TABLE operation_hour (
     bin_counts bigint[]    NOT NULL,
     PRIMARY KEY (operation, dimension, hour, value)
 );
-COMMENT ON COLUMN operation_hour.hour IS 'UTC hour in which the operation started (ended, where its start is missing)';
-COMMENT ON COLUMN operation_hour.bins IS 'Sketch of the durations of complete operations: bin numbers, ascending';
-COMMENT ON COLUMN operation_hour.bin_counts IS 'How many fell into each bin; relative error of a bin at most 1 %';
+COMMENT ON COLUMN operation_hour.hour IS 'UTC hour in which the operations started (or ended, if their start is missing)';
+COMMENT ON COLUMN operation_hour.bins IS 'Sketch of the durations of complete operations: numbers of the bins, in ascending order';
+COMMENT ON COLUMN operation_hour.bin_counts IS 'Number of durations in each bin; the relative error of a bin is at most 1 %';
 
 CREATE TABLE recipe (
     instance_id   text NOT NULL,
@@ -141,15 +141,15 @@ CREATE TABLE recipe (
     duration_us   bigint CHECK (duration_us >= 0),
     skewed        boolean NOT NULL DEFAULT false,
     is_ttm        boolean NOT NULL DEFAULT false,
-    -- Recipes of one name are paired among themselves; the others need not be read for it.
+    -- Starts and ends are paired among recipes of one name, so recipes of other names need not be read.
     PRIMARY KEY (instance_id, recipe, at, recipe_id)
 );
-COMMENT ON COLUMN recipe.at IS 'When it started; when it ended, where its start is missing';
-COMMENT ON COLUMN recipe.apart IS 'The run id as the start and as the end named it, where only one of them did';
-COMMENT ON COLUMN recipe.recipe_id IS 'Id of the event that started it, else of the one that ended it';
+COMMENT ON COLUMN recipe.at IS 'When it started; if its start is missing, when it ended';
+COMMENT ON COLUMN recipe.apart IS 'The run id of the start and of the end, if only one of them has one';
+COMMENT ON COLUMN recipe.recipe_id IS 'Id of the event that started it; if its start is missing, of the event that ended it';
 COMMENT ON COLUMN recipe.is_ttm IS 'Derived from calls of TTM''s recipe route (ttm_recipe_call)';
 
--- Calls of TTM's recipe route: whether one starts or ends a recipe depends on all that came before.
+-- Calls of TTM's recipe route: whether a call starts or ends a recipe depends on all earlier calls.
 CREATE TABLE ttm_recipe_call (
     instance_id text        NOT NULL,
     called_at   timestamptz NOT NULL,
@@ -159,7 +159,7 @@ CREATE TABLE ttm_recipe_call (
     PRIMARY KEY (instance_id, called_at, event_id)
 );
 
--- Everything one API request caused, per instance it touched.
+-- The events that an API request caused, one row per instance.
 CREATE TABLE request (
     request_id  text          NOT NULL,
     instance_id text          NOT NULL,

@@ -1,5 +1,5 @@
--- What only readers of timing need: made with the tables, or, for those that a replay fills, after
--- the rows are there.
+-- Indexes that only the readers of timing need: created together with the tables or, for tables that a replay
+-- fills, once the rows are there.
 
 CREATE INDEX IF NOT EXISTS instance_started ON instance (coalesce(build_started_at, first_at), instance_id);
 CREATE INDEX IF NOT EXISTS instance_project ON instance (project_id, coalesce(build_started_at, first_at), instance_id);
@@ -7,7 +7,7 @@ CREATE INDEX IF NOT EXISTS instance_host ON instance (host, coalesce(build_start
 CREATE INDEX IF NOT EXISTS instance_state ON instance (state, coalesce(build_started_at, first_at), instance_id);
 CREATE INDEX IF NOT EXISTS instance_incomplete ON instance (coalesce(build_started_at, first_at), instance_id)
     WHERE build_status IN ('building', 'bootstrapping');
--- TTM's: the instances that somebody reported of, and the ids of their metrics.
+-- For TTM's routes: the instances with reports of a build or a recipe, and the ids of their metrics.
 CREATE INDEX IF NOT EXISTS instance_reported ON instance (reported_at, instance_id) WHERE reported_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS instance_metric ON instance ((md5('ttm:' || instance_id)::uuid)) WHERE reported_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS operation_time ON operation (operation, at);
