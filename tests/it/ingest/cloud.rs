@@ -12,8 +12,8 @@ use crate::support::database::database;
 use crate::support::process::{Process, command, succeed};
 use crate::support::{eventually, is_long};
 
-/// Published through RabbitMQ, a fifth of it twice and a fifth out of order; then the same bodies
-/// by `import`, in another order: the same read models.
+/// A cloud is published through RabbitMQ, a fifth of it twice and a fifth out of order, and then the same bodies
+/// are imported in another order: both give the same read models.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cloud_s_answers_equal_its_truth_by_queue_and_by_file() {
     let (db, broker) = (database().await, broker().await);
@@ -43,8 +43,8 @@ async fn a_cloud_s_answers_equal_its_truth_by_queue_and_by_file() {
     for expected in [plan.truth().messages.unique, 0] {
         let mut import = command(&imported, None);
         import.arg("import").arg(&file);
-        let said = succeed(import).await;
-        assert!(said.contains(&format!("{expected} new events")), "{said}");
+        let output = succeed(import).await;
+        assert!(output.contains(&format!("{expected} new events")), "{output}");
     }
     std::fs::remove_file(&file).unwrap();
     let process = Process::start("project", &imported, &broker);
@@ -56,25 +56,25 @@ async fn a_cloud_s_answers_equal_its_truth_by_queue_and_by_file() {
     );
 }
 
-/// Small messages are sent far ahead, large ones are not, and nothing is lost on the way from one to
-/// the other.
+/// The broker sends many small messages ahead but few large ones, and no message is lost when the limit changes.
 #[tokio::test]
-async fn how_far_ahead_the_broker_sends_follows_the_size_of_the_messages() {
+async fn the_prefetch_limit_follows_the_size_of_the_messages() {
     let (db, broker) = (database().await, broker().await);
     let (_connection, cloud) = broker.channel().await;
     declare_as_oslo(&cloud, "nova").await;
     let consuming = consume(&db, &broker);
     let limit = || async {
         let consumers = broker.ask("consumers").await;
-        let of = |it: &&serde_json::Value| it["queue"]["name"] == "stackledger.instance";
-        let found = consumers.as_array().unwrap().iter().find(of).cloned();
-        found.and_then(|it| it["prefetch_count"].as_i64())
+        let is_ours =
+            |consumer: &&serde_json::Value| consumer["queue"]["name"] == "stackledger.instance";
+        let found = consumers.as_array().unwrap().iter().find(is_ours).cloned();
+        found.and_then(|consumer| consumer["prefetch_count"].as_i64())
     };
     eventually("bound", || async { broker.ask("bindings").await.to_string().contains("nova") })
         .await;
     let mut sent = 0;
-    // The mean over the last messages says that 145 fit after 300 large ones, but a limit stays
-    // until it is half as large again as what fits, so where it rests depends on when it was taken.
+    // By the mean over the last messages, 145 fit after 300 large ones. But the limit changes only when it is off by
+    // half, so the value at which it stays depends on when it was set.
     for (messages, bytes, expected) in
         [(700, 10, 2000..=3000), (300, 500_000, 97..=219), (2000, 10, 2000..=3000)]
     {
@@ -91,8 +91,8 @@ async fn how_far_ahead_the_broker_sends_follows_the_size_of_the_messages() {
             db.number("SELECT position FROM log.head").await == sent
         })
         .await;
-        // The management API knows of a consumer within seconds.
-        eventually("the limit is another one", || async {
+        // The management API reports a new consumer within seconds.
+        eventually("the limit has changed", || async {
             limit().await.is_some_and(|limit| expected.contains(&limit))
         })
         .await;
@@ -101,7 +101,7 @@ async fn how_far_ahead_the_broker_sends_follows_the_size_of_the_messages() {
     assert_eq!(broker.left().await, 0);
 }
 
-/// A batch is as large as it gets: more messages than a batch, fewer than a batch, and one alone.
+/// A few messages are stored without waiting for a full batch.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_message_alone_is_not_kept_waiting() {
     let (db, broker) = (database().await, broker().await);

@@ -1,5 +1,5 @@
-//! What must be survived: messages flow, something breaks, and afterwards everything is as if
-//! nothing had happened.
+//! Faults that must leave no trace: messages flow, something fails, and afterwards everything is as if nothing had
+//! happened.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::support::database::{TestDatabase, database};
 use crate::support::process::{Process, command, succeed};
 use crate::support::{eventually, is_long};
 
-/// A small seeded generator: a failing run can be repeated.
+/// A small seeded random number generator, so that a failing run can be repeated.
 struct Random(u64);
 
 impl Random {
@@ -24,14 +24,14 @@ fn instances() -> u32 {
     if is_long() { 2000 } else { 150 }
 }
 
-/// Declares what a consumer needs, so that what is published while it is dead waits in its queues.
+/// Starts a process and waits until it has declared its queues, in which messages wait while it is dead.
 async fn started(db: &TestDatabase, broker: &TestBroker) -> Process {
     let process = Process::start("up", db, broker);
     process.ready().await;
     process
 }
 
-/// Killed twenty times at seeded moments, while consuming, projecting and replaying.
+/// The process is killed twenty times at seeded moments, while it consumes, projects and replays.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_twenty_times_nothing_is_lost_and_nothing_twice() {
     let (db, broker) = (database().await, broker().await);
@@ -47,7 +47,7 @@ async fn killed_twenty_times_nothing_is_lost_and_nothing_twice() {
         process.kill();
         process = Process::start("up", &db, &broker);
         if round % 5 == 4 {
-            // A replay that is killed, too, leaves the old tables serving.
+            // A replay is killed, too: the old tables keep serving.
             let mut replay = command(&db, None).arg("replay").arg("timing").spawn().unwrap();
             tokio::time::sleep(Duration::from_millis(random.below(200))).await;
             let _ = replay.kill();
@@ -60,7 +60,7 @@ async fn killed_twenty_times_nothing_is_lost_and_nothing_twice() {
     all_is_well(&db, &process, plan.truth()).await;
     let mut replay = command(&db, None);
     replay.args(["replay", "--all"]);
-    // The lease of a replay that was killed passes within seconds.
+    // The lease of a killed replay expires within seconds.
     tokio::time::sleep(Duration::from_secs(6)).await;
     succeed(replay).await;
     all_is_well(&db, &process, plan.truth()).await;
@@ -73,7 +73,7 @@ async fn the_broker_closes_connections() {
     let plan = cloud(instances(), 11);
     let process = started(&db, &broker).await;
     let mut closed = 0;
-    // The publisher's own connection must live: publish in slices, close between.
+    // The publisher's own connection must survive, so the connections are closed after it has finished.
     publish(&plan, &broker).await;
     for _ in 0..3 {
         closed += broker.close_connections().await;
@@ -83,14 +83,14 @@ async fn the_broker_closes_connections() {
     eventually("the consumer is back", || async { process.get("/readyz").await.0 == 200 }).await;
     publish(&cloud(20, 12), &broker).await;
     let more = cloud(20, 12).truth().messages.unique + plan.truth().messages.unique;
-    eventually("what comes later is stored as well", || async {
+    eventually("later messages are stored as well", || async {
         db.number("SELECT position FROM log.head").await == more as i64
     })
     .await;
     assert!(closed > 0 || !is_long(), "the management API saw no connection to close");
 }
 
-/// The database ends all our sessions, again and again, while messages flow.
+/// The database terminates all our sessions, again and again, while messages flow.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_terminates_sessions() {
     let (db, broker) = (database().await, broker().await);
@@ -118,8 +118,8 @@ async fn the_database_terminates_sessions() {
     all_is_well(&db, &process, plan.truth()).await;
 }
 
-/// Four processes at once on the same queues and log; the one that projects is killed, another
-/// takes over within seconds.
+/// Four processes share the queues and the log. The one that projects is killed, and another takes over within
+/// seconds.
 #[tokio::test(flavor = "multi_thread")]
 async fn four_processes_share_the_work_and_a_standby_takes_over() {
     let (db, broker) = (database().await, broker().await);
@@ -151,7 +151,7 @@ async fn four_processes_share_the_work_and_a_standby_takes_over() {
     );
 }
 
-/// SIGTERM under load: ends well within 10 s; what it held is stored and acked, or given back.
+/// SIGTERM under load ends the process within 10 s. Messages in hand are stored and acked, or given back.
 #[tokio::test(flavor = "multi_thread")]
 async fn asked_to_stop_under_load_it_stops_well() {
     let (db, broker) = (database().await, broker().await);

@@ -1,4 +1,4 @@
-//! Files in and out: `simulate --output` and `import`.
+//! Writing and reading files: `simulate --output` and `import`.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,11 @@ fn file() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique("file"))
 }
 
-/// The same seed and end are the same bytes and the same truth; another of either is not.
+/// The same seed and end give the same bytes and the same truth; another seed or end gives others.
 #[tokio::test]
 async fn a_simulated_file_depends_on_seed_and_end_alone() {
     let db = database().await;
-    let mut made = Vec::new();
+    let mut simulated = Vec::new();
     for (seed, end) in [
         ("5", "2026-11-01T12:00:00Z"),
         ("5", "2026-11-01T12:00:00Z"),
@@ -34,10 +34,10 @@ async fn a_simulated_file_depends_on_seed_and_end_alone() {
             bodies.iter().filter(|byte| **byte == b'\n').count()
         );
         std::fs::remove_file(file).unwrap();
-        made.push((truth, bodies));
+        simulated.push((truth, bodies));
     }
-    assert!(made[0] == made[1]);
-    assert!(made[0].1 != made[2].1 && made[0].1 != made[3].1);
+    assert!(simulated[0] == simulated[1]);
+    assert!(simulated[0].1 != simulated[2].1 && simulated[0].1 != simulated[3].1);
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn import_reads_stdin() {
     assert_eq!(db.number("SELECT position FROM log.head").await, events);
 }
 
-/// Blank lines are nothing, a last line needs no newline, and what cannot be read is told.
+/// Blank lines are skipped, the last line needs no newline, and unreadable lines and files are reported.
 #[tokio::test]
 async fn import_of_odd_lines_and_missing_files() {
     let db = database().await;

@@ -1,4 +1,4 @@
-//! From brokers and files into the log, whatever breaks meanwhile.
+//! From brokers and files into the log, whatever fails meanwhile.
 
 mod cloud;
 mod faults;

@@ -1,5 +1,5 @@
-//! A service that is away for a while: consuming pauses, nothing is acked that is not stored, and
-//! all goes on by itself.
+//! Outages: while a service is away, consuming pauses and nothing is acked that is not stored; afterwards
+//! everything continues by itself.
 
 use stackledger::simulate::Plan;
 use tokio::task::JoinHandle;
@@ -22,10 +22,10 @@ fn publishing(plan: &Plan, broker: &TestBroker) -> JoinHandle<()> {
     })
 }
 
-/// Waits until `/readyz` says no, for a reason that holds these words.
+/// Waits until `/readyz` answers 503, with a reason that contains these words.
 async fn not_ready(process: &Process, words: &[&str]) {
     eventually(&format!("/readyz answers 503 with {words:?}"), || async {
-        // It may not listen yet.
+        // The process may not listen yet.
         let Ok(response) = reqwest::get(format!("{}/readyz", process.url)).await else {
             return false;
         };
@@ -37,6 +37,7 @@ async fn not_ready(process: &Process, words: &[&str]) {
     .await;
 }
 
+/// Waits until the log grows.
 async fn grows(db: &TestDatabase) {
     let before = db.number("SELECT position FROM log.head").await;
     eventually("the log grows", || async {
@@ -45,8 +46,8 @@ async fn grows(db: &TestDatabase) {
     .await;
 }
 
-/// RabbitMQ is ended twice while it holds messages that we have and have not acked. Transient
-/// exchanges and all bindings to them are gone each time; queues stay.
+/// RabbitMQ is ended twice while it has messages that we received but did not ack. Each time, transient exchanges
+/// and all their bindings disappear; queues stay.
 #[tokio::test(flavor = "multi_thread")]
 async fn rabbitmq_is_stopped_and_crashes() {
     let (db, rabbitmq) = (database().await, Private::rabbitmq().await);
@@ -59,38 +60,38 @@ async fn rabbitmq_is_stopped_and_crashes() {
         let plan = cloud(instances(), seed);
         let mut locker = db.superuser().await;
         let lock = locker.transaction().await.unwrap();
-        // Nobody can append now: whatever is published stays in queues or, unacked, with us.
+        // No append is possible now: all published messages stay in the queues or, unacked, with us.
         lock.query_one("SELECT position FROM log.head FOR UPDATE", &[]).await.unwrap();
         publish(&plan, &broker).await;
         rabbitmq.stop(how).await;
-        // What we hold is stored, and cannot be acked any more: it comes a second time.
+        // Our messages are stored now, but can no longer be acked: they are delivered again.
         lock.commit().await.unwrap();
         not_ready(&process, &["broker amqp://guest:***@"]).await;
         if matches!(how, End::Immediate) {
-            // The next process finds no broker when it starts.
+            // The next process starts without a broker.
             assert_eq!(process.terminate().await.0, Some(0));
             process = Process::start("up", &db, &broker);
-            let said = ["broker amqp://guest:***@", "run scripts/up, or set AMQP_URL"];
-            not_ready(&process, &said).await;
+            let words = ["broker amqp://guest:***@", "run scripts/up, or set AMQP_URL"];
+            not_ready(&process, &words).await;
         }
         rabbitmq.start().await;
         let exchanges = broker.ask("exchanges").await;
         assert!(exchanges.as_array().unwrap().iter().all(|exchange| exchange["name"] != "nova"));
         process.ready().await;
-        // The cloud declares its exchange anew and publishes: only what is bound again arrives.
+        // The cloud declares its exchange anew and publishes: messages arrive only if we bind again.
         let later = cloud(20, seed + 100);
         publish(&later, &broker).await;
-        let told = together(plan.truth(), later.truth());
-        let told = truth.map_or_else(|| told.clone(), |before| together(&before, &told));
-        settled(&db, &told).await;
-        all_is_well(&db, &process, &told).await;
-        truth = Some(told);
+        let both = together(plan.truth(), later.truth());
+        let all = truth.map_or_else(|| both.clone(), |before| together(&before, &both));
+        settled(&db, &all).await;
+        all_is_well(&db, &process, &all).await;
+        truth = Some(all);
     }
     assert_eq!(process.terminate().await.0, Some(0));
     assert_eq!(broker.left().await, 0);
 }
 
-/// PostgreSQL is ended while messages flow, in order and by a crash.
+/// PostgreSQL is ended while messages flow: once regularly and once by a crash.
 #[tokio::test(flavor = "multi_thread")]
 async fn postgresql_is_stopped_and_crashes() {
     let (postgres, broker) = (Private::postgres().await, broker().await);
@@ -99,45 +100,46 @@ async fn postgresql_is_stopped_and_crashes() {
     process.ready().await;
     let mut truth = None;
     for (how, seed) in [(End::Fast, 41), (End::Immediate, 42)] {
-        // Slow enough to be in the middle of it, whatever the machine.
+        // Slow enough to be interrupted half way on any machine.
         let plan = cloud_at(instances(), seed, if is_long() { 4000 } else { 300 });
         let publishing = publishing(&plan, &broker);
         grows(&db).await;
         postgres.stop(how).await;
         not_ready(&process, &["the database does not answer"]).await;
         assert_eq!(process.get("/healthz").await.0, 200);
-        // The cloud does not notice: its messages wait in the queues.
+        // The cloud is not affected: its messages wait in the queues.
         publishing.await.unwrap();
-        eventually("they wait", || async { broker.depths().await.values().any(|n| *n > 0) }).await;
+        eventually("messages wait", || async { broker.depths().await.values().any(|n| *n > 0) })
+            .await;
         postgres.start().await;
         process.ready().await;
-        let told = plan.truth();
-        let told = truth.map_or_else(|| told.clone(), |before| together(&before, told));
-        settled(&db, &told).await;
-        all_is_well(&db, &process, &told).await;
-        truth = Some(told);
+        let latest = plan.truth();
+        let all = truth.map_or_else(|| latest.clone(), |before| together(&before, latest));
+        settled(&db, &all).await;
+        all_is_well(&db, &process, &all).await;
+        truth = Some(all);
     }
     assert_eq!(process.terminate().await.0, Some(0));
     assert_eq!(broker.left().await, 0);
 
-    // Started while it is away, every role says so and what would help, and ends.
+    // Without a database, every role ends with an error line that contains the remedy.
     postgres.stop(End::Immediate).await;
     for role in ["up", "consume", "project", "serve"] {
         let mut started = command(&db, Some(&broker));
         started.arg(role);
         let output = run(started).await;
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((output.status.code(), said.lines().count()), (Some(1), 1), "{said}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), error.lines().count()), (Some(1), 1), "{error}");
         assert!(
-            said.starts_with(&format!("stackledger: no PostgreSQL answers at {}", db.url))
-                && said.ends_with(": run scripts/up, or set DATABASE_URL\n"),
-            "{said}"
+            error.starts_with(&format!("stackledger: no PostgreSQL answers at {}", db.url))
+                && error.ends_with(": run scripts/up, or set DATABASE_URL\n"),
+            "{error}"
         );
     }
     postgres.start().await;
 }
 
-/// The disk is full: the server says 53100 to every insert into one leaf.
+/// The disk is full: the server answers every insert into one leaf with SQLSTATE 53100.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_holds_messages_back_until_there_is_room() {
     let (db, broker) = (database().await, broker().await);
@@ -157,7 +159,7 @@ async fn a_full_disk_holds_messages_back_until_there_is_room() {
     let plan = cloud(instances(), 51);
     publish(&plan, &broker).await;
     not_ready(&process, &["could not extend file", "53100"]).await;
-    // What else there is room for goes on; what there is not stays with the broker, all of it.
+    // Other leaves still have space. All messages for the full one stay with the broker.
     let recipes = plan.truth().messages.by_family["recipe"] as i64;
     let notifications = plan.messages().filter(|message| message.exchange == "nova").count();
     eventually("the recipes are stored, the notifications are unacked", || async {

@@ -1,4 +1,4 @@
-//! What can be decoded, and the database still refuses.
+//! Events that can be decoded, but that the database refuses.
 
 use stackledger::event;
 
@@ -17,8 +17,8 @@ fn notification(n: u32) -> Vec<u8> {
     .into_bytes()
 }
 
-/// The server refuses one value of one event of a large batch (SQLSTATE class 22): that event alone
-/// becomes a dead letter, everything is acked, and after the cure it can be redriven.
+/// The server refuses a value of some events of a large batch (SQLSTATE class 22): only these events become dead
+/// letters, everything is acked, and after a fix they can be redriven.
 #[tokio::test]
 async fn an_event_the_server_refuses_is_split_off_its_batch() {
     const COUNT: u32 = 300;
@@ -44,10 +44,16 @@ async fn an_event_the_server_refuses_is_split_off_its_batch() {
         .unwrap();
     let consuming = consume(&db, &broker);
     eventually("bound to nova", || async {
-        broker.ask("bindings").await.as_array().unwrap().iter().any(|it| it["source"] == "nova")
+        broker
+            .ask("bindings")
+            .await
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|binding| binding["source"] == "nova")
     })
     .await;
-    // Held back until all are there: they are appended in full batches, not one by one.
+    // The lock holds appends back until all messages are there, so that they are appended in full batches.
     let lock = superuser.transaction().await.unwrap();
     lock.query_one("SELECT position FROM log.head FOR UPDATE", &[]).await.unwrap();
     for n in 0..COUNT {

@@ -1,4 +1,4 @@
-//! Signatures of samples: checked on every way in, and kept with the event.
+//! Signatures of samples: every source checks them, and the result is stored with the event.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,10 +14,10 @@ use crate::support::events::fixture;
 use crate::support::eventually;
 use crate::support::process::{Process, command, succeed};
 
-/// What the samples here are signed with.
+/// The secret that the samples here are signed with.
 const SECRET: &str = "change this for valid signing";
 
-/// A batch of eight signed samples, of which the third was tampered with.
+/// A batch of eight signed samples; the third was tampered with.
 fn batch() -> Vec<u8> {
     let body = String::from_utf8(fixture("meter/units-of-every-era.json")).unwrap();
     let tampered = body.replace("c5a3f1d2-c5b1-11f0-9a1b-fa163e3b3023", "another message id");
@@ -25,8 +25,8 @@ fn batch() -> Vec<u8> {
     tampered.into_bytes()
 }
 
-/// What the log's only event says of its signatures.
-async fn kept(db: &TestDatabase) -> Value {
+/// The `bad_signatures` of the only event in the log.
+async fn stored(db: &TestDatabase) -> Value {
     let rows = db.rows("SELECT bad_signatures FROM log.event").await;
     assert_eq!(rows.len(), 1, "{rows:?}");
     serde_json::from_str::<Value>(&rows[0]).unwrap()["bad_signatures"].take()
@@ -57,7 +57,7 @@ async fn a_tampered_sample_is_noted_by_queue() {
         })
         .await;
         consuming.stop().await;
-        assert_eq!(kept(&db).await, expected);
+        assert_eq!(stored(&db).await, expected);
     }
 }
 
@@ -73,16 +73,16 @@ async fn a_tampered_sample_is_noted_by_file_and_once() {
         import
     };
     assert!(succeed(import(SECRET)).await.contains("1 new events"));
-    assert_eq!(kept(&db).await, json!([2]));
-    // What is in the log stays as it is.
+    assert_eq!(stored(&db).await, json!([2]));
+    // The event in the log does not change.
     assert!(succeed(import("another secret")).await.contains("1 known already"));
-    assert_eq!(kept(&db).await, json!([2]));
+    assert_eq!(stored(&db).await, json!([2]));
 
     let db = database().await;
     let mut import = command(&db, None);
     import.arg("import").arg(&file).env("METERING_SECRET", "");
     succeed(import).await;
-    assert_eq!(kept(&db).await, json!(null), "an empty variable is one that is not set");
+    assert_eq!(stored(&db).await, json!(null), "an empty variable counts as not set");
     std::fs::remove_file(file).unwrap();
 }
 
@@ -95,10 +95,10 @@ async fn a_tampered_sample_is_noted_when_it_is_redriven() {
     let mut redrive = command(&db, None);
     redrive.args(["dead-letters", "redrive", "--all"]).env("METERING_SECRET", SECRET);
     succeed(redrive).await;
-    assert_eq!(kept(&db).await, json!([2]));
+    assert_eq!(stored(&db).await, json!([2]));
 }
 
-/// Samples are not meant to come over HTTP, but a body can be a CloudEvent and a notification.
+/// Samples are not meant to arrive over HTTP, but a body can be both a CloudEvent and a notification.
 #[tokio::test]
 async fn a_tampered_sample_is_noted_over_http_and_shown() {
     let (db, broker) = (database().await, broker().await);
@@ -111,7 +111,7 @@ async fn a_tampered_sample_is_noted_over_http_and_shown() {
     }
     let posted = reqwest::Client::new().post(format!("{}/v1/events", server.url));
     assert_eq!(posted.body(body.to_string()).send().await.unwrap().status(), 201);
-    assert_eq!(kept(&db).await, json!([2]));
+    assert_eq!(stored(&db).await, json!([2]));
     let (status, shown) = server.get("/v1/events/1").await;
     assert_eq!((status, &shown["family"]), (200, &json!("meter")));
     assert_eq!(shown["bad_signatures"], json!([2]));
@@ -119,10 +119,9 @@ async fn a_tampered_sample_is_noted_over_http_and_shown() {
     assert_eq!(list["items"][0]["bad_signatures"], json!([2]));
 }
 
-/// The simulated cloud signs and counts by code of its own: what it means is what is understood, by
-/// every route.
+/// The simulated cloud signs and counts with code of its own, and both agree with the decoded samples.
 #[test]
-fn a_simulated_cloud_s_samples_are_signed_and_come_to_its_truth() {
+fn a_simulated_cloud_s_samples_are_signed_and_add_up_to_its_truth() {
     let plan = signed_cloud(0, 2_000, SECRET, 11);
     let truth = plan.truth();
     let mut facts = HashSet::new();
@@ -144,6 +143,7 @@ fn a_simulated_cloud_s_samples_are_signed_and_come_to_its_truth() {
         }
     }
     assert_eq!(facts.len(), 2_000);
-    let told = truth.meters.iter().map(|meter| (meter.meter.clone(), (meter.samples, meter.sum)));
-    assert_eq!(sums, told.collect());
+    let expected =
+        truth.meters.iter().map(|meter| (meter.meter.clone(), (meter.samples, meter.sum)));
+    assert_eq!(sums, expected.collect());
 }

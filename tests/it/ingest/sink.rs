@@ -1,4 +1,4 @@
-//! What the database does not take at once.
+//! Batches that the database does not store at the first attempt.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::support::database::database;
 use crate::support::events::event;
 use crate::support::is_long;
 
-/// A sample a day.
+/// Samples of consecutive days, one per day.
 fn days(count: u64) -> Vec<Event> {
     let first: jiff::Timestamp = "2001-01-01T12:00:00Z".parse().unwrap();
     let of_day = |n: u64| {
@@ -23,14 +23,14 @@ fn days(count: u64) -> Vec<Event> {
 }
 
 #[tokio::test]
-async fn what_is_done_depends_on_what_the_database_says() {
+async fn the_disposition_depends_on_the_database_s_error() {
     let db = database().await;
     let client = db.client().await;
     for (state, events, expected) in [
         ("22023", 2, Disposition::Split),
         ("22023", 1, Disposition::Split),
         ("22023", 0, Disposition::RetryLoudly),
-        // Out of memory, of which locks are a part: less of it at once may do.
+        // Out of memory, which includes the memory for locks: a smaller batch may succeed.
         ("53200", 3000, Disposition::Split),
         ("53200", 2, Disposition::Split),
         ("53200", 1, Disposition::Retry),
@@ -47,7 +47,7 @@ async fn what_is_done_depends_on_what_the_database_says() {
     assert_eq!(dispose(&Ok(AppendOutcome::default()), 1), Disposition::Ack);
 }
 
-/// Each day is a partition. In the long form it is the server itself that cannot lock them all.
+/// Each day is a partition. In the long form of the test, the server itself cannot lock them all.
 #[tokio::test]
 async fn a_batch_over_too_many_days_is_stored_in_parts() {
     let db = database().await;

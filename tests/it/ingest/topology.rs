@@ -1,5 +1,5 @@
-//! What we declare on a cloud's broker and what we never do: a wrong declaration breaks the cloud's
-//! own publishing, or loses its messages.
+//! The exchanges and queues that we declare on a cloud's broker, and the ones we must not: a wrong declaration
+//! breaks the cloud's own publishing, or loses its messages.
 
 use std::time::{Duration, Instant};
 
@@ -20,20 +20,21 @@ use crate::support::eventually;
 
 async fn names(broker: &TestBroker, what: &str) -> Vec<String> {
     let all = broker.ask(what).await;
-    all.as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap().to_owned()).collect()
+    all.as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
 }
 
 async fn bound(broker: &TestBroker, exchange: &str) -> Vec<(String, String)> {
     let all = broker.ask("bindings").await;
-    let of = |it: &Value, key: &str| it[key].as_str().unwrap_or_default().to_owned();
+    let text = |binding: &Value, key: &str| binding[key].as_str().unwrap_or_default().to_owned();
     all.as_array()
         .unwrap()
         .iter()
-        .filter(|it| it["source"] == exchange)
-        .map(|it| (of(it, "destination"), of(it, "routing_key")))
+        .filter(|binding| binding["source"] == exchange)
+        .map(|binding| (text(binding, "destination"), text(binding, "routing_key")))
         .collect()
 }
 
+/// Waits until the log contains exactly this many events.
 async fn holds(db: &TestDatabase, events: i64) {
     eventually("the events are in the log", || async {
         db.number("SELECT position FROM log.head").await == events
@@ -42,22 +43,22 @@ async fn holds(db: &TestDatabase, events: i64) {
 }
 
 #[tokio::test]
-async fn the_cloud_s_exchanges_are_waited_for_never_declared() {
+async fn the_cloud_s_exchanges_are_awaited_and_never_declared() {
     let (db, broker) = (database().await, broker().await);
     let consuming = consume(&db, &broker);
-    eventually("our queues stand", || async {
+    eventually("our queues exist", || async {
         let queues = names(&broker, "queues").await;
         queues.len() == 5 && queues.iter().all(|name| name.starts_with("stackledger."))
     })
     .await;
-    // Several looks for the missing exchanges later, they are still not there, nor is any queue of
-    // the cloud's (named as its routing keys).
+    // We have looked for the missing exchanges several times now, and have created neither them nor a queue of the
+    // cloud (named like its routing keys).
     tokio::time::sleep(Duration::from_millis(2500)).await;
     let exchanges = names(&broker, "exchanges").await;
     assert!(exchanges.contains(&"stackledger".to_owned()));
     assert!(!exchanges.iter().any(|name| name == "nova" || name == "ceilometer"), "{exchanges:?}");
 
-    // The cloud comes up, with its own flags, and publishes.
+    // The cloud starts, declares its exchange with its own flags, and publishes.
     let (_connection, cloud) = broker.channel().await;
     declare_as_oslo(&cloud, "nova").await;
     eventually("bound to nova", || async { bound(&broker, "nova").await.len() == 2 }).await;
@@ -75,7 +76,7 @@ async fn the_cloud_s_exchanges_are_waited_for_never_declared() {
 }
 
 #[tokio::test]
-async fn an_exchange_is_taken_with_whatever_flags_it_has() {
+async fn an_exchange_is_bound_to_whatever_its_flags() {
     let (db, broker) = (database().await, broker().await);
     let (_connection, cloud) = broker.channel().await;
     let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
@@ -100,10 +101,10 @@ async fn an_exchange_is_taken_with_whatever_flags_it_has() {
     consuming.stop().await;
 }
 
-/// A broker's restart takes transient exchanges and our bindings to them; our queue stays. Somebody
-/// deleting the exchange while we are connected comes to the same.
+/// When a broker restarts, transient exchanges and our bindings to them disappear; our queues stay. Deleting the
+/// exchange while we are connected has the same effect.
 #[tokio::test]
-async fn bindings_are_made_again_when_an_exchange_vanished() {
+async fn bindings_are_made_again_after_an_exchange_was_deleted() {
     let (db, broker) = (database().await, broker().await);
     let (_connection, cloud) = broker.channel().await;
     declare_as_oslo(&cloud, "nova").await;
@@ -112,7 +113,7 @@ async fn bindings_are_made_again_when_an_exchange_vanished() {
     cloud.exchange_delete("nova".into(), ExchangeDeleteOptions::default()).await.unwrap();
     declare_as_oslo(&cloud, "nova").await;
     assert!(bound(&broker, "nova").await.is_empty());
-    // The management API learns of connections with a delay of seconds.
+    // The management API lists a new connection only after some seconds.
     eventually("connections are closed", || async { broker.close_connections().await > 0 }).await;
     eventually("bound again", || async { bound(&broker, "nova").await.len() == 2 }).await;
     let (_connection, cloud) = broker.channel().await;
@@ -122,10 +123,10 @@ async fn bindings_are_made_again_when_an_exchange_vanished() {
     consuming.stop().await;
 }
 
-/// What of ours stands there with other flags or arguments is named with the one that differs, the
-/// others go on, and it is taken up as soon as somebody has removed it.
+/// If one of our queues or our exchange exists with other flags or arguments, the fault names the difference, the
+/// others are consumed, and this one is, too, as soon as somebody has deleted it.
 #[tokio::test]
-async fn what_is_ours_with_other_flags_is_named() {
+async fn our_queues_and_exchange_with_other_flags_are_named() {
     let (db, broker) = (database().await, broker().await);
     let (_connection, channel) = broker.channel().await;
     let durable = QueueDeclareOptions { durable: true, ..Default::default() };
@@ -208,10 +209,9 @@ async fn further_exchanges_and_quorum_queues_come_from_the_configuration() {
     consuming.stop().await;
 }
 
-/// RabbitMQ lets a quorum queue be bound to before it takes messages: what is routed to it in that
-/// moment is lost.
+/// RabbitMQ accepts a binding before a quorum queue runs, and drops messages that are routed to it meanwhile.
 #[tokio::test]
-async fn what_is_routed_to_a_new_quorum_queue_is_in_the_log() {
+async fn messages_routed_to_a_new_quorum_queue_are_in_the_log() {
     let (db, broker) = (database().await, broker().await);
     let (_connection, cloud) = broker.channel().await;
     cloud.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
@@ -228,9 +228,9 @@ async fn what_is_routed_to_a_new_quorum_queue_is_in_the_log() {
     // Each exchange is published to until the first message is routed.
     let mandatory = BasicPublishOptions { mandatory: true, ..Default::default() };
     let started = Instant::now();
-    let (mut published, mut not_taken) = (0, 0);
+    let (mut published, mut unconfirmed) = (0, 0);
     while !waiting.is_empty() {
-        assert!(started.elapsed() < Duration::from_secs(60), "nobody is bound to {waiting:?}");
+        assert!(started.elapsed() < Duration::from_secs(60), "no queue is bound to {waiting:?}");
         let mut unrouted = Vec::new();
         for exchange in waiting {
             published += 1;
@@ -241,13 +241,13 @@ async fn what_is_routed_to_a_new_quorum_queue_is_in_the_log() {
             match timeout(Duration::from_secs(5), sent.await.unwrap()).await {
                 Ok(Ok(Confirmation::Ack(Some(_returned)))) => unrouted.push(exchange),
                 Ok(Ok(Confirmation::Ack(None))) => {}
-                Ok(Ok(Confirmation::Nack(_))) | Err(_) => not_taken += 1,
+                Ok(Ok(Confirmation::Nack(_))) | Err(_) => unconfirmed += 1,
                 Ok(other) => panic!("{other:?}"),
             }
         }
         waiting = unrouted;
     }
-    assert_eq!(not_taken, 0, "messages for queues that were bound and did not take them");
+    assert_eq!(unconfirmed, 0, "messages for queues that were bound but did not run");
     holds(&db, 10).await;
     consuming.stop().await;
 }

@@ -1,4 +1,4 @@
-//! Promises 2 and 4: once, and ordered without gaps.
+//! Promises 2 and 4: events are appended once, and ordered without gaps.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ async fn the_same_events_again_change_nothing() {
 }
 
 #[tokio::test]
-async fn a_batch_of_duplicates_and_an_empty_batch_leave_the_head() {
+async fn a_batch_of_duplicates_and_an_empty_batch_do_not_move_the_head() {
     let db = database().await;
     append(&db.database, &events(0, 10)).await;
     let head = log::read_head(&db.client().await).await.unwrap();
@@ -37,7 +37,7 @@ async fn a_batch_of_duplicates_and_an_empty_batch_leave_the_head() {
 }
 
 #[tokio::test]
-async fn what_is_appended_is_read_as_it_was() {
+async fn events_are_read_as_they_were_appended() {
     let db = database().await;
     let mut all = Vec::new();
     for (n, family) in Family::ALL.into_iter().enumerate() {
@@ -79,7 +79,7 @@ async fn days_of_perf_and_meter_have_leaves_of_their_own() {
     let leaves =
         db.rows("SELECT DISTINCT tableoid::regclass::text AS leaf FROM log.event ORDER BY 1").await;
     assert_eq!(leaves.len(), 3, "{leaves:?}");
-    // A day can be detached by its owner without touching the rest.
+    // The owner can detach a day without touching the rest.
     let superuser = db.superuser().await;
     let leaf = leaves[1].split('"').nth(3).unwrap().to_owned();
     superuser
@@ -90,7 +90,7 @@ async fn days_of_perf_and_meter_have_leaves_of_their_own() {
 }
 
 #[tokio::test]
-async fn readers_of_some_families_pass_the_others() {
+async fn readers_of_some_families_skip_the_others() {
     let db = database().await;
     for n in 0..20 {
         let family = if n % 5 == 0 { Family::Recipe } else { Family::Other };
@@ -99,17 +99,17 @@ async fn readers_of_some_families_pass_the_others() {
     let client = db.client().await;
     let reader = Reader::new(&[Family::Recipe]);
     let limit = Limit { events: 2, ..Limit::USUAL };
-    let (mut position, mut seen) = (0, Vec::new());
+    let (mut position, mut read) = (0, Vec::new());
     loop {
         let stretch = reader.next(&client, position, i64::MAX, limit).await.unwrap();
         if stretch.position == position {
             break;
         }
         assert!(stretch.events.len() <= 2);
-        seen.extend(stretch.events.iter().map(|event| event.position));
+        read.extend(stretch.events.iter().map(|event| event.position));
         position = stretch.position;
     }
-    assert_eq!((seen, position), (vec![1, 6, 11, 16], 20));
+    assert_eq!((read, position), (vec![1, 6, 11, 16], 20));
     let half = reader.next(&client, 0, 7, Limit::USUAL).await.unwrap();
     assert_eq!((half.events.len(), half.position), (2, 7));
 }
@@ -132,7 +132,7 @@ async fn pages_filter_by_stream_kind_and_family() {
     assert!(log::read_page(&client, &by_kind, 0, 100).await.unwrap().events.is_empty());
 }
 
-/// A stream that is spread over more days than a page looks into is paged through all the same.
+/// Pages reach all events of a stream, even if it is spread over more days than one page reads.
 #[tokio::test]
 async fn a_stream_over_many_days_is_found_page_by_page() {
     let db = database().await;
@@ -145,20 +145,20 @@ async fn a_stream_over_many_days_is_found_page_by_page() {
         [(None, 71), (Some(Family::Perf), 70), (Some(Family::Recipe), 1), (Some(Family::Other), 0)]
     {
         let filter = Filter { stream: Some("stream-0".to_owned()), family, ..Filter::default() };
-        let (mut seen, mut after) = (Vec::new(), Some(0));
+        let (mut read, mut after) = (Vec::new(), Some(0));
         while let Some(position) = after {
             let page = log::read_page(&client, &filter, position, 50).await.unwrap();
-            seen.extend(page.events.iter().map(|event| event.position));
+            read.extend(page.events.iter().map(|event| event.position));
             after = page.next;
         }
-        assert_eq!(seen.len(), expected, "{family:?}");
-        assert!(seen.is_sorted(), "{family:?}");
+        assert_eq!(read.len(), expected, "{family:?}");
+        assert!(read.is_sorted(), "{family:?}");
     }
 }
 
-/// 32 appenders at once while a reader follows: it must see every position, in order, though it
-/// never looks back. Without the lock on the head (a sequence instead) later positions become
-/// visible before earlier ones, and the reader skips.
+/// A reader follows 32 concurrent appenders: it must read every position, in order, although it never looks
+/// back. With a sequence instead of the lock on the head, later positions become visible before earlier ones,
+/// and the reader skips some.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_reader_beside_32_appenders_skips_nothing() {
     let db = database().await;
@@ -168,13 +168,13 @@ async fn a_reader_beside_32_appenders_skips_nothing() {
         let (client, done) = (db.client().await, Arc::clone(&done));
         tokio::spawn(async move {
             let reader = Reader::new(&[Family::Other]);
-            let (mut position, mut seen) = (0, Vec::new());
+            let (mut position, mut read) = (0, Vec::new());
             loop {
                 let was_done = done.load(Ordering::SeqCst);
                 let stretch = reader.next(&client, position, i64::MAX, Limit::USUAL).await.unwrap();
-                seen.extend(stretch.events.iter().map(|event| (event.position, event.event.id)));
+                read.extend(stretch.events.iter().map(|event| (event.position, event.event.id)));
                 if stretch.position == position && was_done {
-                    return seen;
+                    return read;
                 }
                 position = stretch.position;
             }
@@ -186,7 +186,7 @@ async fn a_reader_beside_32_appenders_skips_nothing() {
         appenders.push(tokio::spawn(async move {
             let mut new = 0;
             for round in 0..rounds {
-                // Batches of many sizes; every fourth is also another appender's.
+                // Batches of many sizes; every fourth is appended by another appender, too.
                 let owner = if round % 4 == 0 { n / 2 } else { n };
                 let first = owner * 1_000_000 + round * 100;
                 let batch = events(first, 1 + (owner * 7 + round) % 40);
@@ -200,16 +200,16 @@ async fn a_reader_beside_32_appenders_skips_nothing() {
         appended += task.await.unwrap();
     }
     done.store(true, Ordering::SeqCst);
-    let seen = reading.await.unwrap();
-    assert_eq!(seen.len(), appended);
-    assert!(seen.iter().map(|(position, _)| *position).eq(1..=appended as i64));
-    assert_eq!(seen.iter().map(|(_, id)| id).collect::<BTreeSet<_>>().len(), appended);
+    let read = reading.await.unwrap();
+    assert_eq!(read.len(), appended);
+    assert!(read.iter().map(|(position, _)| *position).eq(1..=appended as i64));
+    assert_eq!(read.iter().map(|(_, id)| id).collect::<BTreeSet<_>>().len(), appended);
 }
 
-/// A server that was tuned not to wait for its disk (as that of these tests) waits for appends: what
-/// is acked after them must survive a crash.
+/// Even a server that is configured not to wait for its disk, as in these tests, waits for the disk on appends:
+/// messages are acked after them, and their events must survive a crash.
 #[tokio::test]
-async fn an_append_waits_for_the_disk_whatever_the_server_was_told() {
+async fn an_append_waits_for_the_disk_whatever_the_server_is_configured_to_do() {
     let db = database().await;
     let superuser = db.superuser().await;
     superuser
@@ -217,36 +217,36 @@ async fn an_append_waits_for_the_disk_whatever_the_server_was_told() {
             "DO $$ BEGIN
                 EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off', current_database());
              END $$;
-             CREATE TABLE public.seen (setting text);
-             CREATE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
-                INSERT INTO public.seen VALUES (current_setting('synchronous_commit'));
+             CREATE TABLE public.observed (setting text);
+             CREATE FUNCTION public.observe() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+                INSERT INTO public.observed VALUES (current_setting('synchronous_commit'));
                 RETURN NEW;
              END $$;
-             CREATE TRIGGER see BEFORE INSERT ON log.batch FOR EACH ROW EXECUTE FUNCTION public.see()",
+             CREATE TRIGGER observe BEFORE INSERT ON log.batch FOR EACH ROW EXECUTE FUNCTION public.observe()",
         )
         .await
         .unwrap();
     append(&db.database, &events(0, 1)).await;
-    assert_eq!(db.rows("SELECT setting FROM public.seen").await, [r#"{"setting": "on"}"#]);
+    assert_eq!(db.rows("SELECT setting FROM public.observed").await, [r#"{"setting": "on"}"#]);
     // A stricter setting stays.
     superuser
         .batch_execute(
             "DO $$ BEGIN
                 EXECUTE format('ALTER DATABASE %I SET synchronous_commit = remote_apply', current_database());
-             END $$; TRUNCATE public.seen",
+             END $$; TRUNCATE public.observed",
         )
         .await
         .unwrap();
     append(&db.database, &events(1, 1)).await;
     assert_eq!(
-        db.rows("SELECT setting FROM public.seen").await,
+        db.rows("SELECT setting FROM public.observed").await,
         [r#"{"setting": "remote_apply"}"#]
     );
 }
 
-/// An order's time is taken with its event or not at all, and only after the order it follows.
+/// The claim of an order is stored with its event or not at all, and only after the order it follows.
 #[tokio::test]
-async fn an_order_and_its_time_are_appended_together_and_once() {
+async fn an_order_and_its_claim_are_appended_together_and_once() {
     let db = database().await;
     let mut appender = appender(&db.database).await;
     let day = |day: u32| format!("2026-11-{day:02}T00:00:00Z").parse().unwrap();
@@ -261,12 +261,12 @@ async fn an_order_and_its_time_are_appended_together_and_once() {
     let first = appender.append_order(&order(1), &claim(1, 1, 2, None), now()).await.unwrap();
     assert_eq!(first, 1);
     for (event, claim) in [
-        // The same again; one that overlaps; one that does not know of it, or of which it knows more.
+        // The same order again; an overlapping claim; claims that follow no order, or a later one than there is.
         (order(1), claim(1, 1, 2, None)),
         (order(2), claim(2, 1, 3, Some(1))),
         (order(2), claim(2, 2, 3, None)),
         (order(2), claim(2, 2, 3, Some(2))),
-        // Another time, but the order's id; the event of another one.
+        // Another time with the id of the first order; a new claim with the event of the first order.
         (order(2), claim(1, 2, 3, Some(1))),
         (order(1), claim(2, 2, 3, Some(1))),
     ] {
@@ -278,6 +278,6 @@ async fn an_order_and_its_time_are_appended_together_and_once() {
     assert_eq!(second, 2);
     let claims = load_claims_of(&db.client().await, "t").await.unwrap();
     let shown: Vec<_> =
-        claims.iter().map(|it| (it.order_id.as_u128(), it.to, it.position)).collect();
+        claims.iter().map(|claim| (claim.order_id.as_u128(), claim.to, claim.position)).collect();
     assert_eq!(shown, [(1, day(2), 1), (2, day(3), 2)]);
 }

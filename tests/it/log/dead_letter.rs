@@ -1,4 +1,4 @@
-//! Promise 7: poison neither blocks nor vanishes.
+//! Promise 7: poison messages neither block others nor disappear.
 
 use stackledger::ingest::Decoder;
 
@@ -9,8 +9,8 @@ use crate::support::events::fixture;
 use crate::support::eventually;
 use crate::support::process::{command, run, succeed};
 
-/// Every fixture of every folder, each between two good neighbours, through a real queue: each is
-/// an event or a dead letter, and nothing else is harmed.
+/// Every fixture of every folder goes through a real queue, along with other odd bodies: each becomes an event or
+/// a dead letter, and none affects the others.
 #[tokio::test]
 async fn every_fixture_becomes_an_event_or_a_dead_letter() {
     let (db, broker) = (database().await, broker().await);
@@ -20,7 +20,13 @@ async fn every_fixture_becomes_an_event_or_a_dead_letter() {
     eventually("bound", || async { !broker.ask("bindings").await.as_array().unwrap().is_empty() })
         .await;
     eventually("bound to nova", || async {
-        broker.ask("bindings").await.as_array().unwrap().iter().any(|it| it["source"] == "nova")
+        broker
+            .ask("bindings")
+            .await
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|binding| binding["source"] == "nova")
     })
     .await;
     let mut bodies = Vec::new();
@@ -52,7 +58,7 @@ async fn every_fixture_becomes_an_event_or_a_dead_letter() {
         publish(&cloud, "nova", "notifications.info", b"zipped?", &[("compression", unknown)])
             .await;
     }
-    // What decodes alone is what must be there, once per identity.
+    // The expected events and dead letters: each body decoded on its own, once per identity.
     let mut events = std::collections::BTreeSet::new();
     let mut letters = std::collections::BTreeSet::new();
     for body in &bodies {
@@ -64,7 +70,7 @@ async fn every_fixture_becomes_an_event_or_a_dead_letter() {
     letters.insert(b"zipped?".to_vec());
     // The same bytes with another compression are another delivery.
     let count = letters.len() + 2;
-    eventually("all of it is stored", || async {
+    eventually("all of them are stored", || async {
         db.number("SELECT (SELECT position FROM log.head) + (SELECT count(*) FROM log.dead_letter)")
             .await
             >= (events.len() + count) as i64
@@ -110,7 +116,7 @@ async fn the_command_lists_shows_redrives_and_discards() {
     assert_eq!(succeed(list(&["show", "1"])).await, "{\"not\": \"a message\"}");
     let output = run(list(&["redrive", "--all"])).await;
     assert_eq!(output.status.code(), Some(1), "neither can be read yet");
-    // The fix: here the letter itself, as if a later version could read it.
+    // Instead of a later version that can decode the letter, change the letter.
     let good = fixture("instance/delete-start.json");
     db.superuser()
         .await
@@ -134,7 +140,7 @@ async fn the_command_lists_shows_redrives_and_discards() {
     }
 }
 
-/// A folder of this test's own within the build folder.
+/// Creates a folder for this test within the build folder.
 fn tempfile() -> std::path::PathBuf {
     let folder =
         std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(crate::support::unique("dl"));
@@ -142,16 +148,22 @@ fn tempfile() -> std::path::PathBuf {
     folder
 }
 
-/// The broker sends a message's headers in one frame, as large as its own limit lets a publisher make
-/// it: a consumer that had agreed on smaller ones would never get past such a message.
+/// The broker sends a message's headers in one frame, which a publisher can make as large as the broker's limit.
+/// A consumer that had agreed on smaller frames would never get past such a message.
 #[tokio::test]
-async fn headers_that_fill_a_frame_stop_nobody() {
+async fn headers_that_fill_a_frame_do_not_stop_the_consumer() {
     let (db, broker) = (database().await, broker().await);
     let (_connection, cloud) = broker.channel().await;
     declare_as_oslo(&cloud, "nova").await;
     let consuming = consume(&db, &broker);
     eventually("bound to nova", || async {
-        broker.ask("bindings").await.as_array().unwrap().iter().any(|it| it["source"] == "nova")
+        broker
+            .ask("bindings")
+            .await
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|binding| binding["source"] == "nova")
     })
     .await;
     let large = "v".repeat(120 << 10);

@@ -1,4 +1,4 @@
-//! The log on a real database.
+//! The log, on a real database.
 
 mod append;
 mod dead_letter;

@@ -1,4 +1,4 @@
-//! Promise 3: the database refuses, and what was done behind its back shows.
+//! Promise 3: the database refuses changes to the log, and `verify` finds those made behind its back.
 
 use futures_util::TryStreamExt;
 use stackledger::event::{Event, Family};
@@ -8,13 +8,13 @@ use stackledger::projection;
 use crate::support::database::{TestDatabase, database};
 use crate::support::events::{append, event, events};
 
-/// An event that has everything.
+/// An event with a value in every column.
 fn full(family: Family) -> Event {
     let bad_signatures = Some(vec![0, 7]);
     Event { project_id: Some("p".to_owned()), bad_signatures, ..event(family, 1000) }
 }
 
-/// An event that has as little as one can have.
+/// An event with as few values as possible.
 fn bare(family: Family) -> Event {
     Event {
         stream: None,
@@ -27,7 +27,7 @@ fn bare(family: Family) -> Event {
     }
 }
 
-/// 60 events in six batches.
+/// A log of 60 events in six batches.
 async fn filled() -> TestDatabase {
     let db = database().await;
     for batch in 0..6 {
@@ -42,7 +42,7 @@ async fn report(db: &TestDatabase, against: &[log::Anchor]) -> Report {
     verify(&mut client, against, &applied, |_| {}).await.unwrap()
 }
 
-/// Tampers as a superuser who has switched the triggers off, then verifies.
+/// Tampers with the log, then returns the position that `verify` reports.
 async fn position_after(tampering: &str) -> i64 {
     let db = filled().await;
     assert_eq!(report(&db, &[]).await.fault, None);
@@ -51,6 +51,7 @@ async fn position_after(tampering: &str) -> i64 {
     fault.unwrap_or_else(|| panic!("not found: {tampering}")).position
 }
 
+/// Tampers as a superuser who has disabled the triggers.
 async fn tamper(db: &TestDatabase, sql: &str) {
     let superuser = db.superuser().await;
     superuser
@@ -71,9 +72,9 @@ async fn an_untouched_log_verifies() {
     assert_eq!((empty.fault, empty.position), (None, 0));
 }
 
-/// By nothing but what PostgreSQL gives out, as docs/log.md says: rows, digests and batches.
+/// Computes the chain as docs/log.md describes, from nothing but the output of PostgreSQL's COPY.
 #[tokio::test]
-async fn the_chain_is_of_what_copy_writes() {
+async fn the_chain_follows_from_the_output_of_copy() {
     let db = database().await;
     for family in Family::ALL {
         append(&db.database, &[full(family), bare(family)]).await;
@@ -136,17 +137,17 @@ async fn a_changed_row_is_named() {
     }
 }
 
-/// Whoever reads the log would take its rows for the log's.
+/// Readers would take its rows for events of the log.
 #[tokio::test]
-async fn a_partition_that_is_not_ours_is_named() {
+async fn a_foreign_partition_is_named() {
     let attach = "CREATE TABLE log.extra (LIKE log.event INCLUDING ALL);
                   ALTER TABLE log.event ATTACH PARTITION log.extra FOR VALUES IN ('extra')";
     assert_eq!(position_after(attach).await, 1);
 }
 
-/// Families that we do not know, and bounds of a list, read as others do.
+/// An unknown family reads as `other`, and the bounds of an array are not read at all.
 #[tokio::test]
-async fn what_reads_as_before_is_still_another_row() {
+async fn a_change_that_reads_the_same_is_named() {
     let another_family = "ALTER TABLE log.event DETACH PARTITION log.event_other;
                           UPDATE log.event_other SET family = 'another' WHERE position = 34;
                           ALTER TABLE log.event ATTACH PARTITION log.event_other FOR VALUES IN ('other', 'another')";
@@ -193,7 +194,7 @@ async fn a_cut_off_tail_is_named() {
     let with_its_batches =
         "DELETE FROM log.event_other WHERE position > 50; DELETE FROM log.batch WHERE batch > 5";
     assert_eq!(position_after(with_its_batches).await, 51);
-    // Head set back as well: a projection that has seen more says so.
+    // The head is set back as well, but a projection has applied more.
     let with_its_head = format!(
         "{with_its_batches}; UPDATE log.head SET position = 50, batch = 5,
          hash = (SELECT hash FROM log.batch WHERE batch = 5);
@@ -220,7 +221,7 @@ async fn a_changed_chain_is_named() {
     assert_eq!(position_after("UPDATE log.head SET hash = '\\x00'").await, 60);
 }
 
-/// The whole chain computed again over a changed row: only a head noted elsewhere shows it.
+/// If the whole chain is computed again over a changed row, only a head noted elsewhere shows it.
 #[tokio::test]
 async fn a_rewritten_chain_is_found_against_a_noted_head() {
     let db = filled().await;
@@ -229,7 +230,7 @@ async fn a_rewritten_chain_is_found_against_a_noted_head() {
     append(&db.database, &events(600, 10)).await;
     assert_eq!(report(&db, std::slice::from_ref(&noted)).await.fault, None);
 
-    // The forger has our own program: the same log, but for one event, appended anew.
+    // The forger has our own program and appends the same log anew, except for one event.
     let forged = database().await;
     for batch in 0..6 {
         let mut batch = events(batch * 10, 10);
@@ -244,7 +245,7 @@ async fn a_rewritten_chain_is_found_against_a_noted_head() {
     let fault = report(&forged, std::slice::from_ref(&noted)).await.fault.unwrap();
     assert!(fault.what.contains("written again"), "{fault:?}");
 
-    // Or one that is shorter than the noted head, or whose batches end elsewhere.
+    // A forged log may be shorter than the noted head, or have batches that end elsewhere.
     let shorter = database().await;
     append(&shorter.database, &events(0, 50)).await;
     assert_eq!(report(&shorter, std::slice::from_ref(&noted)).await.fault.unwrap().position, 51);
@@ -269,7 +270,7 @@ async fn the_application_cannot_change_the_log() {
     assert!(backwards.as_db_error().unwrap().message().contains("only moves forward"));
 }
 
-/// Not even the owner, and not with replication's switch, unless the triggers are switched off.
+/// The triggers refuse even the owner, and even in a session of replication, until they are disabled.
 #[tokio::test]
 async fn the_triggers_refuse_everybody() {
     let db = filled().await;
