@@ -56,7 +56,7 @@ async fn a_horizon_that_no_event_has_moved_is_a_fault() {
     assert_eq!(position, 13);
     assert_eq!(
         what,
-        "the head's horizon of perf is 2020-03-04T00:00:00Z, by the chain it is 2020-03-03T00:00:00Z"
+        "the head's horizon of perf is 2020-03-04T00:00:00Z, according to the chain it is 2020-03-03T00:00:00Z"
     );
     position_after(&dropped().await, "UPDATE log.head SET perf_horizon = NULL").await;
     position_after(&dropped().await, "UPDATE log.head SET meter_horizon = '2020-03-04Z'").await;

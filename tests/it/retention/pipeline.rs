@@ -102,11 +102,11 @@ async fn a_day_of_raw_samples_goes_and_nothing_else() {
     );
     assert_eq!(db.number("SELECT position FROM log.head").await, head + 2);
     let letters = succeed(stackledger(&db, &["dead-letters", "list"])).await;
-    assert_eq!(letters.matches("before_horizon: of perf").count(), 2, "{letters}");
+    assert_eq!(letters.matches("before_horizon: events of perf").count(), 2, "{letters}");
     let redriven = run(stackledger(&db, &["dead-letters", "redrive", "--all"])).await;
     assert_eq!(redriven.status.code(), Some(1));
     let told = String::from_utf8(redriven.stdout).unwrap();
-    assert!(told.contains("before_horizon: of perf"), "{told}");
+    assert!(told.contains("before_horizon: events of perf"), "{told}");
     assert_eq!(db.number("SELECT count(*) FROM log.dead_letter").await, 2);
 }
 
@@ -150,8 +150,10 @@ async fn a_horizon_is_moved_by_nobody_else() {
     let output = import(&db, &[moved, told, other].map(str::to_owned)).await;
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
-        db.number("SELECT count(*) FROM log.dead_letter WHERE reason LIKE '%by stackledger alone'")
-            .await,
+        db.number(
+            "SELECT count(*) FROM log.dead_letter WHERE reason LIKE 'only stackledger creates%'"
+        )
+        .await,
         3
     );
     assert_eq!(db.number("SELECT position FROM log.head").await, 0);
