@@ -1,8 +1,8 @@
-//! Numbers that lose no digit: volumes, and what becomes of them on the way to an amount.
+//! Exact numbers: volumes, amounts, and the fractions between them.
 //!
-//! A [`Decimal`] holds 28 digits and rounds silently beyond; a byte is 2⁻³⁰ GiB (30 decimals), and
-//! a volume held for a part of an hour may be no decimal at all. So sums and products are kept as
-//! integers of any length, and are rounded once, where a rule says so. Nothing here can overflow.
+//! A [`Decimal`] has 28 digits and rounds silently beyond; a byte is 2⁻³⁰ GiB (30 decimal places), and
+//! a volume held for part of an hour may have no finite decimal form. Sums and products are therefore
+//! integers of any length, rounded once, where a rule requires it. Nothing here can overflow.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -12,69 +12,69 @@ use num_bigint::{BigInt, Sign};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Microseconds of an hour.
+/// Microseconds in an hour.
 pub(super) const HOUR_US: i64 = 3_600_000_000;
 
-/// Decimals of a [`Decimal`], at most.
+/// The greatest number of decimal places of a [`Decimal`].
 const SCALE: u32 = 28;
 
-/// Decimals of a number that does not come out even, such as a third of an hour.
+/// Decimal places in the text of a number without a finite decimal form, such as a third of an hour.
 const TEXT_SCALE: u32 = 28;
 
-fn ten_to(power: u32) -> BigInt {
+fn power_of_ten(power: u32) -> BigInt {
     BigInt::from(10).pow(power)
 }
 
-/// How much was used: exact, and closed under addition.
+/// A used quantity: exact, and closed under addition.
 ///
-/// Kept as an integer, in units × µs / 10²⁸, so that a decimal held for any whole number of
-/// microseconds is one.
+/// Stored as an integer in units × µs / 10²⁸, so that a decimal held for any whole number of
+/// microseconds is an integer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Volume(BigInt);
 
 impl Volume {
-    /// So many units.
+    /// Returns the volume of a number of units.
     pub fn of(units: Decimal) -> Self {
-        Volume(grains(units) * HOUR_US)
+        Volume(mantissa_at_scale(units) * HOUR_US)
     }
 
-    /// So many units, held for so long: unit-hours.
-    pub fn held(units: Decimal, us: i64) -> Self {
-        Volume(grains(units) * us)
+    /// Returns the volume in unit-hours of units held for a time in microseconds.
+    pub fn unit_hours(units: Decimal, us: i64) -> Self {
+        Volume(mantissa_at_scale(units) * us)
     }
 
-    /// A time as a volume in seconds.
+    /// Returns a time in microseconds as a volume in seconds.
     pub fn seconds(us: i64) -> Self {
         Self::of(Decimal::new(us, 6))
     }
 
-    /// Whether it is nothing.
+    /// Whether it is zero.
     pub fn is_zero(&self) -> bool {
         self.0.sign() == Sign::NoSign
     }
 
-    /// The difference to another.
+    /// Returns the difference `self - other`.
     pub fn minus(&self, other: &Volume) -> Volume {
         Volume(&self.0 - &other.0)
     }
 
-    /// The volume × 3 600 000 000 as a decimal text, which is always finite: what an SQL `numeric`
-    /// keeps without loss, and sums without loss.
+    /// Returns the volume × 3 600 000 000 as decimal text. It is always finite, so an SQL `numeric` stores
+    /// it and sums it without loss.
     pub fn to_numeric(&self) -> String {
         let text = Amount { digits: self.0.clone(), scale: SCALE }.to_string();
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     }
 
-    /// The volume whose [`Volume::to_numeric`] this is; `None` when it is that of none.
+    /// Reads the text of [`Volume::to_numeric`]; `None` if no volume has this text.
     pub fn from_numeric(text: &str) -> Option<Self> {
         let amount: Amount = text.parse().ok()?;
         let missing = SCALE.checked_sub(amount.scale)?;
-        Some(Volume(amount.digits * ten_to(missing)))
+        Some(Volume(amount.digits * power_of_ten(missing)))
     }
 
-    /// The number of units.
+    /// Returns the number of units as a fraction.
     pub(super) fn fraction(&self) -> Fraction {
-        Fraction::new(self.0.clone(), ten_to(SCALE) * HOUR_US)
+        Fraction::new(self.0.clone(), power_of_ten(SCALE) * HOUR_US)
     }
 }
 
@@ -85,19 +85,20 @@ impl std::ops::AddAssign<&Volume> for Volume {
 }
 
 impl fmt::Display for Volume {
-    /// The number of units: every digit where they end, else rounded half up to 28 decimals.
+    /// Writes the number of units: all digits if it has a finite decimal form, else rounded half up to 28
+    /// decimal places.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.fraction().fmt(f)
     }
 }
 
-/// The decimal in units of 10⁻²⁸.
-fn grains(units: Decimal) -> BigInt {
+/// Returns the decimal as an integer number of 10⁻²⁸.
+fn mantissa_at_scale(units: Decimal) -> BigInt {
     let missing = SCALE.saturating_sub(units.scale());
-    BigInt::from(units.mantissa()) * ten_to(missing)
+    BigInt::from(units.mantissa()) * power_of_ten(missing)
 }
 
-/// A quotient of integers; the denominator is positive.
+/// A fraction of integers; the denominator is positive.
 #[derive(Clone, Debug)]
 pub(super) struct Fraction {
     numerator: BigInt,
@@ -109,7 +110,7 @@ impl Fraction {
         Fraction { numerator, denominator }
     }
 
-    /// A share of a whole; the whole is not 0.
+    /// Returns `part / whole`; `whole` is positive.
     pub(super) fn share(part: i64, whole: i64) -> Self {
         Self::new(part.into(), whole.max(1).into())
     }
@@ -129,24 +130,27 @@ impl Fraction {
     }
 
     pub(super) fn times(&self, factor: Decimal) -> Self {
-        Self::new(&self.numerator * factor.mantissa(), &self.denominator * ten_to(factor.scale()))
+        Self::new(
+            &self.numerator * factor.mantissa(),
+            &self.denominator * power_of_ten(factor.scale()),
+        )
     }
 
-    /// A part of it; `parts` is not 0.
-    pub(super) fn divided(&self, parts: u64) -> Self {
-        Self::new(self.numerator.clone(), &self.denominator * parts.max(1))
+    /// Returns the fraction divided by `divisor`, which is not 0.
+    pub(super) fn divided(&self, divisor: u64) -> Self {
+        Self::new(self.numerator.clone(), &self.denominator * divisor.max(1))
     }
 
-    /// The least integer that is not less.
+    /// Returns the least integer that is not less than the fraction.
     pub(super) fn ceil(&self) -> Self {
         let whole = &self.numerator / &self.denominator;
         let is_more = self.numerator > &whole * &self.denominator;
         Self::new(if is_more { whole + 1 } else { whole }, BigInt::from(1))
     }
 
-    /// Rounded to so many decimals; halves go away from zero.
+    /// Rounds to `scale` decimal places, halves away from zero.
     pub(super) fn round(&self, scale: u32) -> Amount {
-        let doubled: BigInt = &self.numerator * ten_to(scale) * 2;
+        let doubled: BigInt = &self.numerator * power_of_ten(scale) * 2;
         let half_up = match doubled.sign() {
             Sign::Minus => doubled - &self.denominator,
             _ => doubled + &self.denominator,
@@ -156,11 +160,12 @@ impl Fraction {
 }
 
 impl fmt::Display for Fraction {
-    /// Every digit where they end, else rounded half up to 28 decimals; no zeros at the end.
+    /// Writes all digits if there is a finite decimal form, else rounds half up to 28 decimal places; without
+    /// trailing zeros.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Denominators are products of 2, 3 and 5; the twos and fives go away with enough tens.
+        // Denominators are products of 2, 3 and 5. Enough factors of ten cancel the twos and fives.
         let enough = u32::try_from(self.denominator.bits()).unwrap_or(u32::MAX);
-        let raised = &self.numerator * ten_to(enough);
+        let raised = &self.numerator * power_of_ten(enough);
         let scale =
             if (&raised % &self.denominator).sign() == Sign::NoSign { enough } else { TEXT_SCALE };
         let text = self.round(scale).to_string();
@@ -171,7 +176,7 @@ impl fmt::Display for Fraction {
     }
 }
 
-/// A decimal of any length with a fixed number of decimals: an amount of money, as a rule.
+/// A decimal of any length with a fixed number of decimal places, usually an amount of money.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Amount {
     digits: BigInt,
@@ -179,44 +184,45 @@ pub struct Amount {
 }
 
 impl Amount {
-    /// Nothing, with so many decimals.
+    /// Returns zero with `scale` decimal places.
     pub fn zero(scale: u32) -> Self {
         Amount { digits: BigInt::ZERO, scale }
     }
 
-    /// The number of decimals.
+    /// The number of decimal places.
     pub fn scale(&self) -> u32 {
         self.scale
     }
 
-    /// Whether it is nothing.
+    /// Whether it is zero.
     pub fn is_zero(&self) -> bool {
         self.digits.sign() == Sign::NoSign
     }
 
-    /// The sum, with as many decimals as the longer one.
+    /// Returns the sum, with the greater number of decimal places of the two.
     pub fn plus(&self, other: &Amount) -> Amount {
         let scale = self.scale.max(other.scale);
-        Amount { digits: self.raised(scale) + other.raised(scale), scale }
+        Amount { digits: self.digits_at(scale) + other.digits_at(scale), scale }
     }
 
-    /// The difference, with as many decimals as the longer one.
+    /// Returns the difference, with the greater number of decimal places of the two.
     pub fn minus(&self, other: &Amount) -> Amount {
         self.plus(&Amount { digits: -&other.digits, scale: other.scale })
     }
 
-    /// Rounded to so many decimals (or filled up with zeros); halves go away from zero.
+    /// Rounds to `scale` decimal places, halves away from zero, or pads with zeros.
     pub fn round(&self, scale: u32) -> Amount {
-        Fraction::new(self.digits.clone(), ten_to(self.scale)).round(scale)
+        Fraction::new(self.digits.clone(), power_of_ten(self.scale)).round(scale)
     }
 
-    /// The sum of all, with at least so many decimals.
+    /// Returns the sum of all amounts, with at least `scale` decimal places.
     pub fn sum<'a>(amounts: impl IntoIterator<Item = &'a Amount>, scale: u32) -> Amount {
         amounts.into_iter().fold(Amount::zero(scale), |sum, amount| sum.plus(amount))
     }
 
-    fn raised(&self, scale: u32) -> BigInt {
-        &self.digits * ten_to(scale - self.scale)
+    /// Returns the value as an integer number of 10^-scale; `scale` is at least the amount's own.
+    fn digits_at(&self, scale: u32) -> BigInt {
+        &self.digits * power_of_ten(scale - self.scale)
     }
 }
 
@@ -227,10 +233,10 @@ impl PartialOrd for Amount {
 }
 
 impl Ord for Amount {
-    /// By value, then by the number of decimals.
+    /// Compares by value, then by the number of decimal places.
     fn cmp(&self, other: &Self) -> Ordering {
         let scale = self.scale.max(other.scale);
-        (self.raised(scale), self.scale).cmp(&(other.raised(scale), other.scale))
+        (self.digits_at(scale), self.scale).cmp(&(other.digits_at(scale), other.scale))
     }
 }
 
@@ -245,17 +251,17 @@ impl fmt::Display for Amount {
     }
 }
 
-/// A text that is no plain decimal number.
+/// A text is not a plain decimal number.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} is no decimal number")]
-pub struct NotDecimal(String);
+#[error("{0:?} is not a decimal number")]
+pub struct DecimalError(String);
 
 impl FromStr for Amount {
-    type Err = NotDecimal;
+    type Err = DecimalError;
 
-    /// Digits, with a point and a sign before them where needed; no exponents.
-    fn from_str(text: &str) -> Result<Self, NotDecimal> {
-        let wrong = || NotDecimal(text.chars().take(40).collect());
+    /// Reads digits with an optional minus sign and an optional decimal point; no exponent.
+    fn from_str(text: &str) -> Result<Self, DecimalError> {
+        let wrong = || DecimalError(text.chars().take(40).collect());
         let (sign, plain) = match text.strip_prefix('-') {
             Some(plain) => (Sign::Minus, plain),
             None => (Sign::Plus, text),
@@ -283,7 +289,7 @@ impl<'de> Deserialize<'de> for Amount {
     }
 }
 
-/// A [`Decimal`] as a JSON string.
+/// Serialises a [`Decimal`] as a JSON string.
 pub(super) mod as_text {
     use super::{Amount, Decimal, Deserialize, Deserializer, Serializer};
 
@@ -323,14 +329,14 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_come_out_even_is_rounded_in_the_text_alone() {
-        let third = Volume::held(Decimal::ONE, HOUR_US / 3);
+    fn an_infinite_decimal_is_rounded_only_in_the_text() {
+        let third = Volume::unit_hours(Decimal::ONE, HOUR_US / 3);
         assert_eq!(third.to_string(), "0.3333333333333333333333333333");
         let mut whole = Volume::default();
         (0..3).for_each(|_| whole += &third);
         assert_eq!(whole, Volume::of(Decimal::ONE));
         assert_eq!(
-            Volume::held(decimal("2"), HOUR_US / 3).to_string(),
+            Volume::unit_hours(decimal("2"), HOUR_US / 3).to_string(),
             format!("0.{}7", "6".repeat(27))
         );
     }
@@ -339,7 +345,7 @@ mod tests {
     fn the_longest_decimals_are_added_and_multiplied_exactly() {
         let mut sum = Volume::of(Decimal::MAX);
         sum += &Volume::of(decimal("0.0000000000000000000000000001"));
-        sum += &Volume::held(Decimal::MAX, HOUR_US);
+        sum += &Volume::unit_hours(Decimal::MAX, HOUR_US);
         assert_eq!(sum.to_string(), "158456325028528675187087900670.0000000000000000000000000001");
         let product = sum.fraction().times(Decimal::MAX);
         assert!(product.to_string().starts_with("12554203470773361527671578846"));
@@ -364,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn rounding_up_to_wholes() {
+    fn ceil_is_the_next_whole_number() {
         let ceil = |text: &str| Volume::of(decimal(text)).fraction().ceil().to_string();
         assert_eq!(["0", "1", "1.0001", "-1.5", "-0.5"].map(ceil), ["0", "1", "2", "-1", "0"]);
     }
@@ -389,14 +395,14 @@ mod tests {
         fn the_text_for_sql_gives_the_volume_again(
             digits in any::<i64>(), scale in 0..=28_u32, us in 0..=HOUR_US,
         ) {
-            let volume = Volume::held(Decimal::from_i128_with_scale(digits.into(), scale), us);
+            let volume = Volume::unit_hours(Decimal::from_i128_with_scale(digits.into(), scale), us);
             prop_assert_eq!(Volume::from_numeric(&volume.to_numeric()), Some(volume));
         }
 
         #[test]
         fn amounts_are_read_as_they_are_written(digits in any::<i128>(), scale in 0..40_u32) {
-            let written = Amount { digits: digits.into(), scale };
-            prop_assert_eq!(written.to_string().parse::<Amount>().unwrap(), written);
+            let amount = Amount { digits: digits.into(), scale };
+            prop_assert_eq!(amount.to_string().parse::<Amount>().unwrap(), amount);
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Billing, as far as it can be decided without a database: usage from samples, amounts from usage.
 //! No clock, no SQL, no network; the same readings and settings always give the same bytes.
 //!
-//! In the order of the way: `settings` reads the configuration (`mapping`, `rate`, `terms`);
-//! `reading` puts the samples of one resource and meter in order, with what their `metadata` say;
-//! `transform` makes usage of them, `window` by window; `order` gathers a tenant's usage and prices
-//! it. Numbers are `exact` from the sample to the amount: a binary float never touches them, and
-//! they are rounded only where a rule says so.
+//! In the order of the data: `settings` reads the configuration (`mapping`, `rate`, `terms`);
+//! `reading` puts the samples of one resource and meter in order, with their `metadata`;
+//! `transform` computes usage from them, `window` by window; `order` gathers a tenant's usage and
+//! prices it. Numbers are `exact` from the sample to the amount: they are never binary floats, and
+//! they are rounded only where a rule requires it.
 
+mod day;
 pub mod exact;
 pub mod mapping;
 pub mod metadata;
@@ -29,6 +30,6 @@ pub use rate::{Rate, Rates};
 pub use reading::{Reading, Timeline};
 pub use settings::Settings;
 pub use terms::Terms;
-pub use transform::{Usage, usage};
+pub use transform::{Usage, compute_usage};
 pub use unit::Unit;
 pub use window::Span;

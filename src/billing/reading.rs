@@ -1,4 +1,4 @@
-//! The samples of one resource and meter, in the order of their times.
+//! Readings: the samples of one resource and meter that count, in the order of their times.
 
 use std::ops::Range;
 
@@ -8,34 +8,34 @@ use rust_decimal::Decimal;
 use super::metadata::Metadata;
 use super::window::{Span, later};
 
-/// One sample that counts: trusted, and the winner among those of its identity.
+/// A sample that counts: trusted, and the one chosen among the samples of its identity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reading<'a> {
-    /// When it was measured.
+    /// The time of the measurement.
     pub at: Timestamp,
-    /// What was measured.
+    /// The measured value.
     pub volume: Decimal,
-    /// What was told with it. Samples often tell the same: read once, lent to each.
+    /// The sample's metadata. Borrowed, because many samples share the same metadata, which is parsed once.
     pub metadata: Option<&'a Metadata>,
     /// The sample's own id.
     pub message_id: &'a str,
 }
 
-/// All readings of one resource and meter that matter for some span of time: those in it, and the
-/// last one before it.
+/// The readings of one resource and meter that matter for a span of time: those within it and the
+/// last one before it. Sorted by time, at most one of each time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Timeline<'a>(Vec<Reading<'a>>);
 
-/// A reading and the time for which it says how things stood.
+/// A reading and the time for which its state holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Held<'t, 'a> {
+pub(super) struct State<'t, 'a> {
     pub(super) span: Span,
     pub(super) reading: &'t Reading<'a>,
 }
 
 impl<'a> Timeline<'a> {
-    /// Readings in any order. Of several of one time the one with the smallest `message_id` counts,
-    /// as among samples of one identity.
+    /// Creates a timeline of readings given in any order. Of several readings of one time, the one
+    /// with the smallest `message_id` counts, as among samples of one identity.
     pub fn new(mut readings: Vec<Reading<'a>>) -> Self {
         let order = |r: &Reading<'a>| (r.at, r.message_id, r.volume);
         readings.sort_by(|a, b| order(a).cmp(&order(b)));
@@ -43,59 +43,61 @@ impl<'a> Timeline<'a> {
         Timeline(readings)
     }
 
-    /// All of them, earliest first.
+    /// All readings, earliest first.
     pub fn readings(&self) -> &[Reading<'a>] {
         &self.0
     }
 
-    /// Those in the span.
+    /// Returns the readings within the span.
     pub(super) fn within(&self, span: Span) -> &[Reading<'a>] {
-        &self.0[self.indexes(span)]
+        &self.0[self.index_range(span)]
     }
 
-    /// Where those in the span stand.
-    pub(super) fn indexes(&self, span: Span) -> Range<usize> {
-        let first = self.index(span.from);
-        first..self.index(span.to).max(first)
+    /// Returns the indexes of the readings within the span.
+    pub(super) fn index_range(&self, span: Span) -> Range<usize> {
+        let first = self.count_before(span.from);
+        first..self.count_before(span.to).max(first)
     }
 
-    /// The last one before the time.
+    /// Returns the last reading before the time.
     pub(super) fn before(&self, at: Timestamp) -> Option<&Reading<'a>> {
-        self.index(at).checked_sub(1).map(|index| &self.0[index])
+        self.count_before(at).checked_sub(1).map(|index| &self.0[index])
     }
 
-    /// The one whose state holds at the start of the span, if none is of that very time.
-    pub(super) fn carried(&self, span: Span, max_gap_us: i64) -> Option<&Reading<'a>> {
+    /// Returns the reading whose state holds at the start of the span; `None` if that state is unknown
+    /// or begins exactly there.
+    pub(super) fn carried_reading(&self, span: Span, max_gap_us: i64) -> Option<&Reading<'a>> {
         let before = self.before(span.from)?;
-        let is_replaced = self.0.get(self.index(span.from)).is_some_and(|r| r.at == span.from);
+        let is_replaced =
+            self.0.get(self.count_before(span.from)).is_some_and(|r| r.at == span.from);
         (!is_replaced && later(before.at, max_gap_us) > span.from).then_some(before)
     }
 
-    /// How things stood in the span: each reading's state holds until the next, for `max_gap_us` at
-    /// most. Times of which nothing is known are left out.
-    pub(super) fn held<'t>(
+    /// Returns the known states within the span: each reading's state holds until the next reading, for
+    /// at most `max_gap_us`. Unknown times are left out.
+    pub(super) fn states<'t>(
         &'t self,
         span: Span,
         max_gap_us: i64,
-    ) -> impl Iterator<Item = Held<'t, 'a>> {
-        let first = self.index(span.from).saturating_sub(1);
-        let last = self.index(span.to).max(first);
+    ) -> impl Iterator<Item = State<'t, 'a>> {
+        let first = self.count_before(span.from).saturating_sub(1);
+        let last = self.count_before(span.to).max(first);
         (first..last).filter_map(move |index| {
             let reading = &self.0[index];
             let end = later(reading.at, max_gap_us);
             let end = self.0.get(index + 1).map_or(end, |next| next.at.min(end));
             let span = Span::new(reading.at, end)?.clip(span)?;
-            Some(Held { span, reading })
+            Some(State { span, reading })
         })
     }
 
-    /// For how long it is known how things stood, in microseconds.
+    /// Returns how much of the span has a known state, in microseconds.
     pub(super) fn covered_us(&self, span: Span, max_gap_us: i64) -> i64 {
-        self.held(span, max_gap_us).map(|held| held.span.us()).sum()
+        self.states(span, max_gap_us).map(|state| state.span.us()).sum()
     }
 
-    /// How many are earlier than the time.
-    fn index(&self, at: Timestamp) -> usize {
+    /// Returns the number of readings before the time.
+    fn count_before(&self, at: Timestamp) -> usize {
         self.0.partition_point(|reading| reading.at < at)
     }
 }
@@ -128,8 +130,9 @@ mod tests {
     #[test]
     fn a_state_holds_until_the_next_reading_and_no_longer_than_the_gap() {
         let timeline = Timeline::new(vec![reading(-10, ""), reading(20, ""), reading(200, "")]);
-        let held: Vec<Span> = timeline.held(span(0, 180), GAP_US).map(|held| held.span).collect();
-        assert_eq!(held, [span(0, 20), span(20, 80)]);
+        let spans: Vec<Span> =
+            timeline.states(span(0, 180), GAP_US).map(|state| state.span).collect();
+        assert_eq!(spans, [span(0, 20), span(20, 80)]);
         assert_eq!(timeline.covered_us(span(0, 180), GAP_US), 80 * 60_000_000);
         assert_eq!(timeline.covered_us(span(90, 180), GAP_US), 0);
     }
@@ -137,7 +140,7 @@ mod tests {
     #[test]
     fn a_state_is_carried_into_a_span_that_does_not_begin_with_a_reading() {
         let timeline = Timeline::new(vec![reading(0, ""), reading(60, "")]);
-        let carried = |from| timeline.carried(span(from, from + 1), GAP_US).map(|r| r.at);
+        let carried = |from| timeline.carried_reading(span(from, from + 1), GAP_US).map(|r| r.at);
         assert_eq!(carried(30), Some(at(0)));
         assert_eq!(carried(60), None);
         assert_eq!(carried(119), Some(at(60)));
@@ -146,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn readings_at_the_edges_belong_to_what_follows() {
+    fn a_reading_at_an_edge_belongs_to_the_span_that_follows() {
         let timeline = Timeline::new(vec![reading(0, ""), reading(60, "")]);
         assert_eq!(timeline.within(span(0, 60)).len(), 1);
         assert_eq!(timeline.within(span(60, 61)).len(), 1);

@@ -1,54 +1,54 @@
-//! `[billing]` of the configuration: the money, how it is rounded, and when.
+//! `[billing]` of the configuration: currency, rounding, time zone and conditions of an order.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use super::rate::Day;
+use super::day::Day;
 
-/// Of which money amounts are, and how they are rounded. An order keeps it.
+/// Currency and rounding of amounts. Stored with each order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rounding {
     /// ISO 4217, e.g. `EUR`.
     pub currency: String,
-    /// Decimals of a total.
+    /// Decimal places of a total.
     pub digits: u32,
-    /// Decimals of a line's amount.
+    /// Decimal places of a line's amount.
     pub line_digits: u32,
-    /// What becomes of seconds that are paid per hour.
-    pub second_to_hour: Hours,
+    /// Rounding of seconds that are billed by the hour.
+    pub second_to_hour: HourRounding,
 }
 
-/// What becomes of seconds that are paid per hour.
+/// Rounding of seconds that are billed by the hour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Hours {
-    /// Whole hours, rounded up once per resource and service of an order.
+pub enum HourRounding {
+    /// Rounded up to whole hours, once per resource and service of an order.
     #[default]
     Ceil,
-    /// As many hours as it is.
+    /// Not rounded.
     Exact,
 }
 
-/// All that `[billing]` says.
+/// The settings of `[billing]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
-    /// The money and its rounding.
+    /// Currency and rounding of amounts.
     pub rounding: Rounding,
-    /// Where days begin.
+    /// The time zone in which days begin.
     pub zone: Zone,
-    /// How old the end of an order must be, in seconds, as the last samples are still on their way.
+    /// How old the end of an order must be, in seconds: the last samples arrive with a delay.
     pub settle_s: u32,
     /// Whether an order may leave out usage that has no rate.
     pub allow_unrated: bool,
-    /// The region whose rates are paid; of all regions where it is not given.
+    /// The region whose rates apply; `None`: the rates of all regions.
     pub region: Option<String>,
-    /// A file of rates in Distil's form, relative to the configuration's folder.
+    /// Path of a file of rates in Distil's format, relative to the configuration's folder.
     pub rates_file: Option<String>,
 }
 
-/// A time zone, by its name.
+/// A time zone and its name. Two zones are equal if their names are.
 #[derive(Clone, Debug)]
 pub struct Zone {
     name: String,
@@ -64,37 +64,37 @@ impl PartialEq for Zone {
 impl Eq for Zone {}
 
 impl Zone {
-    /// As it stands in the file, e.g. `Europe/Prague`.
+    /// The name as given in the file, e.g. `Europe/Prague`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The zone itself.
+    /// The time zone.
     pub fn time_zone(&self) -> &TimeZone {
         &self.zone
     }
 
-    /// When that day begins there; `None` beyond the ends of time.
+    /// Returns the beginning of a day in the zone; `None` if it is outside the range of timestamps.
     pub fn midnight(&self, date: Date) -> Option<Timestamp> {
         Day(date).midnight(&self.zone).ok()
     }
 
-    fn named(name: String) -> Result<Self, String> {
+    fn from_name(name: String) -> Result<Self, String> {
         match TimeZone::get(&name) {
             Ok(zone) => Ok(Zone { name, zone }),
             Err(_) => Err(format!(
-                "billing_timezone = {name:?}: a name of the IANA database is accepted that this \
-                 system has (package tzdata), such as UTC or Europe/Prague"
+                "billing_timezone = {name:?}: it must be a name from the IANA time zone database of \
+                 this system (package tzdata), such as UTC or Europe/Prague"
             )),
         }
     }
 }
 
-/// The keys, unchecked. What is absent is as in [`Terms::default`].
+/// The keys of `[billing]`, unchecked. An absent key has its value in [`Terms::default`].
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "docs/billing.md and `Terms` say what each is")]
-pub struct Written {
+#[expect(missing_docs, reason = "docs/billing.md and `Terms` describe each key")]
+pub struct TermsToml {
     pub currency: Option<String>,
     pub digits: Option<i64>,
     pub line_digits: Option<i64>,
@@ -118,7 +118,7 @@ impl Default for Terms {
                 currency: "EUR".to_owned(),
                 digits: 2,
                 line_digits: 6,
-                second_to_hour: Hours::Ceil,
+                second_to_hour: HourRounding::Ceil,
             },
             zone: Zone { name: "UTC".to_owned(), zone: TimeZone::UTC },
             settle_s: 600,
@@ -129,39 +129,41 @@ impl Default for Terms {
     }
 }
 
-impl Written {
+impl TermsToml {
+    /// Checks the keys and fills in defaults.
+    ///
     /// # Errors
     ///
-    /// The first key that is wrong, what was given and what is accepted.
+    /// The first wrong key, its value, and what it must be.
     pub(super) fn check(self) -> Result<Terms, String> {
         let default = Terms::default();
-        let digits = whole("digits", self.digits, default.rounding.digits, 0, DIGITS_MAX)?;
+        let digits = check_whole("digits", self.digits, default.rounding.digits, 0, DIGITS_MAX)?;
         let line_digits = match self.line_digits {
             None => default.rounding.line_digits.max(digits),
-            given => whole("line_digits", given, 0, digits, LINE_DIGITS_MAX)?,
+            given => check_whole("line_digits", given, 0, digits, LINE_DIGITS_MAX)?,
         };
         for (key, text) in [("region", &self.region), ("rates_file", &self.rates_file)] {
             if text.as_deref() == Some("") {
-                return Err(format!("{key} is empty; a text is expected, or no such key"));
+                return Err(format!("{key} is empty; give it a value or remove the key"));
             }
         }
         Ok(Terms {
             rounding: Rounding {
-                currency: self.currency.map_or(Ok(default.rounding.currency), currency)?,
+                currency: self.currency.map_or(Ok(default.rounding.currency), check_currency)?,
                 digits,
                 line_digits,
                 second_to_hour: match self.second_to_hour.as_deref() {
-                    None | Some("ceil") => Hours::Ceil,
-                    Some("exact") => Hours::Exact,
+                    None | Some("ceil") => HourRounding::Ceil,
+                    Some("exact") => HourRounding::Exact,
                     Some(other) => {
                         return Err(format!(
-                            "second_to_hour = {other:?}: ceil or exact is accepted"
+                            "second_to_hour = {other:?}: it must be ceil or exact"
                         ));
                     }
                 },
             },
-            zone: self.billing_timezone.map_or(Ok(default.zone), Zone::named)?,
-            settle_s: whole("settle_s", self.settle_s, default.settle_s, 0, SETTLE_S_MAX)?,
+            zone: self.billing_timezone.map_or(Ok(default.zone), Zone::from_name)?,
+            settle_s: check_whole("settle_s", self.settle_s, default.settle_s, 0, SETTLE_S_MAX)?,
             allow_unrated: self.allow_unrated.unwrap_or(default.allow_unrated),
             region: self.region,
             rates_file: self.rates_file,
@@ -169,17 +171,24 @@ impl Written {
     }
 }
 
-fn currency(text: String) -> Result<String, String> {
+fn check_currency(text: String) -> Result<String, String> {
     if text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
         return Ok(text);
     }
-    Err(format!("currency = {text:?}: three capital letters are accepted, such as EUR"))
+    Err(format!("currency = {text:?}: it must be three capital letters, such as EUR"))
 }
 
-fn whole(key: &str, given: Option<i64>, default: u32, min: u32, max: u32) -> Result<u32, String> {
+/// Returns a whole number within its bounds, or the default if the key is absent.
+fn check_whole(
+    key: &str,
+    given: Option<i64>,
+    default: u32,
+    min: u32,
+    max: u32,
+) -> Result<u32, String> {
     let Some(given) = given else { return Ok(default) };
     let number = u32::try_from(given).ok().filter(|number| (min..=max).contains(number));
-    number.ok_or_else(|| format!("{key} = {given}: a whole number from {min} to {max} is accepted"))
+    number.ok_or_else(|| format!("{key} = {given}: it must be a whole number from {min} to {max}"))
 }
 
 #[cfg(test)]
@@ -187,16 +196,16 @@ mod tests {
     use super::*;
 
     fn terms(text: &str) -> Result<Terms, String> {
-        toml::from_str::<Written>(text).map_err(|error| error.to_string())?.check()
+        toml::from_str::<TermsToml>(text).map_err(|error| error.to_string())?.check()
     }
 
     #[test]
-    fn nothing_is_the_default() {
+    fn an_empty_section_is_the_default() {
         assert_eq!(terms("").unwrap(), Terms::default());
     }
 
     #[test]
-    fn every_key_is_taken() {
+    fn every_key_is_read() {
         let terms = terms(
             "currency = 'CZK'\ndigits = 0\nline_digits = 4\nsecond_to_hour = 'exact'\nbilling_timezone = \
              'Europe/Prague'\nsettle_s = 0\nallow_unrated = true\nregion = 'r'\nrates_file = 'f'",
@@ -204,7 +213,7 @@ mod tests {
         .unwrap();
         assert_eq!(terms.rounding.currency, "CZK");
         assert_eq!((terms.rounding.digits, terms.rounding.line_digits), (0, 4));
-        assert_eq!(terms.rounding.second_to_hour, Hours::Exact);
+        assert_eq!(terms.rounding.second_to_hour, HourRounding::Exact);
         assert_eq!(terms.zone.name(), "Europe/Prague");
         assert_eq!((terms.settle_s, terms.allow_unrated), (0, true));
         assert_eq!((terms.region.as_deref(), terms.rates_file.as_deref()), (Some("r"), Some("f")));
@@ -223,19 +232,19 @@ mod tests {
         for (text, expected) in [
             (
                 "currency = 'euro'",
-                "currency = \"euro\": three capital letters are accepted, such as EUR",
+                "currency = \"euro\": it must be three capital letters, such as EUR",
             ),
-            ("digits = 7", "digits = 7: a whole number from 0 to 6 is accepted"),
-            ("line_digits = 1", "line_digits = 1: a whole number from 2 to 12 is accepted"),
-            ("line_digits = 13", "line_digits = 13: a whole number from 2 to 12 is accepted"),
-            ("second_to_hour = 'floor'", "second_to_hour = \"floor\": ceil or exact is accepted"),
-            ("settle_s = -1", "settle_s = -1: a whole number from 0 to 2678400 is accepted"),
-            ("region = ''", "region is empty; a text is expected, or no such key"),
-            ("rates_file = ''", "rates_file is empty; a text is expected, or no such key"),
+            ("digits = 7", "digits = 7: it must be a whole number from 0 to 6"),
+            ("line_digits = 1", "line_digits = 1: it must be a whole number from 2 to 12"),
+            ("line_digits = 13", "line_digits = 13: it must be a whole number from 2 to 12"),
+            ("second_to_hour = 'floor'", "second_to_hour = \"floor\": it must be ceil or exact"),
+            ("settle_s = -1", "settle_s = -1: it must be a whole number from 0 to 2678400"),
+            ("region = ''", "region is empty; give it a value or remove the key"),
+            ("rates_file = ''", "rates_file is empty; give it a value or remove the key"),
             (
                 "billing_timezone = 'Mars'",
-                "billing_timezone = \"Mars\": a name of the IANA database is accepted that this \
-                 system has (package tzdata), such as UTC or Europe/Prague",
+                "billing_timezone = \"Mars\": it must be a name from the IANA time zone database of \
+                 this system (package tzdata), such as UTC or Europe/Prague",
             ),
         ] {
             assert_eq!(terms(text).unwrap_err(), expected);

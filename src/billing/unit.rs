@@ -1,10 +1,10 @@
-//! Units of volumes, and how one becomes another.
+//! Units of volumes, and conversions between them.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What a volume counts.
+/// The unit of a volume.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum Unit {
@@ -16,29 +16,29 @@ pub enum Unit {
     Byte,
     /// `gigabyte`: 1024³ bytes.
     Gigabyte,
-    /// Any other, which only a rate per the same unit is for.
+    /// Any other unit, by its name; only a rate for the same unit applies to it.
     Other(String),
 }
 
-/// How a volume of a mapping's unit becomes one of a rate's.
+/// The conversion of a volume from a mapping's unit to a rate's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Conversion {
-    /// As it is.
+    /// None: the units are the same.
     Same,
     /// Divided by 1024³.
     BytesToGigabytes,
-    /// Divided by 3600; whether hours are whole ones is a setting.
+    /// Divided by 3600; a setting decides whether hours are rounded up.
     SecondsToHours,
 }
 
-/// Bytes of a gigabyte.
+/// Bytes in a gigabyte.
 pub(super) const GIGABYTE: u64 = 1 << 30;
-/// Seconds of an hour.
+/// Seconds in an hour.
 pub(super) const HOUR_S: u64 = 3600;
 
 impl Unit {
-    /// How volumes in this unit are billed per that one; `None` when they cannot.
-    pub(super) fn converted_to(&self, rated: &Unit) -> Option<Conversion> {
+    /// Returns the conversion of volumes in this unit to a rate's unit; `None` if there is none.
+    pub(super) fn conversion_to(&self, rated: &Unit) -> Option<Conversion> {
         match (self, rated) {
             (used, rated) if used == rated => Some(Conversion::Same),
             (Unit::Byte, Unit::Gigabyte) => Some(Conversion::BytesToGigabytes),
@@ -94,7 +94,7 @@ mod tests {
                     ("second", "hour") => Some(Conversion::SecondsToHours),
                     _ => None,
                 };
-                assert_eq!(from.converted_to(to), expected, "{from} to {to}");
+                assert_eq!(from.conversion_to(to), expected, "{from} to {to}");
             }
         }
     }

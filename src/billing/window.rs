@@ -1,4 +1,4 @@
-//! Spans of time and the hourly windows in them; which windows a reading can change.
+//! Spans of time, the hourly windows in them, and the windows that a reading can change.
 
 use std::collections::BTreeSet;
 
@@ -7,45 +7,45 @@ use jiff::Timestamp;
 use super::exact::HOUR_US;
 use super::mapping::{Mapping, Transformer};
 
-/// The times from one on up to, not including, another.
+/// A half-open span of time: from one time up to, but not including, another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
-    /// The first.
+    /// The first time of the span.
     pub from: Timestamp,
-    /// The first that is not part of it.
+    /// The first time after the span.
     pub to: Timestamp,
 }
 
 impl Span {
-    /// `None` when there is no time between them.
+    /// Creates a span; `None` if `to` is not later than `from`.
     pub fn new(from: Timestamp, to: Timestamp) -> Option<Span> {
         (from < to).then_some(Span { from, to })
     }
 
-    /// The window that holds the time: an hour of UTC.
+    /// Returns the window that contains the time: an hour of UTC.
     pub fn hour_of(at: Timestamp) -> Span {
         let us = at.as_microsecond();
         let from = us - us.rem_euclid(HOUR_US);
-        Span { from: time(from), to: time(from.saturating_add(HOUR_US)) }
+        Span { from: timestamp(from), to: timestamp(from.saturating_add(HOUR_US)) }
     }
 
-    /// Its length in microseconds.
+    /// The length in microseconds.
     pub fn us(&self) -> i64 {
         self.to.as_microsecond().saturating_sub(self.from.as_microsecond()).max(0)
     }
 
-    /// Whether it holds the time.
+    /// Whether the time is within the span.
     pub fn contains(&self, at: Timestamp) -> bool {
         self.from <= at && at < self.to
     }
 
-    /// What both have in common.
+    /// Returns the time that both spans have in common.
     pub fn clip(&self, other: Span) -> Option<Span> {
         Span::new(self.from.max(other.from), self.to.min(other.to))
     }
 
-    /// Its windows, in order: whole ones, but for the first and the last, of which it may hold a
-    /// part.
+    /// Returns its windows in order. All are whole hours, except that the span may contain only a part of
+    /// the first and of the last.
     pub fn windows(self) -> impl Iterator<Item = Span> {
         let mut rest = Span::new(self.from, self.to);
         std::iter::from_fn(move || {
@@ -57,22 +57,28 @@ impl Span {
     }
 }
 
-fn time(us: i64) -> Timestamp {
+/// Returns the timestamp, limited to the range of timestamps.
+fn timestamp(us: i64) -> Timestamp {
     Timestamp::from_microsecond(us).unwrap_or(if us < 0 { Timestamp::MIN } else { Timestamp::MAX })
 }
 
-/// The time so many microseconds later.
+/// Returns the time `us` microseconds later.
 pub(super) fn later(at: Timestamp, us: i64) -> Timestamp {
-    time(at.as_microsecond().saturating_add(us))
+    timestamp(at.as_microsecond().saturating_add(us))
 }
 
-/// The windows whose usage can be another one, once a reading of that time is added, taken away or
-/// changed. `next` is the time of the reading after it, of the same resource and meter.
+/// Returns the windows whose usage can change when a reading at the time `at` is added, removed or
+/// changed. `next` is the time of the next reading of the same resource and meter.
 ///
-/// Those are its own, and those that its state reaches into: it holds until the next reading, at
-/// most for the mapping's `max_gap`, and ends the state before it, which would have held no longer.
-/// The next reading of a counter tells the increase since this one.
-pub fn touched(mapping: &Mapping, at: Timestamp, next: Option<Timestamp>) -> BTreeSet<Span> {
+/// These are the reading's own window and the windows that its state reaches into: the state holds until
+/// the next reading, for at most the mapping's `max_gap_s`. The state before it, which the reading ends,
+/// would have held no longer. A counter's next reading measures the increase since this one, so its
+/// window can change too.
+pub fn affected_windows(
+    mapping: &Mapping,
+    at: Timestamp,
+    next: Option<Timestamp>,
+) -> BTreeSet<Span> {
     let held_to = later(at, mapping.max_gap_us());
     let held_to = next.filter(|next| *next > at).map_or(held_to, |next| next.min(held_to));
     let mut windows: BTreeSet<Span> = Span::new(at, held_to)
@@ -87,16 +93,17 @@ pub fn touched(mapping: &Mapping, at: Timestamp, next: Option<Timestamp>) -> BTr
     windows
 }
 
-/// From the start of the first to the end of the last of the windows that a reading of that time
-/// can change, whichever readings follow it soon. A counter's next one, at any distance, is not
-/// part of it.
+/// Returns the span from the start of the first to the end of the last window that a reading at the time
+/// `at` can change, whenever the next reading follows. The window of a counter's next reading, which
+/// may be at any distance, is not included.
 pub fn reach(mapping: &Mapping, at: Timestamp) -> Span {
     let held_to = later(at, mapping.max_gap_us());
     let last = Span::hour_of(later(held_to, -1));
     Span { from: Span::hour_of(at).from, to: last.to }
 }
 
-/// The earliest time at which the last reading before a span counts in it; `None`: at any distance.
+/// Returns the earliest time from which a reading before a span counts in it; `None`: the last reading
+/// before the span counts at any distance.
 pub fn reach_back(mapping: &Mapping, span: Span) -> Option<Timestamp> {
     match mapping.transformer {
         Transformer::Cumulative => None,
@@ -140,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_time_are_no_reason_to_panic() {
+    fn the_ends_of_time_do_not_panic() {
         assert!(Span::hour_of(Timestamp::MIN).us() >= 0);
         assert!(Span::hour_of(Timestamp::MAX).us() >= 0);
         assert_eq!(later(Timestamp::MAX, i64::MAX), Timestamp::MAX);
@@ -148,7 +155,7 @@ mod tests {
 
     fn hours(option: &str, from: &str, next: Option<&str>) -> Vec<String> {
         let mapping = Mapping::example(option);
-        touched(&mapping, at(from), next.map(at))
+        affected_windows(&mapping, at(from), next.map(at))
             .iter()
             .map(|window| window.from.to_string()[11..13].to_owned())
             .collect()
@@ -173,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reading_reaches_as_far_as_any_window_it_touches() {
+    fn the_reach_of_a_reading_covers_every_window_it_affects() {
         let average = Mapping::example("transformer = 'average'\nunit = 'x'");
         assert_eq!(reach(&average, at("10:20:00")), span("10:00:00", "12:00:00"));
         assert_eq!(reach(&average, at("10:00:00")), span("10:00:00", "11:00:00"));

@@ -12,8 +12,10 @@ use super::metering::Metering;
 use super::queues::{Source, check_queue_names, default_sources};
 use super::reports::Reports;
 use super::retention::Retention;
-use crate::billing::settings::{RatesFile, Sections, Settings, unreadable};
-use crate::billing::{mapping, rate, terms};
+use crate::billing::mapping::MappingToml;
+use crate::billing::rate::RateToml;
+use crate::billing::settings::{RatesFile, Sections, Settings, parse_error};
+use crate::billing::terms::TermsToml;
 
 /// The TOML file's sections. A section that the file does not have keeps its built-in default.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,9 +49,9 @@ struct RawFile {
     #[serde(default)]
     reports: Reports,
     #[serde(default)]
-    billing: terms::Written,
-    usage: Option<Vec<Spanned<mapping::Written>>>,
-    rate: Option<Vec<Spanned<rate::Written>>>,
+    billing: TermsToml,
+    usage: Option<Vec<Spanned<MappingToml>>>,
+    rate: Option<Vec<Spanned<RateToml>>>,
 }
 
 impl Default for File {
@@ -85,7 +87,7 @@ impl File {
         read_rates: impl FnOnce(&str) -> std::io::Result<String>,
     ) -> Result<File, String> {
         let RawFile { sources, metering, export, retention, reports, billing, usage, rate } =
-            toml::from_str(text).map_err(|error| unreadable(text, &error).to_string())?;
+            toml::from_str(text).map_err(|error| parse_error(text, &error).to_string())?;
         check_queue_names(&sources)?;
         export.check()?;
         reports.check()?;
@@ -172,8 +174,8 @@ mod tests {
         assert_eq!(file.billing.mappings.len(), 1);
         assert_eq!(
             read(&usage.replace("uptime", "max")).unwrap_err(),
-            "line 1: usage of the meter \"vcpus\": unit is missing; second, hour, byte, gigabyte \
-             or any other text is accepted"
+            "line 1: usage of the meter \"vcpus\": unit is missing; it must be second, hour, byte, \
+             gigabyte or a name of your own"
         );
     }
 
@@ -191,7 +193,7 @@ mod tests {
         );
         assert_eq!(
             read("[billing]\nrates_file = ''").unwrap_err(),
-            "[billing] rates_file is empty; a text is expected, or no such key"
+            "[billing] rates_file is empty; give it a value or remove the key"
         );
     }
 }

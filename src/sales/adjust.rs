@@ -15,9 +15,9 @@ use super::compute::changes;
 use super::late::Late;
 use super::readings::{Readings, Series, of_billed};
 use super::{Error, issued};
-use crate::billing::order::{Adjustment, Billed, Line, Touched, adjustments};
-use crate::billing::transform::usage_of_part;
-use crate::billing::window::touched;
+use crate::billing::order::{Adjustment, BilledPeriod, ChangedWindows, Line, compute_adjustments};
+use crate::billing::transform::compute_usage_of_part;
+use crate::billing::window::affected_windows;
 use crate::billing::{Basis, Bill, Mapping, Span, Timeline, Volume};
 use crate::log::RecordedClaim;
 
@@ -113,7 +113,7 @@ impl Corrected<'_> {
         tx: &Transaction<'_>,
         periods: &[Period],
         all: Span,
-    ) -> Result<Vec<Touched>, Error> {
+    ) -> Result<Vec<ChangedWindows>, Error> {
         let mut mappings = Vec::<Mapping>::new();
         for mapping in periods.iter().flat_map(|period| &period.basis.mappings) {
             if !mappings.contains(mapping) {
@@ -122,7 +122,7 @@ impl Corrected<'_> {
         }
         let mut before = Readings::new(tx, self.tenant_id, self.known, all.to).await?;
         let mut after = Readings::new(tx, self.tenant_id, self.position, all.to).await?;
-        let mut found = vec![Touched::new(); periods.len()];
+        let mut found = vec![ChangedWindows::new(); periods.len()];
         let series: Vec<&Series> = self.late.keys().collect();
         for chunk in series.chunks(SERIES) {
             let chunk: Vec<Series> = chunk.iter().map(|series| (*series).clone()).collect();
@@ -144,7 +144,7 @@ impl Corrected<'_> {
         &self,
         tx: &Transaction<'_>,
         period: &Period,
-        touched: &Touched,
+        touched: &ChangedWindows,
         earlier: &[Adjustment],
     ) -> Result<Vec<Adjustment>, Error> {
         let resources: BTreeSet<&str> = touched.keys().map(|(id, _)| id.as_str()).collect();
@@ -161,14 +161,14 @@ impl Corrected<'_> {
             let of = |lines: &BTreeMap<String, Vec<Line>>| {
                 lines.get(resource).cloned().unwrap_or_default()
             };
-            let touched: Touched = touched
+            let touched: ChangedWindows = touched
                 .iter()
                 .filter(|((id, _), _)| id == resource)
                 .map(|(key, windows)| (key.clone(), windows.clone()))
                 .collect();
             let lines = of(&billed);
-            let billed = Billed { order_id, lines: &lines, adjustments: earlier };
-            found.extend(adjustments(&billed, &of(&computed), &touched));
+            let billed = BilledPeriod { order_id, lines: &lines, adjustments: earlier };
+            found.extend(compute_adjustments(&billed, &of(&computed), &touched));
         }
         Ok(found)
     }
@@ -198,12 +198,14 @@ impl Period {
         changed: &[Timestamp],
         was: &Timeline<'_>,
         is: &Timeline<'_>,
-        found: &mut Touched,
+        found: &mut ChangedWindows,
     ) {
         let of_meter = self.basis.mappings.iter().filter(|mapping| mapping.meter == series.meter);
         for mapping in of_meter {
-            let windows: BTreeSet<Span> =
-                changed.iter().flat_map(|at| touched(mapping, *at, next(is, *at))).collect();
+            let windows: BTreeSet<Span> = changed
+                .iter()
+                .flat_map(|at| affected_windows(mapping, *at, next(is, *at)))
+                .collect();
             for window in windows {
                 let Some(part) = window.clip(self.span) else { continue };
                 for service in self.differing(mapping, part, was, is) {
@@ -229,7 +231,7 @@ impl Period {
         let mut differing = BTreeSet::new();
         for part in parts {
             let used = |timeline| -> BTreeMap<String, Volume> {
-                let usage = usage_of_part(mapping, timeline, window, part).into_iter();
+                let usage = compute_usage_of_part(mapping, timeline, window, part).into_iter();
                 usage.map(|used| (used.service, used.volume)).collect()
             };
             let (was, is) = (used(was), used(is));

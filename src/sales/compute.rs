@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::readings::{Readings, Series, of_tenant};
 use super::{Error, adjust, issued, late};
-use crate::billing::order::{Heading, Priced};
+use crate::billing::order::{Charges, Heading};
 use crate::billing::{Basis, Bill, Order, Span, Usage, Volume};
 use crate::config::File;
 use crate::log::{self, RecordedClaim};
@@ -120,7 +120,7 @@ async fn by_windows(
     position: i64,
     basis: &Basis,
     span: Span,
-) -> Result<Priced, Error> {
+) -> Result<Charges, Error> {
     let mut bill = Bill::new(basis, span);
     let divided = divided(basis, span);
     let changes = changes(basis, span);
@@ -213,7 +213,7 @@ pub(super) async fn by_samples(
     position: i64,
     basis: &Basis,
     span: Span,
-) -> Result<Priced, Error> {
+) -> Result<Charges, Error> {
     let mut bill = Bill::new(basis, span);
     let series = of_tenant(tx, tenant_id, &basis.mappings, span.to).await?;
     let mut readings = Readings::new(tx, tenant_id, position, span.to).await?;

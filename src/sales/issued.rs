@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::Error;
-use crate::billing::order::{Adjustment, Circumstances, Record, record};
+use crate::billing::order::{Adjustment, Record, SettingsAtIssue, record};
 use crate::billing::{Basis, Order, Span};
 use crate::config::{File, Pattern};
 use crate::event::Recorded;
@@ -21,12 +21,12 @@ pub(super) fn order_id(tenant_id: &str, span: Span) -> Uuid {
 }
 
 /// What is set today.
-pub(super) fn circumstances(file: &File) -> Circumstances {
+pub(super) fn circumstances(file: &File) -> SettingsAtIssue {
     let terms = &file.billing.terms;
     let texts = |patterns: &Vec<Pattern>| {
         patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect()
     };
-    Circumstances {
+    SettingsAtIssue {
         billing_timezone: terms.zone.name().to_owned(),
         settle_s: terms.settle_s,
         allow_unrated: terms.allow_unrated,
@@ -44,7 +44,7 @@ pub(super) struct Issued {
     /// What it was computed with.
     pub basis: Basis,
     /// What else was set.
-    pub settings: Circumstances,
+    pub settings: SettingsAtIssue,
 }
 
 /// An issued order without what may be long: its lines.

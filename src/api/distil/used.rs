@@ -177,7 +177,7 @@ pub(super) async fn get_usage(
 
 fn resources(bill: &Bill<'_>) -> BTreeMap<String, Resource> {
     let mut resources = BTreeMap::<String, Resource>::new();
-    for used in bill.summed() {
+    for used in bill.totals() {
         let resource = resources.entry(used.resource_id.to_owned()).or_insert_with(|| Resource {
             r#type: used.resource_type.map(str::to_owned),
             metadata: used.metadata,

@@ -1,4 +1,4 @@
-//! Which readings a mapping is about.
+//! Filters: which readings of a meter a mapping counts, by their metadata.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::billing::metadata::Metadata;
 
-/// Keys of the metadata, and the values of which each must have one, as texts.
+/// Keys of the metadata, each with the values that it may have, as texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "BTreeMap<String, Values>")]
 pub struct Filter(BTreeMap<String, Vec<String>>);
 
-/// One value, or several, as they may stand in the file.
+/// The value of a key in the file: one value, or a list.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Values {
@@ -28,37 +28,37 @@ enum Value {
 }
 
 impl Filter {
-    /// Whether the metadata is of what the filter asks for.
+    /// Whether each key of the filter has one of its values in the metadata.
     pub fn passes(&self, metadata: Option<&Metadata>) -> bool {
         self.0.iter().all(|(key, values)| {
             metadata
                 .and_then(|metadata| metadata.get(key))
-                .is_some_and(|said| values.iter().any(|value| *value == said))
+                .is_some_and(|found| values.iter().any(|value| *value == found))
         })
     }
 
-    /// A key without any value that it could have.
-    pub(super) fn without_values(&self) -> Option<&str> {
+    /// Returns a key whose list of values is empty, so that nothing could pass.
+    pub(super) fn key_without_values(&self) -> Option<&str> {
         self.0.iter().find(|(_, values)| values.is_empty()).map(|(key, _)| key.as_str())
     }
 
-    /// Whether it lets everything pass.
+    /// Whether it has no key, so that everything passes.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
 impl From<BTreeMap<String, Values>> for Filter {
-    fn from(written: BTreeMap<String, Values>) -> Self {
+    fn from(values_by_key: BTreeMap<String, Values>) -> Self {
         let texts = |values| match values {
-            Values::One(value) => vec![text(value)],
-            Values::Any(values) => values.into_iter().map(text).collect(),
+            Values::One(value) => vec![to_text(value)],
+            Values::Any(values) => values.into_iter().map(to_text).collect(),
         };
-        Filter(written.into_iter().map(|(key, values)| (key, texts(values))).collect())
+        Filter(values_by_key.into_iter().map(|(key, values)| (key, texts(values))).collect())
     }
 }
 
-fn text(value: Value) -> String {
+fn to_text(value: Value) -> String {
     match value {
         Value::Text(text) => text,
         Value::Whole(number) => number.to_string(),
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn no_metadata_passes_only_where_nothing_is_asked() {
+    fn a_reading_without_metadata_passes_only_an_empty_filter() {
         assert!(Filter::default().passes(None));
         assert!(!toml::from_str::<Filter>("a = 'b'").unwrap().passes(None));
     }

@@ -1,4 +1,4 @@
-//! Corrections of what was billed before, because samples came late.
+//! Adjustments: corrections of earlier orders for samples that arrived late.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,57 +6,67 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::Line;
+use super::line::Line;
 use crate::billing::exact::Amount;
 
-/// What one service of one resource costs now that more is known of a time that was billed.
+/// The correction of what one service of one resource was billed, now that more samples of the time are
+/// known.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Adjustment {
-    /// The order that billed it; `None`: the time before the tenant's first order.
+    /// The order that is corrected; `None`: the time before the tenant's first order.
     pub order_id: Option<Uuid>,
     /// The resource.
     pub resource_id: String,
-    /// What kind of thing it is.
+    /// The kind of resource.
     #[serde(rename = "type")]
     pub resource_type: Option<String>,
     /// The service.
     pub service: String,
-    /// Starts of the windows whose usage has changed.
+    /// The starts of the windows whose usage has changed.
     pub windows: Vec<Timestamp>,
-    /// What was billed, earlier adjustments among it.
+    /// The amount billed before, including earlier adjustments.
     pub billed: Amount,
-    /// What it comes to now, at the rates of that order.
+    /// The amount computed now, at the rates of that order.
     pub computed: Amount,
-    /// What is to be paid in addition; negative: to be given back.
+    /// The amount to pay in addition; a credit if negative.
     pub difference: Amount,
 }
 
-/// What was billed for a span of time.
+/// The charges that earlier orders made for a span of time.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Billed<'a> {
-    /// By which order; `None`: the time before the first.
+pub struct BilledPeriod<'a> {
+    /// The order of the time; `None`: the time before the tenant's first order.
     pub order_id: Option<Uuid>,
-    /// Its lines.
+    /// The lines of the order.
     pub lines: &'a [Line],
-    /// Adjustments of all later orders; those of other orders than this are left out.
+    /// The adjustments made by all later orders. Adjustments that correct another order are ignored.
     pub adjustments: &'a [Adjustment],
 }
 
-/// Of each resource billed and service the starts of the windows whose usage has changed since.
-pub type Touched = BTreeMap<(String, String), BTreeSet<Timestamp>>;
+/// The starts of the windows whose usage has changed, by billed resource and service.
+pub type ChangedWindows = BTreeMap<(String, String), BTreeSet<Timestamp>>;
 
-/// What changes about an order by the usage that was touched. `computed` are the lines of the
-/// order's span, computed again with its basis; those that are not touched need not be among them.
-/// Where nothing is to be paid or given back there is no adjustment.
-pub fn adjustments(billed: &Billed<'_>, computed: &[Line], touched: &Touched) -> Vec<Adjustment> {
-    let one = |((resource_id, service), windows): (&(String, String), &BTreeSet<Timestamp>)| {
-        let is_it = |line: &&Line| line.resource_id == *resource_id && line.service == *service;
-        let earlier = billed.adjustments.iter().filter(|it| {
-            (it.order_id, &it.resource_id, &it.service) == (billed.order_id, resource_id, service)
+/// Computes the adjustments of an order for the usage that has changed. `computed` are the lines of the
+/// order's span, computed again with its basis; lines of unchanged usage may be left out. There is no
+/// adjustment where the amount is the same.
+pub fn compute_adjustments(
+    billed: &BilledPeriod<'_>,
+    computed: &[Line],
+    changed: &ChangedWindows,
+) -> Vec<Adjustment> {
+    let adjust = |((resource_id, service), windows): (&(String, String), &BTreeSet<Timestamp>)| {
+        let is_of_service =
+            |line: &&Line| line.resource_id == *resource_id && line.service == *service;
+        let earlier = billed.adjustments.iter().filter(|earlier| {
+            (earlier.order_id, &earlier.resource_id, &earlier.service)
+                == (billed.order_id, resource_id, service)
         });
-        let lines = billed.lines.iter().filter(is_it);
-        let paid = lines.clone().map(|line| &line.amount).chain(earlier.map(|it| &it.difference));
-        let now = computed.iter().filter(is_it);
+        let lines = billed.lines.iter().filter(is_of_service);
+        let paid = lines
+            .clone()
+            .map(|line| &line.amount)
+            .chain(earlier.map(|adjustment| &adjustment.difference));
+        let now = computed.iter().filter(is_of_service);
         let (paid, costs) =
             (Amount::sum(paid, 0), Amount::sum(now.clone().map(|line| &line.amount), 0));
         let scale = paid.scale().max(costs.scale());
@@ -72,5 +82,5 @@ pub fn adjustments(billed: &Billed<'_>, computed: &[Line], touched: &Touched) ->
             difference,
         })
     };
-    touched.iter().filter_map(one).collect()
+    changed.iter().filter_map(adjust).collect()
 }

@@ -1,66 +1,72 @@
-//! The event of an issued order: the order, and all that it was computed with.
+//! The event of an issued order: the order, and everything it was computed with.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Basis, Order};
+use super::Order;
+use super::basis::Basis;
 use crate::event::ours::{Layout, OwnEvent};
 use crate::event::{Event, Family};
 
 /// The event's type.
 pub const KIND: &str = "billing.sales_order.issued";
 
-/// Who says so.
+/// The event's source.
 const SOURCE: &str = "stackledger/sales";
 
-/// What was set besides, and decides which samples count and whether an order is issued.
+/// Settings besides the basis that decide which samples count and whether an order is issued.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Circumstances {
-    /// Where days began.
+pub struct SettingsAtIssue {
+    /// The time zone in which days begin.
     pub billing_timezone: String,
-    /// How old the end had to be, in seconds.
+    /// How old the end of an order had to be, in seconds.
     pub settle_s: u32,
-    /// Whether usage without a rate might be left out.
+    /// Whether an order could leave out usage that has no rate.
     pub allow_unrated: bool,
-    /// Whose samples counted; everybody's, where it is null.
+    /// Patterns of the sources whose samples counted; all sources if null.
     pub trust_sources: Option<Vec<String>>,
 }
 
-/// What the event says: its `data`.
+/// The `data` of the event.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Record {
-    /// Whose order it is.
+    /// The tenant of the order.
     pub tenant_id: String,
     /// The order's id.
     pub order_id: Uuid,
-    /// The order, byte by byte as it was answered.
+    /// The order, byte for byte as it was answered.
     pub order: Box<RawValue>,
-    /// What it was computed with.
+    /// The settings it was computed with.
     pub basis: Basis,
-    /// What else was set.
-    pub settings: Circumstances,
+    /// The other settings that mattered.
+    pub settings: SettingsAtIssue,
 }
 
-/// Why an order cannot be recorded: it is a draft, or the event is not read as one of ours.
+/// An order cannot be recorded: it is a draft, or its event is not decoded as an order's.
 #[derive(Debug, thiserror::Error)]
 #[error("the order cannot be recorded: {0}")]
-pub struct Unrecordable(String);
+pub struct RecordError(String);
 
+/// The part of an event's body that is read.
 #[derive(Deserialize)]
-struct Told<T> {
+struct Body<T> {
     data: T,
 }
 
 impl Record {
-    /// The record of an order that was just computed.
+    /// Creates the record of an order that was just computed.
     ///
     /// # Errors
     ///
-    /// When it is a draft.
-    pub fn new(order: &Order, basis: Basis, settings: Circumstances) -> Result<Self, Unrecordable> {
-        let wrong = |why: &dyn std::fmt::Display| Unrecordable(why.to_string());
+    /// If the order is a draft.
+    pub fn new(
+        order: &Order,
+        basis: Basis,
+        settings: SettingsAtIssue,
+    ) -> Result<Self, RecordError> {
+        let wrong = |why: &dyn std::fmt::Display| RecordError(why.to_string());
         let order_id = order.order_id.ok_or_else(|| wrong(&"it is a draft"))?;
         let text = String::from_utf8(order.to_bytes().map_err(|error| wrong(&error))?);
         let text = text.map_err(|error| wrong(&error))?;
@@ -73,13 +79,13 @@ impl Record {
         })
     }
 
-    /// The event that says it.
+    /// Creates the event of the record.
     ///
     /// # Errors
     ///
-    /// When it is not read as what it is.
-    pub fn event(&self, now: Timestamp) -> Result<Event, Unrecordable> {
-        let wrong = |why: &dyn std::fmt::Display| Unrecordable(why.to_string());
+    /// If decoding the event does not give an order's event.
+    pub fn event(&self, now: Timestamp) -> Result<Event, RecordError> {
+        let wrong = |why: &dyn std::fmt::Display| RecordError(why.to_string());
         let event = OwnEvent {
             layout: Layout::Specification,
             id: &self.order_id.to_string(),
@@ -91,31 +97,31 @@ impl Record {
         let event = event.to_event().map_err(|error| wrong(&error))?;
         match event.family {
             Family::Billing if !event.redacted => Ok(event),
-            family => Err(wrong(&format!("its event is read as one of {family}"))),
+            family => Err(wrong(&format!("its event is decoded as one of {family}"))),
         }
     }
 
-    /// What an event says.
+    /// Reads the record of an event.
     ///
     /// # Errors
     ///
-    /// When it is not the event of an order.
+    /// If it is not the event of an order.
     pub fn read(event: &Event) -> Result<Record, serde_json::Error> {
         read(event)
     }
 }
 
-/// As much of an event's [`Record`] as a type of fewer fields takes.
+/// Reads an event's [`Record`] as a type that has only some of its fields.
 ///
 /// # Errors
 ///
-/// When it is not the event of an order.
+/// If it is not the event of an order.
 pub fn read<'e, T: Deserialize<'e>>(event: &'e Event) -> Result<T, serde_json::Error> {
     if event.kind != KIND {
-        let why = format!("an event of the type {} issues no order", event.kind);
+        let why = format!("an event of type {} does not issue an order", event.kind);
         return Err(serde::de::Error::custom(why));
     }
-    serde_json::from_slice::<Told<T>>(&event.body).map(|told| told.data)
+    serde_json::from_slice::<Body<T>>(&event.body).map(|body| body.data)
 }
 
 #[cfg(test)]

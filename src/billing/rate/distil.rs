@@ -1,39 +1,40 @@
-//! Distil's file of rates: `region | service | unit | rate`, one a line.
+//! Distil's file of rates: `region | service | unit | rate`, one per line.
 
-use super::{Rate, written::Price};
+use super::price::Price;
+use super::rates::Rate;
 
-/// The rates and the line of each, from 1. Empty lines and those that begin with `#` are left out.
+/// Reads the rates, each with its line number (from 1). Skips empty lines and lines that begin with `#`.
 ///
 /// # Errors
 ///
-/// The first line that is wrong: its number and what is accepted.
+/// The number of the first wrong line, and what the line must be.
 pub fn read(text: &str) -> Result<Vec<(usize, Rate)>, (usize, String)> {
     let lines = text.lines().map(str::trim).enumerate().map(|(index, line)| (index + 1, line));
     lines
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-        .map(|(number, line)| Ok((number, rate(line).map_err(|what| (number, what))?)))
+        .map(|(number, line)| Ok((number, read_line(line).map_err(|what| (number, what))?)))
         .collect()
 }
 
-fn rate(line: &str) -> Result<Rate, String> {
+fn read_line(line: &str) -> Result<Rate, String> {
     let fields: Vec<&str> = line.split('|').map(str::trim).collect();
     let [region, service, unit, price] = fields[..] else {
         return Err(format!(
-            "{} fields; `region | service | unit | rate` is accepted",
+            "the line has {} fields; it must be `region | service | unit | rate`",
             fields.len()
         ));
     };
     for (name, field) in [("service", service), ("unit", unit)] {
         if field.is_empty() {
             return Err(format!(
-                "the {name} is empty; `region | service | unit | rate` is accepted"
+                "the {name} is empty; the line must be `region | service | unit | rate`"
             ));
         }
     }
     Ok(Rate {
         service: service.to_owned(),
         unit: unit.to_owned().into(),
-        rate: price.parse::<Price>()?.0,
+        rate: price.parse::<Price>().map_err(|what| format!("the rate {what}"))?.0,
         region: (!region.is_empty()).then(|| region.to_owned()),
         from: None,
         to: None,
@@ -64,19 +65,23 @@ mod tests {
     fn wrong_lines_are_refused_by_their_number() {
         let price = |text| {
             format!(
-                "{text:?} is no price; a decimal number of 0 or more is accepted, such as \
-                 \"0.044\", of at most 28 digits"
+                "the rate {text:?} must be a decimal number of at least 0 with at most 28 digits, \
+                 such as \"0.044\""
             )
         };
         for (line, expected) in [
-            ("a | b | hour", "3 fields; `region | service | unit | rate` is accepted".to_owned()),
+            (
+                "a | b | hour",
+                "the line has 3 fields; it must be `region | service | unit | rate`".to_owned(),
+            ),
             (
                 "a | | hour | 1",
-                "the service is empty; `region | service | unit | rate` is accepted".to_owned(),
+                "the service is empty; the line must be `region | service | unit | rate`"
+                    .to_owned(),
             ),
             (
                 "a | b | | 1",
-                "the unit is empty; `region | service | unit | rate` is accepted".to_owned(),
+                "the unit is empty; the line must be `region | service | unit | rate`".to_owned(),
             ),
             ("a | b | hour | x", price("x")),
             ("a | b | hour | -1", price("-1")),

@@ -1,10 +1,10 @@
-//! Sections as they are accepted, and what is said of those that are not.
+//! Sections that are accepted, and the errors of sections that are refused.
 
 use super::*;
 use crate::billing::mapping::Transformer;
 
 fn read(text: &str) -> Result<Settings, String> {
-    let sections = toml::from_str(text).map_err(|error| unreadable(text, &error).to_string())?;
+    let sections = toml::from_str(text).map_err(|error| parse_error(text, &error).to_string())?;
     Settings::read(sections, text, None).map_err(|error| error.to_string())
 }
 
@@ -25,10 +25,10 @@ fn rate(service: &str, unit: &str, more: &str) -> String {
 
 #[test]
 fn the_built_in_example_is_right() {
-    let example = example().unwrap();
+    let example = read_example().unwrap();
     assert_eq!(example.terms, Terms::default());
     assert_eq!(example, Settings::default());
-    let uptime = |it: &&Mapping| matches!(it.transformer, Transformer::Uptime { .. });
+    let uptime = |mapping: &&Mapping| matches!(mapping.transformer, Transformer::Uptime { .. });
     assert_eq!(example.mappings.iter().filter(uptime).count(), 1);
     for mapping in &example.mappings {
         assert!(mapping.resource_type.is_some(), "{}", mapping.meter);
@@ -68,39 +68,41 @@ fn days_are_midnights_in_the_billing_time_zone_quoted_or_not() {
 }
 
 #[track_caller]
-fn refused(text: &str, expected: &str) {
+fn assert_refused(text: &str, expected: &str) {
     assert_eq!(read(text).unwrap_err(), expected);
 }
 
 #[test]
 fn mappings_are_refused_by_their_line() {
-    refused(
+    assert_refused(
         &format!("{VMS}\n[[usage]]\nmeter = 'm'\ntransformer = 'mean'"),
-        "line 5: usage of the meter \"m\": transformer = \"mean\": uptime, max, average, sum, \
-             cumulative, storagemax, networkservice, fromimage and count are accepted",
+        "line 5: usage of the meter \"m\": transformer = \"mean\": it must be one of uptime, \
+         max, average, sum, cumulative, storagemax, networkservice, fromimage, count",
     );
-    refused(
+    assert_refused(
         "[billing]\ndigits = 9",
-        "[billing] digits = 9: a whole number from 0 to 6 is accepted",
+        "[billing] digits = 9: it must be a whole number from 0 to 6",
     );
-    refused(
+    assert_refused(
         &format!("[billing]\ndigits = 9\n{VMS}"),
-        "[billing] digits = 9: a whole number from 0 to 6 is accepted",
+        "[billing] digits = 9: it must be a whole number from 0 to 6",
     );
 }
 
 #[test]
 fn one_service_of_one_kind_of_resource_has_one_mapping() {
     let other = IPS.replace("ip.floating", "floating");
-    refused(
+    assert_refused(
         &format!("{IPS}{other}"),
-        "line 5: usage of the meter \"floating\": service \"n1.ipv4\" of resources of no type \
-             is told by the meter \"ip.floating\" already; each service of a resource has one mapping",
+        "line 5: usage of the meter \"floating\": service \"n1.ipv4\" of resources without a \
+         type is already measured by the meter \"ip.floating\"; each service of a resource must have \
+         exactly one mapping",
     );
-    refused(
+    assert_refused(
         &format!("{IPS}type = 'IP'\n{other}type = 'IP'"),
-        "line 6: usage of the meter \"floating\": service \"n1.ipv4\" of resources of type \"IP\" \
-             is told by the meter \"ip.floating\" already; each service of a resource has one mapping",
+        "line 6: usage of the meter \"floating\": service \"n1.ipv4\" of resources of type \
+         \"IP\" is already measured by the meter \"ip.floating\"; each service of a resource must have \
+         exactly one mapping",
     );
     assert!(read(&format!("{IPS}type = 'IP'\n{other}type = 'Other'")).is_ok());
     assert!(read(&format!("{IPS}{other}resource_id = '{{}}-other'")).is_ok());
@@ -109,45 +111,45 @@ fn one_service_of_one_kind_of_resource_has_one_mapping() {
 
 #[test]
 fn rates_are_refused_by_their_line() {
-    refused(
+    assert_refused(
         &format!("{}{}", rate("a", "hour", ""), rate("", "hour", "")),
-        "line 6: rate of the service \"\": service is empty; a text is expected",
+        "line 6: rate of the service \"\": service is empty; it must be the name of a service",
     );
-    refused(
+    assert_refused(
         &rate("a", "", ""),
-        "line 1: rate of the service \"a\": unit is empty; a text is expected",
+        "line 1: rate of the service \"a\": unit is empty; it must be the name of a unit",
     );
-    refused(
+    assert_refused(
         &rate("a", "hour", "from = 2026-02-01\nto = 2026-02-01"),
-        "line 1: rate of the service \"a\": from = 2026-02-01, to = 2026-02-01: a later day than \
-             from is accepted as to",
+        "line 1: rate of the service \"a\": from = 2026-02-01, to = 2026-02-01: to must be a \
+         later day than from",
     );
-    refused(
+    assert_refused(
         &format!(
             "{}{}",
             rate("a", "hour", "to = 2026-02-02"),
             rate("a", "hour", "from = 2026-02-01")
         ),
-        "line 6: two rates of the service \"a\" are for the same time, the other is on line 1; at \
-             each time one is accepted",
+        "line 6: two rates of the service \"a\" apply at the same time, the other is on line 1; a \
+         service must have at most one rate at a time",
     );
-    refused(
+    assert_refused(
         &format!("{}{}", rate("a", "hour", "region = 'x'"), rate("a", "hour", "region = 'y'")),
-        "line 6: two rates of the service \"a\" are for the same time, the other is on line 1; \
-             region in [billing] says which region is ours",
+        "line 6: two rates of the service \"a\" apply at the same time, the other is on line 1; \
+         set region in [billing] to choose one",
     );
 }
 
 #[test]
-fn what_the_reader_of_toml_refuses_is_told_in_one_line() {
+fn an_error_of_the_toml_parser_is_one_line() {
     let second = |from: &str, to: &str| {
         let wrong = rate("b", "hour", "").replace(from, to);
         read(&format!("{}{wrong}", rate("a", "hour", ""))).unwrap_err()
     };
     let price = |given: &str| {
         format!(
-            "line 9: rate: {given} is no price; a decimal number of 0 or more is accepted, such as \
-                 \"0.044\", of at most 28 digits"
+            "line 9: rate: {given} must be a decimal number of at least 0 with at most 28 digits, \
+             such as \"0.044\""
         )
     };
     let no_text = |given: &str| {
@@ -156,8 +158,7 @@ fn what_the_reader_of_toml_refuses_is_told_in_one_line() {
                  \"0.044\""
         )
     };
-    let no_date =
-        |given: &str| format!("line 10: from: {given} is no date; YYYY-MM-DD is accepted");
+    let no_date = |given: &str| format!("line 10: from: {given} must be a date, YYYY-MM-DD");
     for (to, expected) in [
         ("rate = '-1'", price("\"-1\"")),
         ("rate = 'x'", price("\"x\"")),
@@ -185,42 +186,42 @@ fn what_the_reader_of_toml_refuses_is_told_in_one_line() {
 
 #[test]
 fn a_rate_s_unit_must_be_one_that_the_usage_becomes() {
-    let accepted = "; the same unit is accepted, gigabyte for byte, and hour for second";
-    refused(
+    let accepted = "; the rate must have the same unit, gigabyte for byte, or hour for second";
+    assert_refused(
         &format!("{IPS}{}", rate("n1.ipv4", "second", "")),
         &format!(
-            "line 5: rate of the service \"n1.ipv4\": unit = \"second\": its usage is in hour{accepted}"
+            "line 5: rate of the service \"n1.ipv4\": unit = \"second\": its usage is measured in hour{accepted}"
         ),
     );
-    refused(
+    assert_refused(
         &format!("{DISKS}{VMS}{}", rate("b1.fast", "hour", "")),
         &format!(
-            "line 9: rate of the service \"b1.fast\": unit = \"hour\": its usage is in gigabyte{accepted}"
+            "line 9: rate of the service \"b1.fast\": unit = \"hour\": its usage is measured in gigabyte{accepted}"
         ),
     );
-    refused(
+    assert_refused(
         &format!("{VMS}{}", rate("m1.small", "gigabyte", "")),
         &format!(
-            "line 4: rate of the service \"m1.small\": unit = \"gigabyte\": its usage is in second{accepted}"
+            "line 4: rate of the service \"m1.small\": unit = \"gigabyte\": its usage is measured in second{accepted}"
         ),
     );
-    refused(
+    assert_refused(
         &format!("{VMS}{}", rate("vcpus", "hours", "")),
         &format!(
-            "line 4: rate of the service \"vcpus\": unit = \"hours\": its usage is in second{accepted}"
+            "line 4: rate of the service \"vcpus\": unit = \"hours\": its usage is measured in second{accepted}"
         ),
     );
     assert!(
         read(&format!("{VMS}{DISKS}{}{}", rate("m1", "hour", ""), rate("b1.a", "gigabyte", "")))
             .is_ok()
     );
-    // Nothing yields it: it does no harm, if there is such a unit.
+    // No mapping yields the service: the rate does no harm if its unit is known.
     assert!(read(&format!("{IPS}{}", rate("other", "gigabyte", ""))).is_ok());
     assert!(read(&format!("{IPS}unit = 'ip'\n{}", rate("other", "ip", ""))).is_ok());
-    refused(
+    assert_refused(
         &format!("{IPS}{}", rate("other", "hours", "")),
-        "line 5: rate of the service \"other\": unit = \"hours\": second, hour, byte, gigabyte or \
-             the unit of a [[usage]] is accepted",
+        "line 5: rate of the service \"other\": unit = \"hours\": it must be second, hour, byte, \
+         gigabyte or the unit of a [[usage]]",
     );
 }
 
@@ -234,25 +235,25 @@ fn distil_s_file_is_read_for_our_region() {
         (
             IPS,
             rates,
-            "rates.csv line 2: two rates of the service \"n1.ipv4\" are for the same time, the \
-                 other is on rates.csv line 1; region in [billing] says which region is ours",
+            "rates.csv line 2: two rates of the service \"n1.ipv4\" apply at the same time, the \
+             other is on rates.csv line 1; set region in [billing] to choose one",
         ),
         (
             IPS,
             "a | n1.ipv4 | hour",
-            "rates.csv line 1: 3 fields; `region | service | unit | rate` is accepted",
+            "rates.csv line 1: the line has 3 fields; it must be `region | service | unit | rate`",
         ),
         (
             IPS,
             "a | n1.ipv4 | gigabyte | 1",
             "rates.csv line 1: rate of the service \"n1.ipv4\": unit = \"gigabyte\": its usage is \
-                 in hour; the same unit is accepted, gigabyte for byte, and hour for second",
+             measured in hour; the rate must have the same unit, gigabyte for byte, or hour for second",
         ),
         (
             "rate = []",
             "",
-            "[billing] rates_file = \"rates.csv\": rates are accepted from a file or as [[rate]], \
-                 not both",
+            "[billing] rates_file = \"rates.csv\": rates must be either in this file or in \
+             [[rate]], not in both",
         ),
     ] {
         assert_eq!(distil(text, rates).unwrap_err(), expected);

@@ -1,8 +1,8 @@
-//! The built-in example bills what a default cloud's pollsters and notifications tell.
+//! The built-in example bills the meters that a default cloud's pollsters and notifications report.
 
 use jiff::Timestamp;
 
-use super::world::*;
+use super::samples::*;
 use crate::billing::order::Heading;
 use crate::billing::{Basis, Bill, Order, Settings, Span};
 
@@ -15,10 +15,10 @@ const FROM_VOLUME: &str =
 const PORT: &str = r#"{"display_name": "web-1", "name": "tap1", "vnic_name": "tap1"}"#;
 
 /// Six samples, ten minutes apart from 10:00 on, of a volume that grows by a step.
-fn polled(first: i64, step: i64, metadata: &str) -> Vec<Told> {
-    let sample = |n: i64| Told {
+fn polled(first: i64, step: i64, metadata: &str) -> Vec<Sample> {
+    let sample = |n: i64| Sample {
         volume: (first + n * step).into(),
-        ..told(&format!("10:{n}0"), "0", metadata)
+        ..sample(&format!("10:{n}0"), "0", metadata)
     };
     (0..6).map(sample).collect()
 }
@@ -37,9 +37,9 @@ fn a_cloud_s_meters_make_a_bill() {
         ("volume.size", "vol", polled(100, 0, volume)),
         ("volume.size", "old", polled(10, 0, r#"{"name": "old"}"#)),
         ("image.size", "img", polled(2 * gib, 0, r#"{"name": "snapshot"}"#)),
-        // Its volume is a status.
+        // The volume of this meter is a status.
         ("ip.floating", "ip", polled(3, 0, r#"{"floating_ip_address": "203.0.113.7"}"#)),
-        ("router", "r", vec![told("09:59", "1", r#"{"name": "router-1"}"#)]),
+        ("router", "r", vec![sample("09:59", "1", r#"{"name": "router-1"}"#)]),
         ("network.incoming.bytes", "instance-00000001-vm-tap1", polled(0, gib, PORT)),
         ("network.outgoing.bytes", "instance-00000001-vm-tap1", polled(0, 2 * gib, PORT)),
         ("bandwidth", "label", polled(gib, 0, r#"{"label_id": "label"}"#)),
@@ -50,9 +50,9 @@ fn a_cloud_s_meters_make_a_bill() {
         ),
     ];
     let mut bill = Bill::new(&basis, day);
-    for (meter, resource_id, told) in &all {
+    for (meter, resource_id, samples) in &all {
         let mapping = basis.mappings.iter().position(|mapping| mapping.meter == *meter);
-        bill.add_readings(mapping.unwrap(), resource_id, &timeline(told), day);
+        bill.add_readings(mapping.unwrap(), resource_id, &timeline(samples), day);
     }
     let heading = Heading {
         order_id: None,

@@ -2,5 +2,5 @@ mod bills;
 mod distil;
 mod example;
 mod properties;
+mod samples;
 mod transformers;
-mod world;

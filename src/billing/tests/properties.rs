@@ -1,17 +1,17 @@
-//! What holds for any samples.
+//! Properties that hold for any samples.
 
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::world::*;
-use crate::billing::order::{Heading, Priced};
+use super::samples::*;
+use crate::billing::order::{Charges, Heading};
 use crate::billing::settings::Settings;
-use crate::billing::transform::{description, usage, usage_of_part};
-use crate::billing::window::touched;
+use crate::billing::transform::{compute_usage, compute_usage_of_part, describe_resource};
+use crate::billing::window::affected_windows;
 use crate::billing::{Amount, Basis, Bill, Mapping, Order, Span, Usage, Volume};
 
-/// One of each transformer, with every option that changes what a sample reaches.
+/// One mapping of each transformer, with every option that changes which windows a sample affects.
 const ALL: [&str; 13] = [
     "transformer = 'uptime'",
     "transformer = 'uptime'\nmax_gap_s = 700\nfilter = { ok = true }",
@@ -34,12 +34,12 @@ fn mappings() -> impl Strategy<Value = Mapping> {
     })
 }
 
-/// Those whose parts add up at any time, not only where windows begin.
+/// Mappings whose usage adds up across a cut at any time, not only where windows begin.
 fn additive() -> impl Strategy<Value = Mapping> {
     select(vec![ALL[0], ALL[1], ALL[4], ALL[5], ALL[6], ALL[7]]).prop_map(mapping)
 }
 
-/// Within six hours, often at whole ones.
+/// Times within six hours, often whole hours.
 fn times() -> impl Strategy<Value = Timestamp> {
     let start = at("08:00").as_microsecond();
     let us = prop_oneof![
@@ -55,7 +55,7 @@ fn spans() -> impl Strategy<Value = Span> {
         .prop_filter_map("no time between them", |(a, b)| Span::new(a.min(b), a.max(b)))
 }
 
-fn samples() -> impl Strategy<Value = Told> {
+fn samples() -> impl Strategy<Value = Sample> {
     let texts = (
         select(vec!["active", "stopped", ""]),
         select(vec!["m1", "m2"]),
@@ -71,24 +71,25 @@ fn samples() -> impl Strategy<Value = Told> {
                 "volume_type": "{kind}", "image_ref": {name}, "root_gb": {volume}}}"#
         );
         let volume = rust_decimal::Decimal::from_i128_with_scale(volume.into(), scale);
-        Told { volume, message_id: id.to_string(), at, ..told("08:00", "0", &metadata) }
+        Sample { volume, message_id: id.to_string(), at, ..sample("08:00", "0", &metadata) }
     })
 }
 
-/// Samples of several identities; where two are of one, their ids tell them apart.
-fn stories() -> impl Strategy<Value = Vec<Told>> {
-    prop::collection::vec(samples(), 0..14).prop_map(|mut story| {
-        for (number, it) in story.iter_mut().enumerate() {
-            it.message_id = format!("{}-{number}", it.message_id);
+/// Samples with distinct ids, at several times; some share a time.
+fn series() -> impl Strategy<Value = Vec<Sample>> {
+    prop::collection::vec(samples(), 0..14).prop_map(|mut series| {
+        for (number, sample) in series.iter_mut().enumerate() {
+            sample.message_id = format!("{}-{number}", sample.message_id);
         }
-        story
+        series
     })
 }
 
-/// By service; what is nothing left out.
-fn volumes_of(all: &[Usage]) -> Vec<(String, Volume)> {
-    let is_some = |it: &&Usage| !it.volume.is_zero();
-    all.iter().filter(is_some).map(|it| (it.service.clone(), it.volume.clone())).collect()
+/// Returns the volumes by service, without zeros.
+fn nonzero_volumes(all: &[Usage]) -> Vec<(String, Volume)> {
+    let is_used = |usage: &&Usage| !usage.volume.is_zero();
+    let volume = |usage: &Usage| (usage.service.clone(), usage.volume.clone());
+    all.iter().filter(is_used).map(volume).collect()
 }
 
 fn sum(parts: &[Vec<Usage>]) -> Vec<(String, Volume)> {
@@ -102,93 +103,93 @@ fn sum(parts: &[Vec<Usage>]) -> Vec<(String, Volume)> {
 proptest! {
     #[test]
     fn order_and_duplication_of_samples_change_nothing(
-        (story, shuffled) in stories().prop_flat_map(|story| {
-            let twice: Vec<Told> = story.iter().chain(&story).cloned().collect();
-            (Just(story), Just(twice).prop_shuffle())
+        (series, shuffled) in series().prop_flat_map(|series| {
+            let twice: Vec<Sample> = series.iter().chain(&series).cloned().collect();
+            (Just(series), Just(twice).prop_shuffle())
         }),
         mapping in mappings(),
         range in spans(),
     ) {
-        let (once, often) = (timeline(&story), timeline(&shuffled));
-        prop_assert_eq!(usage(&mapping, &once, range), usage(&mapping, &often, range));
-        prop_assert_eq!(description(&mapping, &once, range), description(&mapping, &often, range));
+        let (once, often) = (timeline(&series), timeline(&shuffled));
+        prop_assert_eq!(compute_usage(&mapping, &once, range), compute_usage(&mapping, &often, range));
+        prop_assert_eq!(describe_resource(&mapping, &once, range), describe_resource(&mapping, &often, range));
     }
 
     #[test]
     fn usage_of_two_spans_adds_up_to_that_of_both(
-        story in stories(), mapping in additive(), whole in spans(), cut in times(),
+        series in series(), mapping in additive(), whole in spans(), cut in times(),
     ) {
         prop_assume!(whole.from < cut && cut < whole.to);
         let (a, b) = (Span::new(whole.from, cut).unwrap(), Span::new(cut, whole.to).unwrap());
-        let line = timeline(&story);
-        let parts = [usage(&mapping, &line, a), usage(&mapping, &line, b)];
-        prop_assert_eq!(sum(&parts), volumes_of(&usage(&mapping, &line, whole)));
+        let line = timeline(&series);
+        let parts = [compute_usage(&mapping, &line, a), compute_usage(&mapping, &line, b)];
+        prop_assert_eq!(sum(&parts), nonzero_volumes(&compute_usage(&mapping, &line, whole)));
     }
 
     #[test]
     fn usage_of_windows_adds_up_to_that_of_the_span(
-        story in stories(), mapping in mappings(), range in spans(),
+        series in series(), mapping in mappings(), range in spans(),
     ) {
-        let line = timeline(&story);
-        let windows: Vec<_> = range.windows().map(|it| usage(&mapping, &line, it)).collect();
-        let whole = usage(&mapping, &line, range);
-        prop_assert_eq!(sum(&windows), volumes_of(&whole));
-        let covered = whole.first().map_or(0, |it| it.covered_us);
+        let line = timeline(&series);
+        let windows: Vec<_> = range.windows().map(|window| compute_usage(&mapping, &line, window)).collect();
+        let whole = compute_usage(&mapping, &line, range);
+        prop_assert_eq!(sum(&windows), nonzero_volumes(&whole));
+        let covered = whole.first().map_or(0, |usage| usage.covered_us);
         prop_assert!(covered <= range.us());
     }
 
     #[test]
     fn parts_of_a_span_add_up_whatever_the_transformer(
-        story in stories(), mapping in mappings(), range in spans(), cut in times(),
+        series in series(), mapping in mappings(), range in spans(), cut in times(),
     ) {
         prop_assume!(range.from < cut && cut < range.to);
-        let line = timeline(&story);
+        let line = timeline(&series);
         let parts = [Span::new(range.from, cut).unwrap(), Span::new(cut, range.to).unwrap()]
-            .map(|part| usage_of_part(&mapping, &line, range, part));
-        prop_assert_eq!(sum(&parts), volumes_of(&usage(&mapping, &line, range)));
+            .map(|part| compute_usage_of_part(&mapping, &line, range, part));
+        prop_assert_eq!(sum(&parts), nonzero_volumes(&compute_usage(&mapping, &line, range)));
     }
 
     #[test]
-    fn a_reading_changes_no_window_but_those_it_is_said_to_touch(
-        story in stories(), added in samples(), mapping in mappings(),
+    fn a_reading_changes_no_window_beyond_its_affected_windows(
+        series in series(), added in samples(), mapping in mappings(),
     ) {
-        let mut before = story;
-        before.retain(|it| it.at != added.at);
+        let mut before = series;
+        before.retain(|sample| sample.at != added.at);
         let mut after = before.clone();
         after.push(added.clone());
-        let next = before.iter().map(|it| it.at).filter(|at| *at > added.at).min();
-        let touched = touched(&mapping, added.at, next);
+        let next = before.iter().map(|sample| sample.at).filter(|at| *at > added.at).min();
+        let affected = affected_windows(&mapping, added.at, next);
         let (before, after) = (timeline(&before), timeline(&after));
         for window in span("06:00", "20:00").windows() {
-            let same = usage(&mapping, &before, window) == usage(&mapping, &after, window)
-                && description(&mapping, &before, window) == description(&mapping, &after, window);
-            prop_assert!(same || touched.contains(&window), "{window:?} is not in {touched:?}");
+            let same = compute_usage(&mapping, &before, window) == compute_usage(&mapping, &after, window)
+                && describe_resource(&mapping, &before, window) == describe_resource(&mapping, &after, window);
+            prop_assert!(same || affected.contains(&window), "{window:?} is not in {affected:?}");
         }
     }
 
     #[test]
-    fn what_comes_after_a_span_or_long_before_it_changes_nothing(
-        story in stories(), mapping in mappings(), range in spans(),
+    fn readings_after_a_span_or_long_before_it_change_nothing(
+        series in series(), mapping in mappings(), range in spans(),
     ) {
-        let all = timeline(&story);
-        let before = story.iter().map(|it| it.at).filter(|at| *at < range.from).max();
-        let needed: Vec<Told> = story
+        let all = timeline(&series);
+        let before = series.iter().map(|sample| sample.at).filter(|at| *at < range.from).max();
+        let needed: Vec<Sample> = series
             .iter()
-            .filter(|it| it.at < range.to && before.is_none_or(|before| it.at >= before))
+            .filter(|sample| sample.at < range.to && before.is_none_or(|before| sample.at >= before))
             .cloned()
             .collect();
         let some = timeline(&needed);
-        prop_assert_eq!(usage(&mapping, &all, range), usage(&mapping, &some, range));
-        prop_assert_eq!(description(&mapping, &all, range), description(&mapping, &some, range));
+        prop_assert_eq!(compute_usage(&mapping, &all, range), compute_usage(&mapping, &some, range));
+        prop_assert_eq!(describe_resource(&mapping, &all, range), describe_resource(&mapping, &some, range));
     }
 
     #[test]
-    fn lines_add_up_to_the_total_and_to_what_was_used(
-        stories in prop::collection::vec(stories(), 1..4), range in spans(), cut in 0..6_u32,
+    fn lines_add_up_to_the_total(
+        all_series in prop::collection::vec(series(), 1..4), range in spans(), cut in 0..6_u32,
         ceil in any::<bool>(),
     ) {
         let hours = if ceil { "ceil" } else { "exact" };
-        // Half past any hour in UTC, and the hour, are midnight somewhere.
+        // Midnight in these zones is at half past an hour of UTC, or at the full hour.
         let zone = ["Asia/Kolkata", "UTC", "Europe/Prague", "Australia/Adelaide"][cut as usize % 4];
         let text = format!(
             "[billing]\nsecond_to_hour = '{hours}'\nbilling_timezone = '{zone}'\n\
@@ -202,18 +203,18 @@ proptest! {
         let settings = Settings::read(toml::from_str(&text).unwrap(), &text, None).unwrap();
         let basis = Basis::of(&settings, range);
         let mut bill = Bill::new(&basis, range);
-        for (resource, story) in stories.iter().enumerate() {
+        for (resource, series) in all_series.iter().enumerate() {
             for mapping in 0..2 {
-                bill.add_readings(mapping, &resource.to_string(), &timeline(story), range);
+                bill.add_readings(mapping, &resource.to_string(), &timeline(series), range);
             }
         }
-        let Priced { lines, unrated } = bill.price();
+        let Charges { lines, unrated } = bill.price();
         prop_assert!(unrated.is_empty());
         let amounts = Amount::sum(lines.iter().map(|line| &line.amount), 6);
         let heading = Heading {
             order_id: None, tenant_id: "t".to_owned(), name: None, span: range, position: 1,
         };
-        let order = Order::new(heading, &basis, Priced { lines, unrated }, Vec::new());
+        let order = Order::new(heading, &basis, Charges { lines, unrated }, Vec::new());
         prop_assert_eq!(&order.total, &amounts.round(2));
         for line in &order.lines {
             prop_assert!(line.coverage <= "1.000000".parse().unwrap(), "{line:?}");

@@ -1,7 +1,7 @@
-//! What each transformer makes of samples: examples worked out by hand, and the edges.
+//! The usage that each transformer computes: examples worked out by hand, and edge cases.
 
-use super::world::*;
-use crate::billing::transform::usage;
+use super::samples::*;
+use crate::billing::transform::compute_usage;
 use crate::billing::{Span, Volume};
 
 const UPTIME: &str = "transformer = 'uptime'";
@@ -10,9 +10,9 @@ fn ten_to_eleven() -> Span {
     span("10:00", "11:00")
 }
 
-/// Uptime of the window from 10:00 to 11:00.
-fn up(told: &[Told]) -> Vec<String> {
-    used(UPTIME, told, ten_to_eleven())
+/// Returns the uptime in the window from 10:00 to 11:00.
+fn up(samples: &[Sample]) -> Vec<String> {
+    list_usage(UPTIME, samples, ten_to_eleven())
 }
 
 #[test]
@@ -36,26 +36,26 @@ fn uptime_adds_up_the_times_in_tracked_states() {
 
 #[test]
 fn uptime_is_per_flavor() {
-    let resized = [flavored("10:00", "active", "m1"), flavored("10:30", "active", "m2")];
+    let resized = [with_flavor("10:00", "active", "m1"), with_flavor("10:30", "active", "m2")];
     assert_eq!(up(&resized), ["m1 1800", "m2 1800"]);
 }
 
 #[test]
 fn a_state_holds_no_longer_than_the_gap() {
-    let stopped_telling = states(&[("08:30", "active")]);
-    assert_eq!(used(UPTIME, &stopped_telling, span("08:00", "12:00")), ["m1 3600"]);
-    assert_eq!(used(UPTIME, &stopped_telling, span("09:00", "10:00")), ["m1 1800"]);
-    assert_eq!(up(&stopped_telling), [""; 0]);
+    let silent_since = states(&[("08:30", "active")]);
+    assert_eq!(list_usage(UPTIME, &silent_since, span("08:00", "12:00")), ["m1 3600"]);
+    assert_eq!(list_usage(UPTIME, &silent_since, span("09:00", "10:00")), ["m1 1800"]);
+    assert_eq!(up(&silent_since), [""; 0]);
     let longer = "transformer = 'uptime'\nmax_gap_s = 7200";
-    assert_eq!(used(longer, &stopped_telling, span("08:00", "12:00")), ["m1 7200"]);
-    // A gap in collection is not billed, though the state before and after it was the same.
+    assert_eq!(list_usage(longer, &silent_since, span("08:00", "12:00")), ["m1 7200"]);
+    // A gap in collection is not billed, even if the state before and after it is the same.
     let gap = states(&[("08:00", "active"), ("11:30", "active")]);
-    assert_eq!(used(UPTIME, &gap, span("08:00", "12:00")), ["m1 5400"]);
+    assert_eq!(list_usage(UPTIME, &gap, span("08:00", "12:00")), ["m1 5400"]);
 }
 
 #[test]
-fn states_are_found_wherever_they_are_told() {
-    let one = |metadata: &str| up(&[told("10:00", "1", metadata)]);
+fn states_are_found_under_every_key() {
+    let one = |metadata: &str| up(&[sample("10:00", "1", metadata)]);
     assert_eq!(one(r#"{"status": "ACTIVE", "flavor": {"name": "f"}}"#), ["f 3600"]);
     assert_eq!(one(r#"{"status": "", "state": "Paused", "instance_type": "f"}"#), ["f 3600"]);
     assert_eq!(one(r#"{"state": "rescued", "flavor": {"id": 7}}"#), ["7 3600"]);
@@ -63,16 +63,16 @@ fn states_are_found_wherever_they_are_told() {
     assert_eq!(one(r#"{"status": "stopped", "state": "active", "instance_type": "f"}"#), [""; 0]);
     assert_eq!(one(r#"{"status": "migrating", "instance_type": "f"}"#), [""; 0]);
     assert_eq!(one(r#"{"instance_type": "f"}"#), [""; 0]);
-    // No flavor is told: the mapping's own service.
+    // Without a flavor, the service is the mapping's own.
     assert_eq!(one(r#"{"status": "active"}"#), ["m 3600"]);
 }
 
 #[test]
-fn the_meter_state_tells_codes() {
+fn the_meter_state_has_codes() {
     let mut state = mapping("transformer = 'uptime'");
     state.meter = "state".to_owned();
     let up = |volume: &str, metadata: &str| {
-        used_by(&state, &[told("10:00", volume, metadata)], ten_to_eleven())
+        list_usage_by(&state, &[sample("10:00", volume, metadata)], ten_to_eleven())
     };
     for (code, is_tracked) in [
         ("1", true),
@@ -95,43 +95,43 @@ fn the_meter_state_tells_codes() {
     }
     assert_eq!(up("1", ""), ["m 3600"]);
     assert_eq!(up("1", r#"{"status": "stopped"}"#), [""; 0]);
-    // Any other meter's volume is no state.
-    assert_eq!(used(UPTIME, &[told("10:00", "1", "")], ten_to_eleven()), [""; 0]);
+    // The volume of any other meter is not a state.
+    assert_eq!(list_usage(UPTIME, &[sample("10:00", "1", "")], ten_to_eleven()), [""; 0]);
 }
 
 #[test]
 fn tracked_states_can_be_chosen() {
     let options = "transformer = 'uptime'\ntracked_states = ['Stopped', 'SHUTOFF']";
     let all = states(&[("10:00", "stopped"), ("10:10", "active"), ("10:20", "shutoff")]);
-    assert_eq!(used(options, &all, ten_to_eleven()), ["m1 3000"]);
+    assert_eq!(list_usage(options, &all, ten_to_eleven()), ["m1 3000"]);
 }
 
 const MAX: &str = "transformer = 'max'\nunit = 'gigabyte'";
 
 #[test]
-fn max_is_of_each_window_times_its_hours() {
+fn max_is_the_greatest_volume_of_a_window_times_its_hours() {
     let one = volumes(&[("10:00", "12"), ("10:20", "3"), ("10:59:59.999999", "25")]);
-    assert_eq!(used(MAX, &one, ten_to_eleven()), ["m 25"]);
+    assert_eq!(list_usage(MAX, &one, ten_to_eleven()), ["m 25"]);
     let two = volumes(&[("10:30", "3"), ("11:30", "8")]);
-    assert_eq!(used(MAX, &two, span("10:00", "12:00")), ["m 11"]);
-    assert_eq!(used(MAX, &two, span("10:15", "10:45")), ["m 1.5"]);
-    assert_eq!(used(MAX, &two, span("10:20", "10:40")), ["m 1"]);
-    assert_eq!(used(MAX, &volumes(&[("10:00", "-3")]), ten_to_eleven()), ["m -3"]);
+    assert_eq!(list_usage(MAX, &two, span("10:00", "12:00")), ["m 11"]);
+    assert_eq!(list_usage(MAX, &two, span("10:15", "10:45")), ["m 1.5"]);
+    assert_eq!(list_usage(MAX, &two, span("10:20", "10:40")), ["m 1"]);
+    assert_eq!(list_usage(MAX, &volumes(&[("10:00", "-3")]), ten_to_eleven()), ["m -3"]);
 }
 
 #[test]
-fn max_without_a_sample_in_the_window_is_nothing_unless_it_is_carried_over() {
+fn max_without_a_sample_in_the_window_is_absent_unless_carried_over() {
     let before = volumes(&[("09:50", "7"), ("11:00", "9")]);
-    assert_eq!(used(MAX, &before, ten_to_eleven()), [""; 0]);
+    assert_eq!(list_usage(MAX, &before, ten_to_eleven()), [""; 0]);
     let carried = format!("{MAX}\ncarry_over = true");
-    assert_eq!(used(&carried, &before, ten_to_eleven()), ["m 7"]);
-    assert_eq!(used(&carried, &volumes(&[("09:00", "7")]), ten_to_eleven()), [""; 0]);
+    assert_eq!(list_usage(&carried, &before, ten_to_eleven()), ["m 7"]);
+    assert_eq!(list_usage(&carried, &volumes(&[("09:00", "7")]), ten_to_eleven()), [""; 0]);
     assert_eq!(
-        used(&carried, &volumes(&[("09:59", "7"), ("10:00", "1")]), ten_to_eleven()),
+        list_usage(&carried, &volumes(&[("09:59", "7"), ("10:00", "1")]), ten_to_eleven()),
         ["m 1"]
     );
     assert_eq!(
-        used(&carried, &volumes(&[("09:59", "7"), ("10:01", "1")]), ten_to_eleven()),
+        list_usage(&carried, &volumes(&[("09:59", "7"), ("10:01", "1")]), ten_to_eleven()),
         ["m 7"]
     );
 }
@@ -140,26 +140,26 @@ fn max_without_a_sample_in_the_window_is_nothing_unless_it_is_carried_over() {
 fn average_weighs_volumes_by_time() {
     let average = "transformer = 'average'\nunit = 'gigabyte'";
     let all = volumes(&[("09:50", "6"), ("10:20", "12"), ("10:40", "0")]);
-    assert_eq!(used(average, &all, ten_to_eleven()), ["m 6"]);
-    assert_eq!(used(average, &all, span("10:10", "10:30")), ["m 3"]);
-    // What is unknown counts nothing.
-    assert_eq!(used(average, &volumes(&[("10:30", "6")]), ten_to_eleven()), ["m 3"]);
+    assert_eq!(list_usage(average, &all, ten_to_eleven()), ["m 6"]);
+    assert_eq!(list_usage(average, &all, span("10:10", "10:30")), ["m 3"]);
+    // Unknown time counts as zero.
+    assert_eq!(list_usage(average, &volumes(&[("10:30", "6")]), ten_to_eleven()), ["m 3"]);
     let thirds = volumes(&[("10:00", "1"), ("10:20", "0")]);
-    assert_eq!(used(average, &thirds, ten_to_eleven()), ["m 0.3333333333333333333333333333"]);
+    assert_eq!(list_usage(average, &thirds, ten_to_eleven()), ["m 0.3333333333333333333333333333"]);
 }
 
 #[test]
-fn sum_takes_the_window_s_own() {
+fn sum_adds_the_samples_of_the_window() {
     let sum = "transformer = 'sum'\nunit = 'byte'";
     let all =
         volumes(&[("09:59:59", "100"), ("10:00", "1"), ("10:59:59.999", "2"), ("11:00", "50")]);
-    assert_eq!(used(sum, &all, ten_to_eleven()), ["m 3"]);
-    assert_eq!(used(sum, &all, span("09:00", "12:00")), ["m 153"]);
-    assert_eq!(used(sum, &all, span("10:10", "10:50")), [""; 0]);
+    assert_eq!(list_usage(sum, &all, ten_to_eleven()), ["m 3"]);
+    assert_eq!(list_usage(sum, &all, span("09:00", "12:00")), ["m 153"]);
+    assert_eq!(list_usage(sum, &all, span("10:10", "10:50")), [""; 0]);
 }
 
 #[test]
-fn cumulative_adds_increases_and_knows_restarts() {
+fn cumulative_adds_increases_and_detects_restarts() {
     let cumulative = "transformer = 'cumulative'\nunit = 'byte'";
     let all = volumes(&[
         ("05:00", "10"),
@@ -168,13 +168,13 @@ fn cumulative_adds_increases_and_knows_restarts() {
         ("10:30", "20"),
         ("11:10", "21"),
     ]);
-    assert_eq!(used(cumulative, &all, ten_to_eleven()), ["m 60"]);
-    assert_eq!(used(cumulative, &all, span("11:00", "12:00")), ["m 1"]);
-    assert_eq!(used(cumulative, &all, span("05:00", "06:00")), ["m 0"]);
-    assert_eq!(used(cumulative, &all, span("06:00", "10:00")), [""; 0]);
-    // Below zero it is no counter.
+    assert_eq!(list_usage(cumulative, &all, ten_to_eleven()), ["m 60"]);
+    assert_eq!(list_usage(cumulative, &all, span("11:00", "12:00")), ["m 1"]);
+    assert_eq!(list_usage(cumulative, &all, span("05:00", "06:00")), ["m 0"]);
+    assert_eq!(list_usage(cumulative, &all, span("06:00", "10:00")), [""; 0]);
+    // A negative volume is not a counter's.
     assert_eq!(
-        used(cumulative, &volumes(&[("10:00", "5"), ("10:10", "-7")]), ten_to_eleven()),
+        list_usage(cumulative, &volumes(&[("10:00", "5"), ("10:10", "-7")]), ten_to_eleven()),
         ["m 0"]
     );
 }
@@ -184,22 +184,29 @@ fn storage_is_billed_by_its_type() {
     let storage = "transformer = 'storagemax'\nunit = 'gigabyte'\nservice = 'b1'\n\
                    volume_types = { uuid-1 = 'b1.fast' }";
     let typed =
-        |time, volume, of: &str| told(time, volume, &format!(r#"{{"volume_type": "{of}"}}"#));
+        |time, volume, of: &str| sample(time, volume, &format!(r#"{{"volume_type": "{of}"}}"#));
     assert_eq!(
-        used(storage, &[typed("10:00", "10", "ssd"), typed("10:30", "12", "ssd")], ten_to_eleven()),
+        list_usage(
+            storage,
+            &[typed("10:00", "10", "ssd"), typed("10:30", "12", "ssd")],
+            ten_to_eleven()
+        ),
         ["b1.ssd 12"]
     );
-    assert_eq!(used(storage, &[typed("10:00", "10", "uuid-1")], ten_to_eleven()), ["b1.fast 10"]);
-    assert_eq!(used(storage, &[told("10:00", "10", "")], ten_to_eleven()), ["b1 10"]);
-    // Retyped: the latest sample says of which type the window is.
+    assert_eq!(
+        list_usage(storage, &[typed("10:00", "10", "uuid-1")], ten_to_eleven()),
+        ["b1.fast 10"]
+    );
+    assert_eq!(list_usage(storage, &[sample("10:00", "10", "")], ten_to_eleven()), ["b1 10"]);
+    // After a change of type, the latest sample determines the type of the window.
     let retyped =
         [typed("10:00", "12", "hdd"), typed("10:40", "10", "ssd"), typed("11:00", "10", "hdd")];
-    assert_eq!(used(storage, &retyped, ten_to_eleven()), ["b1.ssd 12"]);
-    assert_eq!(used(storage, &retyped, span("10:00", "12:00")), ["b1.hdd 10", "b1.ssd 12"]);
+    assert_eq!(list_usage(storage, &retyped, ten_to_eleven()), ["b1.ssd 12"]);
+    assert_eq!(list_usage(storage, &retyped, span("10:00", "12:00")), ["b1.hdd 10", "b1.ssd 12"]);
 }
 
 #[test]
-fn a_network_service_is_billed_while_it_is_seen_active() {
+fn a_network_service_is_billed_for_windows_in_which_it_was_active() {
     let vpn = "transformer = 'networkservice'";
     for (codes, expected) in [
         (&["1", "0", "2"][..], "m 1"),
@@ -207,40 +214,47 @@ fn a_network_service_is_billed_while_it_is_seen_active() {
         (&["0.5", "1.5"], "m 0"),
         (&["1.0"], "m 1"),
     ] {
-        let all: Vec<Told> =
-            codes.iter().enumerate().map(|(n, code)| told(&format!("10:0{n}"), code, "")).collect();
-        assert_eq!(used(vpn, &all, ten_to_eleven()), [expected], "{codes:?}");
+        let all: Vec<Sample> = codes
+            .iter()
+            .enumerate()
+            .map(|(n, code)| sample(&format!("10:0{n}"), code, ""))
+            .collect();
+        assert_eq!(list_usage(vpn, &all, ten_to_eleven()), [expected], "{codes:?}");
     }
     let all = volumes(&[("10:00", "1"), ("11:00", "0")]);
-    assert_eq!(used(vpn, &all, span("10:00", "12:30")), ["m 1"]);
-    assert_eq!(used(vpn, &volumes(&[("09:59", "1")]), ten_to_eleven()), [""; 0]);
+    assert_eq!(list_usage(vpn, &all, span("10:00", "12:30")), ["m 1"]);
+    assert_eq!(list_usage(vpn, &volumes(&[("09:59", "1")]), ten_to_eleven()), [""; 0]);
 }
 
 #[test]
 fn a_root_disk_is_billed_when_it_comes_from_an_image() {
     let image = "transformer = 'fromimage'\nunit = 'gigabyte'\nservice = 'b1'\n\
                  size_keys = ['root_gb', 'disk.size']";
-    let disk = |time, metadata: &str| told(time, "1", metadata);
+    let disk = |time, metadata: &str| sample(time, "1", metadata);
     let with_image =
         |time, size: &str| disk(time, &format!(r#"{{"image_ref": "i", "root_gb": {size}}}"#));
     let sizes =
         [with_image("10:00", "20"), with_image("10:10", "\"60\""), with_image("10:20", "20")];
-    assert_eq!(used(image, &sizes, ten_to_eleven()), ["b1 60"]);
-    assert_eq!(used(image, &sizes, span("10:00", "10:30")), ["b1 30"]);
+    assert_eq!(list_usage(image, &sizes, ten_to_eleven()), ["b1 60"]);
+    assert_eq!(list_usage(image, &sizes, span("10:00", "10:30")), ["b1 30"]);
     let mut from_volume = sizes.to_vec();
     from_volume.push(disk("10:30", r#"{"image_ref": "None", "root_gb": 20}"#));
-    assert_eq!(used(image, &from_volume, ten_to_eleven()), [""; 0]);
+    assert_eq!(list_usage(image, &from_volume, ten_to_eleven()), [""; 0]);
     for absent in [
         r#"{"root_gb": 20}"#,
         r#"{"image_ref": null, "root_gb": 20}"#,
         r#"{"image_ref": "", "root_gb": 20}"#,
         "",
     ] {
-        assert_eq!(used(image, &[disk("10:00", absent)], ten_to_eleven()), [""; 0], "{absent}");
+        assert_eq!(
+            list_usage(image, &[disk("10:00", absent)], ten_to_eleven()),
+            [""; 0],
+            "{absent}"
+        );
     }
-    // The first key that has a value decides; sizes that are no numbers are left out.
+    // The first key that has a value decides; sizes that are not numbers are ignored.
     assert_eq!(
-        used(
+        list_usage(
             image,
             &[disk(
                 "10:00",
@@ -251,17 +265,20 @@ fn a_root_disk_is_billed_when_it_comes_from_an_image() {
         ),
         ["b1 4.5"]
     );
-    assert_eq!(used(image, &[with_image("10:00", "\"big\"")], ten_to_eleven()), [""; 0]);
+    assert_eq!(list_usage(image, &[with_image("10:00", "\"big\"")], ten_to_eleven()), [""; 0]);
 }
 
 #[test]
 fn count_is_the_time_of_windows_with_a_sample_that_passes() {
     let count = "transformer = 'count'\nfilter = { status = ['ACTIVE', 'DOWN'] }";
-    let is = |time, status: &str| told(time, "3", &format!(r#"{{"status": "{status}"}}"#));
-    assert_eq!(used(count, &[is("10:00", "DOWN"), is("10:10", "ERROR")], ten_to_eleven()), ["m 1"]);
-    assert_eq!(used(count, &[is("10:00", "ERROR")], ten_to_eleven()), [""; 0]);
+    let is = |time, status: &str| sample(time, "3", &format!(r#"{{"status": "{status}"}}"#));
     assert_eq!(
-        used(count, &[is("10:00", "DOWN"), is("11:59", "DOWN")], span("10:00", "12:15")),
+        list_usage(count, &[is("10:00", "DOWN"), is("10:10", "ERROR")], ten_to_eleven()),
+        ["m 1"]
+    );
+    assert_eq!(list_usage(count, &[is("10:00", "ERROR")], ten_to_eleven()), [""; 0]);
+    assert_eq!(
+        list_usage(count, &[is("10:00", "DOWN"), is("11:59", "DOWN")], span("10:00", "12:15")),
         ["m 2"]
     );
 }
@@ -270,23 +287,24 @@ fn count_is_the_time_of_windows_with_a_sample_that_passes() {
 fn samples_that_do_not_pass_the_filter_end_the_state_before_them() {
     let of_m1 = "filter = { \"flavor.name\" = 'm1' }";
     let resized = [
-        flavored("10:00", "active", "m1"),
-        flavored("10:20", "active", "m2"),
-        flavored("10:40", "active", "m1"),
+        with_flavor("10:00", "active", "m1"),
+        with_flavor("10:20", "active", "m2"),
+        with_flavor("10:40", "active", "m1"),
     ];
-    assert_eq!(used(&format!("{UPTIME}\n{of_m1}"), &resized, ten_to_eleven()), ["m1 2400"]);
+    assert_eq!(list_usage(&format!("{UPTIME}\n{of_m1}"), &resized, ten_to_eleven()), ["m1 2400"]);
     let counter = format!("transformer = 'cumulative'\nunit = 'byte'\n{of_m1}");
     let mut counted = resized.to_vec();
     for (sample, volume) in counted.iter_mut().zip([10, 30, 35]) {
         sample.volume = volume.into();
     }
-    assert_eq!(used(&counter, &counted, ten_to_eleven()), ["m 5"]);
+    assert_eq!(list_usage(&counter, &counted, ten_to_eleven()), ["m 5"]);
 }
 
 #[test]
-fn coverage_is_the_time_of_which_something_is_known() {
-    let covered =
-        |all: &[Told], range| usage(&mapping(UPTIME), &timeline(all), range)[0].covered_us;
+fn coverage_is_the_time_with_a_known_state() {
+    let covered = |all: &[Sample], range| {
+        compute_usage(&mapping(UPTIME), &timeline(all), range)[0].covered_us
+    };
     assert_eq!(
         covered(&states(&[("10:10", "active"), ("10:20", "stopped")]), ten_to_eleven()),
         3_000_000_000
@@ -295,35 +313,42 @@ fn coverage_is_the_time_of_which_something_is_known() {
 }
 
 #[test]
-fn the_latest_sample_that_says_something_describes_the_resource() {
+fn the_latest_sample_with_a_value_describes_the_resource() {
     let options = "transformer = 'count'\nfilter = { ok = true }\n\
                    metadata = { name = ['display_name', 'name'], zone = ['az'] }";
     let all = [
-        told("09:30", "1", r#"{"ok": true, "name": "first", "az": "z1"}"#),
-        told("10:10", "1", r#"{"ok": true, "display_name": "second", "name": "x"}"#),
-        told("10:20", "1", r#"{"ok": true, "display_name": "", "az": null}"#),
-        told("10:30", "1", r#"{"ok": false, "name": "not this"}"#),
-        told("11:00", "1", r#"{"ok": true, "name": "later"}"#),
+        sample("09:30", "1", r#"{"ok": true, "name": "first", "az": "z1"}"#),
+        sample("10:10", "1", r#"{"ok": true, "display_name": "second", "name": "x"}"#),
+        sample("10:20", "1", r#"{"ok": true, "display_name": "", "az": null}"#),
+        sample("10:30", "1", r#"{"ok": false, "name": "not this"}"#),
+        sample("11:00", "1", r#"{"ok": true, "name": "later"}"#),
     ];
-    let described = |range| described(options, &all, range).into_iter().collect::<Vec<_>>();
-    let is = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+    let fields = |range| describe(options, &all, range).into_iter().collect::<Vec<_>>();
+    let expected = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
         pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
     };
-    assert_eq!(described(ten_to_eleven()), is(&[("name", "second"), ("zone", "z1")]));
-    assert_eq!(described(span("11:00", "12:00")), is(&[("name", "later")]));
-    assert_eq!(described(span("13:00", "14:00")), is(&[]));
+    assert_eq!(fields(ten_to_eleven()), expected(&[("name", "second"), ("zone", "z1")]));
+    assert_eq!(fields(span("11:00", "12:00")), expected(&[("name", "later")]));
+    assert_eq!(fields(span("13:00", "14:00")), expected(&[]));
 }
 
 #[test]
 fn the_largest_volumes_do_not_overflow() {
     let max = "79228162514264337593543950335";
     let all = volumes(&[("10:00", max), ("10:20", max), ("10:40", max)]);
-    let sum = usage(&mapping("transformer = 'sum'\nunit = 'x'"), &timeline(&all), ten_to_eleven());
+    let sum = compute_usage(
+        &mapping("transformer = 'sum'\nunit = 'x'"),
+        &timeline(&all),
+        ten_to_eleven(),
+    );
     assert_eq!(sum[0].volume.to_string(), "237684487542793012780631851005");
     let tiny = volumes(&[("10:00", max), ("10:20", "0.0000000000000000000000000001")]);
-    let grown =
-        usage(&mapping("transformer = 'average'\nunit = 'x'"), &timeline(&tiny), ten_to_eleven());
-    let mut expected = Volume::held(tiny[0].volume, 1_200_000_000);
-    expected += &Volume::held(tiny[1].volume, 2_400_000_000);
+    let grown = compute_usage(
+        &mapping("transformer = 'average'\nunit = 'x'"),
+        &timeline(&tiny),
+        ten_to_eleven(),
+    );
+    let mut expected = Volume::unit_hours(tiny[0].volume, 1_200_000_000);
+    expected += &Volume::unit_hours(tiny[1].volume, 2_400_000_000);
     assert_eq!(grown[0].volume, expected);
 }

@@ -1,36 +1,43 @@
-//! `sum` and `cumulative`: what increased. An increase belongs to the window in which it is told.
+//! `sum` and `cumulative`: increases. An increase belongs to the window of the reading that reports it.
 
-use super::{All, Piece, Used};
+use super::input::Input;
+use super::piece::{Consumption, Piece};
 use crate::billing::exact::Volume;
 use crate::billing::reading::Reading;
 
-pub(super) fn sum<'t>(all: &All<'t, '_>) -> Vec<Piece<'t>> {
-    told(all, |reading| Volume::of(reading.volume))
+/// Returns the volumes themselves.
+pub(super) fn sum<'t>(input: &Input<'t, '_>) -> Vec<Piece<'t>> {
+    increases(input, |reading| Volume::of(reading.volume))
 }
 
-/// The difference to the reading before, at any distance; the first of all only says where the
-/// counter stands.
-pub(super) fn cumulative<'t>(all: &All<'t, '_>) -> Vec<Piece<'t>> {
-    told(all, |reading| match all.timeline.before(reading.at) {
+/// Returns the difference of each reading to the one before, at any distance. The first reading of all
+/// only sets the counter's start.
+pub(super) fn cumulative<'t>(input: &Input<'t, '_>) -> Vec<Piece<'t>> {
+    increases(input, |reading| match input.timeline.before(reading.at) {
         None => Volume::default(),
-        Some(before) if reading.volume < before.volume => restarted(reading),
+        Some(before) if reading.volume < before.volume => increase_since_restart(reading),
         Some(before) => Volume::of(reading.volume).minus(&Volume::of(before.volume)),
     })
 }
 
-/// A counter that goes back began anew, from 0. (Below that it is no counter.)
-fn restarted(reading: &Reading<'_>) -> Volume {
+/// Returns the increase of a counter that went back: it restarted from 0. A negative volume is not a
+/// counter's, and counts as zero.
+fn increase_since_restart(reading: &Reading<'_>) -> Volume {
     if reading.volume.is_sign_negative() { Volume::default() } else { Volume::of(reading.volume) }
 }
 
-fn told<'t>(all: &All<'t, '_>, increase: impl Fn(&Reading<'_>) -> Volume) -> Vec<Piece<'t>> {
-    all.timeline
-        .within(all.range)
+fn increases<'t>(
+    input: &Input<'t, '_>,
+    increase: impl Fn(&Reading<'_>) -> Volume,
+) -> Vec<Piece<'t>> {
+    input
+        .timeline
+        .within(input.range)
         .iter()
-        .filter(|reading| all.passes(reading))
+        .filter(|reading| input.passes(reading))
         .map(|reading| Piece {
-            service: all.service(),
-            used: Used::Once(reading.at, increase(reading)),
+            service: input.service(),
+            consumption: Consumption::Increase(reading.at, increase(reading)),
         })
         .collect()
 }

@@ -1,4 +1,4 @@
-//! `uptime`: for how long an instance was in a state that is billed, per flavor.
+//! `uptime`: the time an instance was in a state that is billed, per flavor.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -6,14 +6,15 @@ use std::collections::BTreeSet;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
-use super::{All, Piece, Used};
+use super::input::Input;
+use super::piece::{Consumption, Piece};
 use crate::billing::metadata::Metadata;
 use crate::billing::reading::Reading;
 
-/// The meter whose volume is a state.
+/// The meter whose volume is the code of a state.
 const STATE_METER: &str = "state";
 
-/// Its codes, from 1 on.
+/// The states by their codes, from 1.
 const STATES: [&str; 12] = [
     "active",
     "building",
@@ -32,28 +33,30 @@ const STATES: [&str; 12] = [
 const STATE_KEYS: [&str; 2] = ["status", "state"];
 const FLAVOR_KEYS: [&str; 4] = ["flavor.name", "instance_type", "flavor.id", "instance_flavor_id"];
 
-/// Each sample's flavor and state hold from its time on.
-pub(super) fn pieces<'t>(all: &All<'t, '_>, tracked: &BTreeSet<String>) -> Vec<Piece<'t>> {
-    all.timeline
-        .held(all.range, all.mapping.max_gap_us())
-        .filter(|held| all.passes(held.reading))
-        .filter(|held| {
-            state(&all.mapping.meter, held.reading)
-                .is_some_and(|state| tracked.contains(&state.trim().to_lowercase()))
+/// Returns the times of tracked states. The flavor and state of a sample hold from its time on.
+pub(super) fn pieces<'t>(input: &Input<'t, '_>, tracked: &BTreeSet<String>) -> Vec<Piece<'t>> {
+    input
+        .timeline
+        .states(input.range, input.mapping.max_gap_us())
+        .filter(|state| input.passes(state.reading))
+        .filter(|state| {
+            state_name(&input.mapping.meter, state.reading)
+                .is_some_and(|name| tracked.contains(&name.trim().to_lowercase()))
         })
-        .map(|held| Piece {
-            service: held.reading.metadata.and_then(flavor).unwrap_or_else(|| all.service()),
-            used: Used::Time(held.span),
+        .map(|state| Piece {
+            service: state.reading.metadata.and_then(flavor).unwrap_or_else(|| input.service()),
+            consumption: Consumption::Duration(state.span),
         })
         .collect()
 }
 
-fn state<'r>(meter: &str, reading: &'r Reading<'_>) -> Option<Cow<'r, str>> {
-    let said = reading.metadata.and_then(|metadata| metadata.first(&STATE_KEYS));
-    said.or_else(|| (meter == STATE_METER).then(|| coded(reading.volume)).flatten())
+/// Returns the state in the metadata; else, of the meter `state`, the state of the volume's code.
+fn state_name<'r>(meter: &str, reading: &'r Reading<'_>) -> Option<Cow<'r, str>> {
+    let named = reading.metadata.and_then(|metadata| metadata.first(&STATE_KEYS));
+    named.or_else(|| (meter == STATE_METER).then(|| decode_state(reading.volume)).flatten())
 }
 
-fn coded(volume: Decimal) -> Option<Cow<'static, str>> {
+fn decode_state(volume: Decimal) -> Option<Cow<'static, str>> {
     let code = volume.is_integer().then(|| volume.to_usize())??;
     STATES.get(code.checked_sub(1)?).map(|state| Cow::Borrowed(*state))
 }

@@ -9,15 +9,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::world::*;
+use super::samples::*;
 use crate::billing::order::{
-    Adjustment, Billed, Heading, NotOnePart, Priced, Reason, Touched, adjustments,
+    Adjustment, BilledPeriod, ChangedWindows, Charges, DividedSpan, Heading, Reason,
+    compute_adjustments,
 };
 use crate::billing::settings::Settings;
-use crate::billing::transform::{description, usage};
+use crate::billing::transform::{compute_usage, describe_resource};
 use crate::billing::{Amount, Basis, Bill, Mapping, Metadata, Order, Span, Unit};
 
-/// One mapping of each unit that is converted, and one that is not.
+/// A mapping for each unit that can be converted, and one for a unit that cannot.
 const MAPPINGS: &str = "
 [[usage]]
 meter = 'vcpus'
@@ -51,28 +52,28 @@ fn basis(more: &str) -> Basis {
     Basis::of(&Settings::read(sections, &text, None).unwrap(), ever)
 }
 
-fn bill<'a>(basis: &'a Basis, span: Span, all: &[(usize, &str, &[Told])]) -> Bill<'a> {
+fn bill<'a>(basis: &'a Basis, span: Span, all: &[(usize, &str, &[Sample])]) -> Bill<'a> {
     let mut bill = Bill::new(basis, span);
-    for (mapping, resource_id, told) in all {
-        bill.add_readings(*mapping, resource_id, &timeline(told), span);
+    for (mapping, resource_id, samples) in all {
+        bill.add_readings(*mapping, resource_id, &timeline(samples), span);
     }
     bill
 }
 
-/// `resource service volume unit rate amount` of each line.
-fn lines(priced: &Priced) -> Vec<String> {
-    let shown = priced.lines.iter().map(|line| {
+/// Returns each line as `resource service volume unit rate amount`.
+fn lines(charges: &Charges) -> Vec<String> {
+    let shown = charges.lines.iter().map(|line| {
         let (id, service, volume) = (&line.resource_id, &line.service, &line.volume);
         format!("{id} {service} {volume} {} {} {}", line.unit, line.rate, line.amount)
     });
     shown.collect()
 }
 
-/// `resource service volume unit reason` of each.
-fn unrated(priced: &Priced) -> Vec<String> {
-    let shown = priced.unrated.iter().map(|it| {
-        let (id, service, volume) = (&it.resource_id, &it.service, &it.volume);
-        format!("{id} {service} {volume} {} {:?}", it.unit, it.reason)
+/// Returns each unrated item as `resource service volume unit reason`.
+fn unrated(charges: &Charges) -> Vec<String> {
+    let shown = charges.unrated.iter().map(|item| {
+        let (id, service, volume) = (&item.resource_id, &item.service, &item.volume);
+        format!("{id} {service} {volume} {} {:?}", item.unit, item.reason)
     });
     shown.collect()
 }

@@ -1,4 +1,4 @@
-//! Orders: their bytes, and what they keep.
+//! Orders: their bytes, and their basis.
 
 use super::*;
 
@@ -15,15 +15,15 @@ fn small_order(order_id: Option<Uuid>) -> (Basis, Order) {
         ("11:40", "active"),
         ("12:30", "active"),
     ]);
-    for it in &mut up {
-        let state = if it.at == at("13:10") { "stopped" } else { "active" };
-        it.metadata = Some(Metadata::read(&format!(
+    for sample in &mut up {
+        let state = if sample.at == at("13:10") { "stopped" } else { "active" };
+        sample.metadata = Some(Metadata::read(&format!(
             r#"{{"name": "web", "state": "{state}", "instance_type": "m1"}}"#
         )));
     }
     let traffic = volumes(&[("10:00", "1.25")]);
-    let other = [flavored("10:00", "active", "m7"), flavored("10:01", "stopped", "m7")];
-    let all: [(usize, &str, &[Told]); 3] =
+    let other = [with_flavor("10:00", "active", "m7"), with_flavor("10:01", "stopped", "m7")];
+    let all: [(usize, &str, &[Sample]); 3] =
         [(VCPUS, "vm-1", &up), (PACKETS, "vm-1", &traffic), (VCPUS, "vm-2", &other)];
     let heading = Heading { order_id, name: Some("alpha".to_owned()), ..heading(day()) };
     let adjustment = Adjustment {
@@ -36,8 +36,8 @@ fn small_order(order_id: Option<Uuid>) -> (Basis, Order) {
         computed: amount("0.000000"),
         difference: amount("-0.044000"),
     };
-    let priced = bill(&basis, day(), &all).price();
-    let order = Order::new(heading, &basis, priced, vec![adjustment]);
+    let charges = bill(&basis, day(), &all).price();
+    let order = Order::new(heading, &basis, charges, vec![adjustment]);
     (basis, order)
 }
 
@@ -62,14 +62,14 @@ fn an_order_read_again_has_the_same_bytes() {
 }
 
 #[test]
-fn a_draft_is_the_order_but_for_its_id() {
+fn a_draft_is_the_order_except_for_its_id() {
     let ((_, draft), (_, order)) = (small_order(None), small_order(Some(Uuid::from_u128(2))));
     assert_eq!(draft.lines, order.lines);
     assert_eq!(Order { order_id: order.order_id, ..draft }, order);
 }
 
 #[test]
-fn what_a_basis_keeps_is_enough_for_its_span() {
+fn a_basis_keeps_only_the_rates_of_its_span() {
     let text = format!(
         "{MAPPINGS}{}{}",
         rate("m1", "hour", "1", "to = 2026-11-20"),

@@ -225,11 +225,11 @@ impl Tables {
                 };
                 let timeline = Timeline::new(known.iter().map(reading).collect());
                 for window in Span::new(second(-36_000), second(72_000)).unwrap().windows() {
-                    let usage = transform::usage(mapping, &timeline, window);
+                    let usage = transform::compute_usage(mapping, &timeline, window);
                     if usage.is_empty() {
                         continue;
                     }
-                    let said = transform::description(mapping, &timeline, window);
+                    let said = transform::describe_resource(mapping, &timeline, window);
                     let said = (!said.is_empty()).then(|| serde_json::to_string(&said).unwrap());
                     let key = (project.clone(), window.from, resource.clone(), index);
                     all.insert(key, (usage, said));

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::series::{Known, Series};
-use crate::billing::transform::{description, told_by, usage};
-use crate::billing::window::{reach, touched};
+use crate::billing::transform::{compute_usage, describe_resource, source_readings};
+use crate::billing::window::{affected_windows, reach};
 use crate::billing::{Mapping, Metadata, Reading, Span, Timeline, Usage};
 
 /// Metadata, each text read once.
@@ -57,16 +57,16 @@ impl<'a> Windows<'a> {
         for (index, mapping) in series.mappings {
             let stored_to = series.stored_to.map(|at| reach(mapping, at).to);
             for window in changed(mapping, series) {
-                let told_by = told_by(mapping, &timeline, window);
+                let told_by = source_readings(mapping, &timeline, window);
                 let Some(position) = series.known[told_by].iter().map(|it| it.position).max()
                 else {
                     // It tells nothing of it, and never did: readings do not go away.
                     continue;
                 };
-                let usage = usage(mapping, &timeline, window);
+                let usage = compute_usage(mapping, &timeline, window);
                 let said = match usage.is_empty() {
                     true => None,
-                    false => Some(description(mapping, &timeline, window)),
+                    false => Some(describe_resource(mapping, &timeline, window)),
                 };
                 self.0.push(Window {
                     project_id: series.project_id,
@@ -91,5 +91,5 @@ fn changed(mapping: &Mapping, series: &Series<'_>) -> BTreeSet<Span> {
         let later = series.known.partition_point(|reading| reading.at <= at);
         series.known.get(later).map(|reading| reading.at)
     };
-    series.changed.iter().flat_map(|at| touched(mapping, *at, next(*at))).collect()
+    series.changed.iter().flat_map(|at| affected_windows(mapping, *at, next(*at))).collect()
 }

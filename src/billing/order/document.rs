@@ -1,4 +1,4 @@
-//! An order as JSON: our fields, and beside them the nesting that users of Distil know.
+//! The JSON document of an order: Stackledger's fields, beside the nesting that users of Distil know.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,15 @@ use jiff::tz::TimeZone;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::{Adjustment, Line, Order, Unrated};
+use super::Order;
+use super::adjust::Adjustment;
+use super::line::{Line, Unrated};
 use crate::billing::exact::Amount;
 use crate::billing::unit::Unit;
 
-/// Distil's fields first.
+/// The members of the document, Distil's first.
 #[derive(Serialize)]
-struct Shown<'a> {
+struct Document<'a> {
     name: Option<&'a str>,
     tenant_id: &'a str,
     start: String,
@@ -32,7 +34,7 @@ struct Shown<'a> {
     adjustments: &'a [Adjustment],
 }
 
-/// The resource's metadata stand beside these.
+/// A resource. The fields that describe it are members beside these.
 #[derive(Serialize)]
 struct Resource<'a> {
     #[serde(rename = "type")]
@@ -54,13 +56,13 @@ struct Service<'a> {
 
 impl Serialize for Order {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Shown {
+        Document {
             name: self.name.as_deref(),
             tenant_id: &self.tenant_id,
-            start: distil_time(self.from),
-            end: distil_time(self.to),
+            start: format_distil_time(self.from),
+            end: format_distil_time(self.to),
             total_cost: &self.total,
-            resources: resources(&self.lines),
+            resources: group_by_resource(&self.lines),
             order_id: self.order_id,
             from: self.from,
             to: self.to,
@@ -76,7 +78,8 @@ impl Serialize for Order {
     }
 }
 
-fn resources(lines: &[Line]) -> BTreeMap<&str, Resource<'_>> {
+/// Groups the lines by resource.
+fn group_by_resource(lines: &[Line]) -> BTreeMap<&str, Resource<'_>> {
     let mut resources = BTreeMap::new();
     for line in lines {
         let resource = resources.entry(line.resource_id.as_str()).or_insert_with(|| Resource {
@@ -97,8 +100,8 @@ fn resources(lines: &[Line]) -> BTreeMap<&str, Resource<'_>> {
     resources
 }
 
-/// As Distil writes times: UTC, without saying so.
-fn distil_time(at: Timestamp) -> String {
+/// Formats a time as Distil does: in UTC, without a zone.
+fn format_distil_time(at: Timestamp) -> String {
     let civil = TimeZone::UTC.to_datetime(at);
     format!("{} {}", civil.date(), civil.time())
 }
