@@ -1,4 +1,4 @@
-//! The samples that wait: bounded, the oldest dropped and counted.
+//! The buffer of samples that wait to be delivered. It is bounded; the oldest are dropped and counted.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,41 +8,41 @@ use tokio::sync::Notify;
 
 use super::sample::Sample;
 
-/// The smallest buffer: one event in hand, one that waits.
+/// The smallest capacity: one event in hand, and one that waits.
 pub const CAPACITY_MIN: usize = 2;
 
-/// What became of an event that was handed out.
+/// The fate of an event that was handed out for delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// The other side has it.
+    /// The other side has accepted it.
     Delivered,
-    /// The other side will never take it.
+    /// The other side will never accept it.
     Refused,
-    /// It waits for the next try.
+    /// It waits for the next attempt.
     Kept,
 }
 
-/// Shared by who samples and who delivers.
+/// A buffer shared by the task that samples and the task that delivers.
 #[derive(Debug)]
 pub(super) struct Buffer {
     capacity: usize,
     state: Mutex<State>,
-    filled: Notify,
+    pushed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// In the order of time.
+    /// In order of time.
     waiting: VecDeque<Sample>,
-    /// So many of the first are with the other side, whose answer is awaited: they are not dropped,
-    /// or one that arrives would have been counted as lost.
+    /// The number of first events that are being delivered. They are not dropped, because an event that
+    /// arrives must not be counted as lost.
     in_hand: usize,
     dropped: u64,
-    /// The times of the first and the last that had no room, since this was told.
+    /// Events dropped for lack of room since the last report.
     overflow: Option<Overflow>,
 }
 
-/// Events for which there was no room.
+/// Events that were dropped because the buffer was full: their number, and the times of the first and the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Overflow {
     pub count: u64,
@@ -55,11 +55,11 @@ impl Buffer {
         Buffer {
             capacity: capacity.max(CAPACITY_MIN),
             state: Mutex::default(),
-            filled: Notify::new(),
+            pushed: Notify::new(),
         }
     }
 
-    /// Adds the newest; where there is no room the oldest that is not in hand makes it.
+    /// Adds the newest sample. If the buffer is full, drops the oldest one that is not in hand.
     pub fn push(&self, sample: Sample) {
         let mut state = self.lock();
         if state.waiting.len() >= self.capacity {
@@ -73,7 +73,7 @@ impl Buffer {
                     None => {
                         state.overflow = Some(Overflow { count: 1, first: lost.at, last: lost.at });
                         tracing::warn!(
-                            "the buffer is full ({} events): the oldest are dropped from now on",
+                            "the buffer is full ({} events): dropping the oldest",
                             self.capacity
                         );
                     }
@@ -81,18 +81,18 @@ impl Buffer {
             }
         }
         state.waiting.push_back(sample);
-        self.filled.notify_one();
+        self.pushed.notify_one();
     }
 
-    /// Waits until there is something to take.
-    pub async fn filled(&self) {
+    /// Waits until the buffer is not empty.
+    pub async fn wait_until_filled(&self) {
         while self.lock().waiting.is_empty() {
-            self.filled.notified().await;
+            self.pushed.notified().await;
         }
     }
 
-    /// Hands out the oldest: at most so many, of at most so many bytes (but one), and at most half
-    /// of what there is room for. [`Buffer::settle`] has to follow.
+    /// Hands out the oldest samples: at most `count_max`, at most `bytes_max` in total (but always one), and
+    /// at most half of the capacity. Call [`Buffer::settle`] afterwards.
     pub fn take(&self, count_max: usize, bytes_max: usize) -> Vec<Sample> {
         let mut state = self.lock();
         let count_max = count_max.min(self.capacity / 2);
@@ -108,37 +108,37 @@ impl Buffer {
         taken
     }
 
-    /// Says what became of what was handed out, in the same order; what is not mentioned is kept.
+    /// Applies the fates of the samples handed out, in the same order. Samples without a fate are kept.
     pub fn settle(&self, fates: &[Fate]) {
         let mut state = self.lock();
-        let (in_hand, mut place) = (std::mem::take(&mut state.in_hand), 0);
+        let (in_hand, mut index) = (std::mem::take(&mut state.in_hand), 0);
         state.dropped += fates.iter().filter(|fate| **fate == Fate::Refused).count() as u64;
         state.waiting.retain(|_| {
-            let fate = fates.get(place).filter(|_| place < in_hand);
-            place += 1;
+            let fate = fates.get(index).filter(|_| index < in_hand);
+            index += 1;
             fate.is_none_or(|fate| *fate == Fate::Kept)
         });
     }
 
-    /// How many events were dropped since the beginning, for whatever reason.
-    pub fn dropped(&self) -> u64 {
+    /// The number of events dropped since the start, for any reason.
+    pub fn dropped_count(&self) -> u64 {
         self.lock().dropped
     }
 
-    /// What had no room since this was asked last.
-    pub fn overflow(&self) -> Option<Overflow> {
+    /// Takes the report of events that were dropped for lack of room since the last call.
+    pub fn take_overflow(&self) -> Option<Overflow> {
         self.lock().overflow.take()
     }
 
-    /// How many events wait, and the times of the first and the last.
-    pub fn left(&self) -> (usize, Option<(Timestamp, Timestamp)>) {
+    /// The number of events in the buffer, and the times of the first and the last.
+    pub fn remaining(&self) -> (usize, Option<(Timestamp, Timestamp)>) {
         let state = self.lock();
         let ends = state.waiting.front().zip(state.waiting.back());
         (state.waiting.len(), ends.map(|(first, last)| (first.at, last.at)))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while holding it.
+        // No code panics while it holds the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -166,34 +166,34 @@ mod tests {
     fn the_oldest_go_first_and_are_counted() {
         let buffer = Buffer::new(4);
         push(&buffer, 0..7);
-        assert_eq!((buffer.left(), buffer.dropped()), ((4, Some((at(3), at(6)))), 3));
-        assert_eq!(buffer.overflow(), Some(Overflow { count: 3, first: at(0), last: at(2) }));
-        assert_eq!(buffer.overflow(), None, "told once");
+        assert_eq!((buffer.remaining(), buffer.dropped_count()), ((4, Some((at(3), at(6)))), 3));
+        assert_eq!(buffer.take_overflow(), Some(Overflow { count: 3, first: at(0), last: at(2) }));
+        assert_eq!(buffer.take_overflow(), None, "reported once");
         assert_eq!(times(&buffer.take(100, usize::MAX)), [3, 4], "half of it at a time");
     }
 
     #[test]
-    fn what_is_in_hand_is_not_dropped() {
+    fn events_in_hand_are_not_dropped() {
         let buffer = Buffer::new(4);
         push(&buffer, 0..4);
         assert_eq!(times(&buffer.take(2, usize::MAX)), [0, 1]);
         push(&buffer, 4..6);
-        assert_eq!(buffer.overflow(), Some(Overflow { count: 2, first: at(2), last: at(3) }));
+        assert_eq!(buffer.take_overflow(), Some(Overflow { count: 2, first: at(2), last: at(3) }));
         buffer.settle(&[Fate::Delivered, Fate::Kept]);
-        assert_eq!(buffer.left(), (3, Some((at(1), at(5)))));
+        assert_eq!(buffer.remaining(), (3, Some((at(1), at(5)))));
         assert_eq!(times(&buffer.take(2, usize::MAX)), [1, 4]);
         buffer.settle(&[]);
         push(&buffer, 6..8);
-        assert_eq!((buffer.left(), buffer.dropped()), ((4, Some((at(4), at(7)))), 3));
+        assert_eq!((buffer.remaining(), buffer.dropped_count()), ((4, Some((at(4), at(7)))), 3));
     }
 
     #[test]
-    fn what_is_refused_goes_and_is_counted() {
+    fn refused_events_are_removed_and_counted() {
         let buffer = Buffer::new(10);
         push(&buffer, 0..3);
         buffer.take(3, usize::MAX);
         buffer.settle(&[Fate::Refused, Fate::Kept, Fate::Delivered]);
-        assert_eq!((buffer.left(), buffer.dropped()), ((1, Some((at(1), at(1)))), 1));
+        assert_eq!((buffer.remaining(), buffer.dropped_count()), ((1, Some((at(1), at(1)))), 1));
     }
 
     #[test]
@@ -206,8 +206,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_waits_hears_of_the_first() {
+    async fn a_waiting_task_is_woken_by_the_first_sample() {
         let buffer = Buffer::new(10);
-        let (_, ()) = tokio::join!(buffer.filled(), async { push(&buffer, 0..1) });
+        let (_, ()) = tokio::join!(buffer.wait_until_filled(), async { push(&buffer, 0..1) });
     }
 }

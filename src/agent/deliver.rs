@@ -1,4 +1,4 @@
-//! From the buffer to the other side, however long it is away.
+//! Delivery: from the buffer to the other side, however long it is unavailable.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,30 +9,31 @@ use super::buffer::{Buffer, Fate, Overflow};
 use super::route::Carrier;
 use crate::lifecycle::Backoff;
 
-/// How many events, and how many bytes of them, are carried over at a time.
-const BATCH_COUNT: usize = 500;
-const BATCH_BYTES: usize = 4 << 20;
+/// The greatest number of events, and of their bytes, in one batch.
+const BATCH_EVENTS_MAX: usize = 500;
+const BATCH_BYTES_MAX: usize = 4 << 20;
 
-/// How long the end may be held up by what is still to be delivered.
-const FLUSH_PATIENCE: Duration = Duration::from_secs(5);
+/// How long delivery of the remaining events may delay the end.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A route, and how it goes.
+/// A carrier and the state of its delivery.
 struct Courier {
     carrier: Carrier,
     name: String,
-    /// What is wrong, as it was told last.
+    /// The fault that was logged last, until delivery works again.
     fault: Option<String>,
     delivered: u64,
 }
 
-/// Delivers until asked to stop, then what is left, for a while. How many events were delivered.
+/// Delivers until asked to stop, then delivers the remaining events for up to [`FLUSH_TIMEOUT`]. Returns the
+/// number of events delivered.
 pub(super) async fn run(carrier: Carrier, buffer: Arc<Buffer>, stop: CancellationToken) -> u64 {
     let name = carrier.name();
     let mut courier = Courier { carrier, name, fault: None, delivered: 0 };
     let mut backoff = Backoff::for_service();
     loop {
         let carry = async {
-            buffer.filled().await;
+            buffer.wait_until_filled().await;
             courier.carry(&buffer).await
         };
         let is_done = tokio::select! {
@@ -45,62 +46,66 @@ pub(super) async fn run(carrier: Carrier, buffer: Arc<Buffer>, stop: Cancellatio
             break;
         }
     }
-    // What was in hand when the stop came is carried once more: it is the same event again.
+    // Events that were in hand when the stop came are sent once more: they have the same ids.
     let flush = async {
         let (never, mut backoff) = (CancellationToken::new(), Backoff::for_service());
-        while buffer.left().0 > 0 {
+        while buffer.remaining().0 > 0 {
             if !courier.carry(&buffer).await {
                 backoff.wait(&never).await;
             }
         }
     };
-    let _ = tokio::time::timeout(FLUSH_PATIENCE, flush).await;
-    courier.tell_overflow(&buffer);
+    let _ = tokio::time::timeout(FLUSH_TIMEOUT, flush).await;
+    courier.report_overflow(&buffer);
     courier.delivered
 }
 
 impl Courier {
-    /// Carries one batch over; `false` when some of it waits for a later try.
+    /// Sends one batch. Returns `false` if some of it waits for a later attempt.
     async fn carry(&mut self, buffer: &Buffer) -> bool {
-        let samples = buffer.take(BATCH_COUNT, BATCH_BYTES);
-        let carried = match self.carrier.carry(&samples).await {
-            Ok(carried) => carried,
+        let samples = buffer.take(BATCH_EVENTS_MAX, BATCH_BYTES_MAX);
+        let outcome = match self.carrier.carry(&samples).await {
+            Ok(outcome) => outcome,
             Err(error) => {
                 buffer.settle(&[]);
-                self.failed(format!("{error:#}"), "trying again");
+                self.report_fault(format!("{error:#}"), "trying again");
                 return false;
             }
         };
-        buffer.settle(&carried.fates);
-        let count = |fate| carried.fates.iter().filter(|it| **it == fate).count();
+        buffer.settle(&outcome.fates);
+        let count = |fate| outcome.fates.iter().filter(|found| **found == fate).count();
         let (delivered, refused) = (count(Fate::Delivered), count(Fate::Refused));
         self.delivered += delivered as u64;
-        match carried.reason {
-            Some(reason) if refused > 0 => self.failed(reason, "what it refuses is dropped"),
-            Some(reason) => self.failed(reason, "trying again"),
-            None => self.worked(buffer),
+        match outcome.reason {
+            Some(reason) if refused > 0 => self.report_fault(reason, "dropping the refused events"),
+            Some(reason) => self.report_fault(reason, "trying again"),
+            None => self.report_success(buffer),
         }
         delivered + refused == samples.len()
     }
 
-    /// A fault is told once, not at every try.
-    fn failed(&mut self, reason: String, consequence: &str) {
+    /// Logs a fault once, not at every attempt.
+    fn report_fault(&mut self, reason: String, consequence: &str) {
         if self.fault.as_ref() != Some(&reason) {
             tracing::warn!("{}: {reason}; {consequence}", self.name);
             self.fault = Some(reason);
         }
     }
 
-    fn worked(&mut self, buffer: &Buffer) {
+    /// Logs the end of a fault, and the events that were dropped meanwhile.
+    fn report_success(&mut self, buffer: &Buffer) {
         if self.fault.take().is_some() {
             tracing::info!("{}: delivering again", self.name);
         }
-        self.tell_overflow(buffer);
+        self.report_overflow(buffer);
     }
 
-    fn tell_overflow(&self, buffer: &Buffer) {
-        if let Some(Overflow { count, first, last }) = buffer.overflow() {
-            tracing::warn!("{}: {count} events had no room, from {first} to {last}", self.name);
+    fn report_overflow(&self, buffer: &Buffer) {
+        if let Some(Overflow { count, first, last }) = buffer.take_overflow() {
+            tracing::warn!(
+                "{}: dropped {count} events for lack of room, from {first} to {last}",
+                self.name
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What was seen, as an event.
+//! A sample as an event.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -11,17 +11,17 @@ use crate::event::perf;
 /// One `perf.sampled` event that waits to be delivered.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Sample {
-    /// With the host, its identity: however often it is delivered, it is one event.
+    /// Its identity, together with the host: delivered several times, it is still one event.
     pub id: String,
-    /// When the values were taken.
+    /// The time at which the values were read.
     pub at: Timestamp,
-    /// A CloudEvent in structured JSON, in one line.
+    /// A CloudEvent in structured JSON, on one line.
     pub body: Bytes,
 }
 
 impl Sample {
-    /// What `host` said at `at`. `dropped` is how many events the agent has dropped since it began,
-    /// so that a gap explains itself.
+    /// Creates the sample of a host's metrics at a time. `dropped` is the number of events that the agent has
+    /// dropped since its start; it is included so that a gap explains itself.
     pub fn new(host: &str, at: Timestamp, mut metrics: Metrics, dropped: u64) -> Sample {
         metrics.insert("agent.dropped".to_owned(), dropped.into());
         let time = at.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
@@ -45,7 +45,7 @@ mod tests {
     use crate::event::{Family, decode};
 
     #[test]
-    fn a_sample_is_the_same_event_however_often_it_is_made() {
+    fn a_sample_is_the_same_event_whenever_it_is_created() {
         let at = "2026-11-20T03:05:54.000125+01:00".parse().unwrap();
         let metrics: Metrics = [("cpu".to_owned(), json!(12.5))].into_iter().collect();
         let sample = Sample::new("näme/1", at, metrics.clone(), 3);

@@ -1,5 +1,5 @@
-//! When to look: on whole intervals of the clock, so that the samples of all hosts and of all runs
-//! fall into the same places. A tick that is missed is left out, not made up for.
+//! The times of sampling: whole intervals of the clock, so that the samples of all hosts and all runs are
+//! taken at the same times. A missed tick is skipped, not made up for.
 
 use std::time::Duration;
 
@@ -8,33 +8,35 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lifecycle;
 
-/// The ticks of a clock.
+/// Ticks at whole intervals of the clock.
 pub(super) struct Ticks {
     /// In µs.
     interval: i64,
 }
 
 impl Ticks {
+    /// Creates the ticks of an interval.
+    ///
     /// # Panics
     ///
-    /// When the interval is shorter than a µs.
+    /// If the interval is shorter than 1 µs.
     pub fn new(interval: Duration) -> Ticks {
         let interval = i64::try_from(interval.as_micros()).unwrap_or(i64::MAX);
-        assert!(interval > 0, "an interval takes time");
+        assert!(interval > 0, "an interval is at least 1 µs");
         Ticks { interval }
     }
 
-    /// Waits for the next tick, and says which it is; `None` when asked to stop meanwhile.
+    /// Waits for the next tick and returns its time; `None` if asked to stop meanwhile.
     pub async fn next(&self, stop: &CancellationToken) -> Option<Timestamp> {
-        let mut due = self.after(lifecycle::now());
+        let mut due = self.first_after(lifecycle::now());
         loop {
             let left = due.duration_since(lifecycle::now());
             if !left.is_positive() {
                 return (!stop.is_cancelled()).then_some(due);
             }
             if left.as_micros() > self.interval.into() {
-                // Somebody has set the clock back.
-                due = self.after(lifecycle::now());
+                // The clock was set back.
+                due = self.first_after(lifecycle::now());
             }
             tokio::select! {
                 () = tokio::time::sleep(left.unsigned_abs()) => {}
@@ -43,16 +45,16 @@ impl Ticks {
         }
     }
 
-    /// How many ticks lie between two.
-    pub fn between(&self, one: Timestamp, other: Timestamp) -> i64 {
-        let apart = other.as_microsecond().saturating_sub(one.as_microsecond());
-        (apart / self.interval - 1).max(0)
+    /// Returns the number of ticks between two ticks.
+    pub fn count_between(&self, one: Timestamp, other: Timestamp) -> i64 {
+        let distance = other.as_microsecond().saturating_sub(one.as_microsecond());
+        (distance / self.interval - 1).max(0)
     }
 
-    /// The first tick after a moment.
-    fn after(&self, now: Timestamp) -> Timestamp {
-        let into = now.as_microsecond().rem_euclid(self.interval);
-        now.saturating_add(SignedDuration::from_micros(self.interval - into))
+    /// Returns the first tick after a time.
+    fn first_after(&self, now: Timestamp) -> Timestamp {
+        let elapsed = now.as_microsecond().rem_euclid(self.interval);
+        now.saturating_add(SignedDuration::from_micros(self.interval - elapsed))
             .unwrap_or(Timestamp::MAX)
     }
 }
@@ -72,7 +74,11 @@ mod tests {
             (1, "1969-12-31T23:59:59.5Z", "1970-01-01T00:00:00Z"),
         ] {
             let ticks = Ticks::new(Duration::from_secs(seconds));
-            assert_eq!(ticks.after(now.parse().unwrap()), next.parse().unwrap(), "{seconds} {now}");
+            assert_eq!(
+                ticks.first_after(now.parse().unwrap()),
+                next.parse().unwrap(),
+                "{seconds} {now}"
+            );
         }
     }
 
@@ -88,7 +94,7 @@ mod tests {
         let ticks = Ticks::new(Duration::from_secs(10));
         let at = |second| Timestamp::from_second(second).unwrap();
         for (one, other, missed) in [(0, 10, 0), (0, 20, 1), (0, 100, 9), (100, 0, 0)] {
-            assert_eq!(ticks.between(at(one), at(other)), missed);
+            assert_eq!(ticks.count_between(at(one), at(other)), missed);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! By AMQP: each event to our exchange, persistent, mandatory and confirmed.
+//! Sending by AMQP: each event is published to our exchange, persistent, mandatory and confirmed.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -7,27 +7,29 @@ use anyhow::{Context, Result};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
 
-use super::Carried;
+use super::outcome::BatchOutcome;
 use crate::agent::buffer::Fate;
 use crate::agent::sample::Sample;
 use crate::broker;
 use crate::secret::ConnectionString;
 
-/// Our exchange, and the key that leads to the queue of perf.
+/// Our exchange, and the routing key of the queue `stackledger.perf`.
 const EXCHANGE: &str = "stackledger";
 const ROUTING_KEY: &str = "perf.sampled";
 
-/// How long a broker may take to confirm: one that blocks publishers does not say so here.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a broker may take to confirm. A broker that blocks publishers does not report it here.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Publishes to a broker.
 pub(in crate::agent) struct Publisher {
     url: ConnectionString,
     session: Option<Box<Session>>,
 }
 
+/// A connection with a channel in confirm mode.
 struct Session {
     channel: Channel,
-    /// Ends with it.
+    /// Closed when dropped.
     _connection: Connection,
 }
 
@@ -40,17 +42,17 @@ impl Publisher {
         format!("broker {}", self.url)
     }
 
-    /// Publishes all, and waits for what the broker says of each. After a failure the next call
-    /// connects anew.
-    pub async fn carry(&mut self, samples: &[Sample]) -> Result<Carried> {
+    /// Publishes all events and waits for the broker's confirmations. After a failure the next call connects
+    /// again.
+    pub async fn carry(&mut self, samples: &[Sample]) -> Result<BatchOutcome> {
         let session = match self.session.take() {
             Some(session) => session,
             None => Box::new(Session::open(&self.url).await?),
         };
-        let published = tokio::time::timeout(PATIENCE, session.publish(samples)).await;
-        let carried = published.context("it does not confirm what it is sent")??;
+        let published = tokio::time::timeout(CONFIRM_TIMEOUT, session.publish(samples)).await;
+        let outcome = published.context("does not confirm messages")??;
         self.session = Some(session);
-        Ok(carried)
+        Ok(outcome)
     }
 }
 
@@ -58,19 +60,19 @@ impl Session {
     async fn open(url: &ConnectionString) -> Result<Session> {
         let connection = broker::connect(url, "stackledger agent")
             .await
-            .context("it cannot be reached: set AMQP_URL, or use --url")?;
+            .context("cannot be reached (set AMQP_URL, or use --url)")?;
         match broker::declare_exchange(&connection, EXCHANGE).await {
-            // It stands there with other flags: then it can be published to as it is.
+            // The exchange exists with other flags; it can be published to all the same.
             Err(error) if broker::is_refused(&error) => {}
             declared => declared.with_context(|| format!("declaring exchange {EXCHANGE}"))?,
         }
-        let channel = connection.create_channel().await.context("it gives no channel")?;
+        let channel = connection.create_channel().await.context("cannot open a channel")?;
         let confirm = ConfirmSelectOptions::default();
-        channel.confirm_select(confirm).await.context("it does not confirm")?;
+        channel.confirm_select(confirm).await.context("cannot enable publisher confirms")?;
         Ok(Session { channel, _connection: connection })
     }
 
-    async fn publish(&self, samples: &[Sample]) -> Result<Carried> {
+    async fn publish(&self, samples: &[Sample]) -> Result<BatchOutcome> {
         let lost = "the connection was lost";
         let mut confirms = Vec::with_capacity(samples.len());
         for sample in samples {
@@ -88,7 +90,7 @@ impl Session {
         for confirm in confirms {
             let confirmation: Confirmation = confirm.await.context(lost)?;
             nacked.push(confirmation.is_nack());
-            // The client hands what came back to any of the confirmations: its id says which it is.
+            // The client attaches returned messages to any of the confirmations: the id identifies them.
             if let Some(message) = confirmation.take_message() {
                 let id = message.delivery.properties.message_id().clone();
                 returned.extend(id.map(|id| id.to_string()));
@@ -101,10 +103,12 @@ impl Session {
             false => Fate::Delivered,
         };
         let reason = match (returned.is_empty(), nacked.contains(&true)) {
-            (false, _) => Some("no queue is bound to it yet: start `stackledger up`".to_owned()),
-            (true, true) => Some("it does not take what it is sent".to_owned()),
+            (false, _) => {
+                Some("no queue is bound to its exchange yet: start `stackledger up`".to_owned())
+            }
+            (true, true) => Some("rejects messages".to_owned()),
             (true, false) => None,
         };
-        Ok(Carried { fates: samples.iter().zip(&nacked).map(fate).collect(), reason })
+        Ok(BatchOutcome { fates: samples.iter().zip(&nacked).map(fate).collect(), reason })
     }
 }

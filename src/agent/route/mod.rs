@@ -1,47 +1,41 @@
-//! How events reach the other side.
+//! Routes: how events reach the other side.
 
 mod amqp;
 mod http;
+mod outcome;
 
 use anyhow::Result;
 
-use super::buffer::Fate;
+use outcome::BatchOutcome;
+
 use super::sample::Sample;
 use crate::secret::{ConnectionString, Secret};
 
-/// Where events go.
+/// The destination of events.
 #[derive(Debug)]
 pub enum Route {
-    /// Our exchange on a broker, with publisher confirms.
+    /// The exchange `stackledger` on a broker, with publisher confirms.
     Amqp {
         /// The broker's URL.
         url: ConnectionString,
     },
     /// `POST /v1/events` of a server.
     Http {
-        /// `http://host:port`, without a slash at its end.
+        /// `http://host:port`, without a trailing slash.
         url: String,
-        /// The bearer token it wants.
+        /// The bearer token, if the server requires one.
         token: Option<Secret>,
     },
 }
 
-/// A route that is travelled.
+/// The sender of a route.
 pub(super) enum Carrier {
     Amqp(amqp::Publisher),
     Http(http::Poster),
 }
 
-/// What became of a batch.
-#[derive(Debug, Default)]
-pub(super) struct Carried {
-    /// One for each event, in their order.
-    pub fates: Vec<Fate>,
-    /// Why some were kept or refused.
-    pub reason: Option<String>,
-}
-
 impl Carrier {
+    /// Prepares a route, without connecting.
     pub fn new(route: Route) -> Result<Carrier> {
         Ok(match route {
             Route::Amqp { url } => Carrier::Amqp(amqp::Publisher::new(url)),
@@ -49,7 +43,7 @@ impl Carrier {
         })
     }
 
-    /// What log lines call it.
+    /// Returns the name used in log lines.
     pub fn name(&self) -> String {
         match self {
             Carrier::Amqp(publisher) => publisher.name(),
@@ -57,12 +51,12 @@ impl Carrier {
         }
     }
 
-    /// Carries events over.
+    /// Sends events.
     ///
     /// # Errors
     ///
-    /// When the other side is away: then all of them are kept.
-    pub async fn carry(&mut self, samples: &[Sample]) -> Result<Carried> {
+    /// If the other side is unavailable; then all events are kept.
+    pub async fn carry(&mut self, samples: &[Sample]) -> Result<BatchOutcome> {
         match self {
             Carrier::Amqp(publisher) => publisher.carry(samples).await,
             Carrier::Http(poster) => poster.carry(samples).await,
