@@ -34,7 +34,7 @@ pub(super) async fn run(env: &Environment, options: Options, now: Timestamp) -> 
     let database = env.checked_database().await?;
     let retention = &env.config.file.retention;
     if options.dry_run {
-        let due = retention::due(&database, retention, at).await?;
+        let due = retention::list_due_steps(&database, retention, at).await?;
         print_steps(due.into_iter().map(|step| (step, None)).collect(), options.json);
         return Ok(());
     }
@@ -64,7 +64,7 @@ fn print_steps(steps: Vec<(Step, Option<Outcome>)>, as_json: bool) {
             let (outcome, why) = match outcome {
                 None => ("due", None),
                 Some(Outcome::Done) => ("done", None),
-                Some(Outcome::Waits(why)) => ("waits", Some(why)),
+                Some(Outcome::Waiting(why)) => ("waits", Some(why)),
             };
             json!({"step": step.name(), "what": step.to_string(), "outcome": outcome, "why": why})
         };

@@ -1,10 +1,11 @@
-//! Retention: what is old goes, by whole partitions. First the log's horizon moves and says so in the
-//! chain, then the log's days before it are dropped one by one, then partitions of the read model
-//! that holds what they came to. Each step is a transaction of its own and is found again by what
-//! stands: ended anywhere, the next run does what is left.
+//! Retention: drops old data by whole partitions. First the log's horizon moves, recorded by an event in the
+//! chain; then the log's days before it are dropped one by one; then old partitions of the read model
+//! that was computed from them. Each step is a transaction of its own. A plan is made from the present
+//! state alone, so that after an interruption the next run does the rest.
 
 mod plan;
 mod retainer;
+mod state;
 
 use jiff::Timestamp;
 
@@ -12,14 +13,14 @@ use crate::config::Retention;
 use crate::db::Database;
 use crate::projection::Projection;
 
-pub use plan::{FAMILY, Standing, Step, plan};
-pub use retainer::{Outcome, Retainer, due};
+pub use plan::{FAMILY, RetentionState, Step, plan};
+pub use retainer::{Outcome, Retainer, list_due_steps};
 
-/// Does all that is due at `now`, and says what became of each step. `None`: another process is at it.
+/// Takes all steps that are due at `now` and returns their outcomes; `None` if another process is doing so.
 ///
 /// # Errors
 ///
-/// When the database is away or refuses; what was done by then stays.
+/// If the database is unavailable or refuses; the steps taken by then remain done.
 pub async fn retain(
     database: &Database,
     projections: &[&'static Projection],
@@ -29,7 +30,7 @@ pub async fn retain(
     let Some(mut retainer) = Retainer::begin(database, projections).await? else {
         return Ok(None);
     };
-    let steps = plan(now, retention, &retainer.standing(retention).await?);
+    let steps = plan(now, retention, &retainer.read_state(retention).await?);
     let mut taken = Vec::with_capacity(steps.len());
     for step in steps {
         let outcome = retainer.take(&step, now).await?;

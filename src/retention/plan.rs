@@ -1,4 +1,4 @@
-//! What is due: a function of the time, the configuration and what stands.
+//! The plan: the steps that are due, as a function of time, configuration and state.
 
 use jiff::civil::Date;
 use jiff::tz::Offset;
@@ -7,28 +7,28 @@ use jiff::{Timestamp, ToSpan};
 use crate::config::{Retention, RetentionPeriod};
 use crate::event::Family;
 
-/// The family whose retention can be configured.
+/// The family of events whose retention can be configured.
 pub const FAMILY: Family = Family::Perf;
 
-/// The read model that holds what its events came to.
+/// The read model that is computed from its events.
 pub(super) const READ_MODEL: &str = "rollup";
 
-/// What stands that could go.
+/// The data that could be dropped, and the horizon.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// The day the horizon is the beginning of; `None`: there is none yet.
+pub struct RetentionState {
+    /// The day at whose beginning the horizon lies; `None` if there is none yet.
     pub horizon: Option<Date>,
-    /// Days that have a leaf in the log.
+    /// The days that have a leaf in the log.
     pub leaves: Vec<Date>,
-    /// Days that have a partition of rollups by minute.
+    /// The days that have a partition of rollups by minute.
     pub minutes: Vec<Date>,
-    /// First days of months that have a partition of rollups by hour.
+    /// The first days of the months that have a partition of rollups by hour.
     pub hours: Vec<Date>,
-    /// The earliest rollup by day, if some go at all.
+    /// The day of the earliest rollup by day; `None` if these are kept for ever or there are none.
     pub first_day: Option<Date>,
 }
 
-/// One thing to do, in a transaction of its own.
+/// A step of a plan, taken in a transaction of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Move the horizon of perf to the beginning of this day.
@@ -48,18 +48,18 @@ pub enum Step {
     },
     /// Drop a month of rollups by hour.
     DropHours {
-        /// Its first day (UTC).
+        /// The first day (UTC) of the month.
         month: Date,
     },
     /// Delete rollups by day.
     DeleteDays {
-        /// The first day (UTC) that stays.
+        /// The first day (UTC) that is kept.
         before: Date,
     },
 }
 
 impl Step {
-    /// What is done, in one word or two.
+    /// The action, as a verb.
     pub fn name(&self) -> &'static str {
         match self {
             Step::MoveHorizon { .. } => "move",
@@ -68,7 +68,7 @@ impl Step {
         }
     }
 
-    /// What it takes away lies before this day; `None`: it takes nothing away.
+    /// The day before which all data of the step lies; `None` if the step removes nothing.
     pub(super) fn end(&self) -> Option<Date> {
         match self {
             Step::MoveHorizon { .. } => None,
@@ -80,7 +80,7 @@ impl Step {
 }
 
 impl std::fmt::Display for Step {
-    /// What it acts on.
+    /// Writes the object of the step.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Step::MoveHorizon { to } => write!(f, "horizon of {FAMILY} to {to}"),
@@ -94,37 +94,33 @@ impl std::fmt::Display for Step {
     }
 }
 
-/// The steps, in the order in which they have to be taken. The horizon moves only where something
-/// stands that it is to pass.
-pub fn plan(now: Timestamp, retention: &Retention, standing: &Standing) -> Vec<Step> {
+/// Returns the steps that are due, in the order in which they must be taken. The horizon moves only if there
+/// is a leaf for it to pass.
+pub fn plan(now: Timestamp, retention: &Retention, state: &RetentionState) -> Vec<Step> {
     let kept = &retention.perf;
     let mut steps = Vec::new();
-    let mut horizon = standing.horizon;
-    if let Some(to) = until(now, kept.raw)
+    let mut horizon = state.horizon;
+    if let Some(to) = first_kept_day(now, kept.raw)
         && Some(to) > horizon
-        && standing.leaves.iter().any(|day| *day < to)
+        && state.leaves.iter().any(|day| *day < to)
     {
         steps.push(Step::MoveHorizon { to });
         horizon = Some(to);
     }
-    // What is not before the horizon can still change.
+    // Data that is not before the horizon can still change.
     let Some(horizon) = horizon else { return steps };
-    let before = |keep: RetentionPeriod| until(now, keep).map(|day| day.min(horizon));
+    let before = |keep: RetentionPeriod| first_kept_day(now, keep).map(|day| day.min(horizon));
     let is_past = |step: &Step, before: Option<Date>| before >= step.end() && before.is_some();
     let steps_of = |days: &[Date], make: fn(Date) -> Step, before: Option<Date>| {
         let mut days = days.to_vec();
         days.sort_unstable();
-        let made = days.into_iter().map(make).filter(|step| is_past(step, before));
-        made.collect::<Vec<_>>()
+        let steps = days.into_iter().map(make).filter(|step| is_past(step, before));
+        steps.collect::<Vec<_>>()
     };
-    steps.extend(steps_of(&standing.leaves, |day| Step::DropLeaf { day }, Some(horizon)));
-    steps.extend(steps_of(
-        &standing.minutes,
-        |day| Step::DropMinutes { day },
-        before(kept.minutes),
-    ));
-    steps.extend(steps_of(&standing.hours, |month| Step::DropHours { month }, before(kept.hours)));
-    if let (Some(before), Some(first)) = (before(kept.days), standing.first_day)
+    steps.extend(steps_of(&state.leaves, |day| Step::DropLeaf { day }, Some(horizon)));
+    steps.extend(steps_of(&state.minutes, |day| Step::DropMinutes { day }, before(kept.minutes)));
+    steps.extend(steps_of(&state.hours, |month| Step::DropHours { month }, before(kept.hours)));
+    if let (Some(before), Some(first)) = (before(kept.days), state.first_day)
         && first < before
     {
         steps.push(Step::DeleteDays { before });
@@ -132,8 +128,8 @@ pub fn plan(now: Timestamp, retention: &Retention, standing: &Standing) -> Vec<S
     steps
 }
 
-/// The first day (UTC) that is still kept; `None`: all of them are.
-fn until(now: Timestamp, keep: RetentionPeriod) -> Option<Date> {
+/// Returns the first day (UTC) that is still kept; `None` if all days are.
+fn first_kept_day(now: Timestamp, keep: RetentionPeriod) -> Option<Date> {
     match keep {
         RetentionPeriod::Days(days) => {
             let today = Offset::UTC.to_datetime(now).date();
@@ -158,9 +154,9 @@ mod tests {
     use super::*;
     use crate::config::PerfRetention;
 
-    fn planned(retention: &Retention, standing: &Standing) -> Vec<String> {
+    fn plan_text(retention: &Retention, state: &RetentionState) -> Vec<String> {
         let now = "2026-11-20T11:30:00Z".parse().unwrap();
-        plan(now, retention, standing).iter().map(ToString::to_string).collect()
+        plan(now, retention, state).iter().map(ToString::to_string).collect()
     }
 
     fn november(days: &[i8]) -> Vec<Date> {
@@ -169,30 +165,30 @@ mod tests {
 
     #[test]
     fn raw_samples_go_after_two_whole_days_the_horizon_first() {
-        let mut standing =
-            Standing { leaves: november(&[18, 20, 16, 17, 19]), ..Standing::default() };
+        let mut state =
+            RetentionState { leaves: november(&[18, 20, 16, 17, 19]), ..RetentionState::default() };
         let steps =
             ["horizon of perf to 2026-11-18", "log.event_perf_20261116", "log.event_perf_20261117"];
-        assert_eq!(planned(&Retention::default(), &standing), steps);
-        // Ended after the first step, and after the second.
-        standing.horizon = Some(date(2026, 11, 18));
-        assert_eq!(planned(&Retention::default(), &standing), steps[1..]);
-        standing.leaves = november(&[17, 18, 19]);
-        assert_eq!(planned(&Retention::default(), &standing), steps[2..]);
-        standing.leaves = november(&[18, 19]);
-        assert!(planned(&Retention::default(), &standing).is_empty());
+        assert_eq!(plan_text(&Retention::default(), &state), steps);
+        // A run was interrupted after the first step, or after the second.
+        state.horizon = Some(date(2026, 11, 18));
+        assert_eq!(plan_text(&Retention::default(), &state), steps[1..]);
+        state.leaves = november(&[17, 18, 19]);
+        assert_eq!(plan_text(&Retention::default(), &state), steps[2..]);
+        state.leaves = november(&[18, 19]);
+        assert!(plan_text(&Retention::default(), &state).is_empty());
     }
 
     #[test]
     fn without_samples_no_horizon_moves() {
-        assert!(planned(&Retention::default(), &Standing::default()).is_empty());
-        let young = Standing { leaves: november(&[18, 19]), ..Standing::default() };
-        assert!(planned(&Retention::default(), &young).is_empty());
+        assert!(plan_text(&Retention::default(), &RetentionState::default()).is_empty());
+        let young = RetentionState { leaves: november(&[18, 19]), ..RetentionState::default() };
+        assert!(plan_text(&Retention::default(), &young).is_empty());
     }
 
     #[test]
-    fn rollups_go_by_whole_partitions() {
-        let standing = Standing {
+    fn rollups_are_dropped_by_whole_partitions() {
+        let state = RetentionState {
             horizon: Some(date(2026, 11, 18)),
             leaves: Vec::new(),
             minutes: vec![date(2026, 10, 21), date(2026, 10, 20), date(2026, 11, 19)],
@@ -200,7 +196,7 @@ mod tests {
             first_day: Some(date(2000, 1, 1)),
         };
         assert_eq!(
-            planned(&Retention::default(), &standing),
+            plan_text(&Retention::default(), &state),
             ["rollup.minute_20261020", "rollup.hour_202410"]
         );
         let perf = PerfRetention {
@@ -209,36 +205,36 @@ mod tests {
             days: RetentionPeriod::Days(900),
             ..PerfRetention::default()
         };
-        assert_eq!(planned(&Retention { perf }, &standing), ["rollup.day before 2024-06-03"]);
+        assert_eq!(plan_text(&Retention { perf }, &state), ["rollup.day before 2024-06-03"]);
     }
 
-    /// What a late sample may still change is not frozen, and stays.
+    /// Rows that a late sample may still change are not frozen, and are kept.
     #[test]
-    fn nothing_goes_that_does_not_lie_before_the_horizon() {
-        let mut standing = Standing {
+    fn only_data_before_the_horizon_is_dropped() {
+        let mut state = RetentionState {
             horizon: None,
             minutes: vec![date(2026, 1, 1)],
             hours: vec![date(2020, 1, 1)],
-            ..Standing::default()
+            ..RetentionState::default()
         };
-        assert!(planned(&Retention::default(), &standing).is_empty());
-        standing.horizon = Some(date(2020, 1, 31));
-        assert!(planned(&Retention::default(), &standing).is_empty());
-        standing.horizon = Some(date(2020, 2, 1));
-        assert_eq!(planned(&Retention::default(), &standing), ["rollup.hour_202001"]);
+        assert!(plan_text(&Retention::default(), &state).is_empty());
+        state.horizon = Some(date(2020, 1, 31));
+        assert!(plan_text(&Retention::default(), &state).is_empty());
+        state.horizon = Some(date(2020, 2, 1));
+        assert_eq!(plan_text(&Retention::default(), &state), ["rollup.hour_202001"]);
     }
 
-    /// Whoever keeps raw samples longer from now on does not get back what was let go.
+    /// A longer retention of raw samples does not bring back dropped days, and their leaves still go.
     #[test]
-    fn a_horizon_stands_when_more_is_kept() {
+    fn a_horizon_stays_when_more_is_kept() {
         let perf = PerfRetention { raw: RetentionPeriod::Days(10), ..PerfRetention::default() };
-        let standing = Standing {
+        let state = RetentionState {
             horizon: Some(date(2026, 11, 18)),
             leaves: november(&[8, 17, 18]),
-            ..Standing::default()
+            ..RetentionState::default()
         };
         assert_eq!(
-            planned(&Retention { perf }, &standing),
+            plan_text(&Retention { perf }, &state),
             ["log.event_perf_20261108", "log.event_perf_20261117"]
         );
     }

@@ -1,56 +1,57 @@
-//! Taking the steps, one process at a time.
+//! The retainer: takes the steps of a plan, one process at a time.
 
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::Offset;
 use tokio_postgres::Client;
 
-use super::plan::{FAMILY, READ_MODEL, Standing, Step};
-use crate::config::{Retention, RetentionPeriod};
+use super::plan::{FAMILY, READ_MODEL, RetentionState, Step, plan};
+use super::state::read_state;
+use crate::config::Retention;
 use crate::db::{self, Database};
 use crate::log::{self, Appender, HorizonMove, Target};
 use crate::projection::{self, Projection, Slot};
 
-/// What became of a step.
+/// The outcome of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is done.
+    /// The step is done.
     Done,
-    /// Not yet, for this reason; the next run tries it again.
-    Waits(String),
+    /// The step has to wait, for this reason; the next run tries it again.
+    Waiting(String),
 }
 
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Outcome::Done => f.write_str("done"),
-            Outcome::Waits(why) => write!(f, "waits: {why}"),
+            Outcome::Waiting(why) => write!(f, "waits: {why}"),
         }
     }
 }
 
-/// The one process that drops what is old, until it is dropped itself.
+/// The one process that drops old data. A lock excludes others until the retainer is dropped.
 pub struct Retainer {
     client: Client,
     appender: Appender,
-    /// Those that read the family.
+    /// The projections that read the family.
     readers: Vec<&'static Projection>,
     horizon: Option<Date>,
 }
 
 impl Retainer {
-    /// `None`: another process is at it. `projections` are those that are waited for.
+    /// Takes the lock; `None` if another process has it. Steps wait until these projections have applied the
+    /// events concerned.
     ///
     /// # Errors
     ///
-    /// When the database is away.
+    /// If the database is unavailable.
     pub async fn begin(
         database: &Database,
         projections: &[&'static Projection],
     ) -> Result<Option<Retainer>> {
         let client = database.connect(None).await?;
-        // Held until the connection ends.
+        // The lock lasts as long as the connection.
         let lock = "SELECT pg_try_advisory_lock(hashtext('stackledger.retention'))";
         if !client.query_one(lock, &[]).await?.get::<_, bool>(0) {
             return Ok(None);
@@ -60,27 +61,27 @@ impl Retainer {
         Ok(Some(Retainer { client, appender, readers: readers.collect(), horizon: None }))
     }
 
-    /// What stands now.
+    /// Reads the present state, from which a plan is made.
     ///
     /// # Errors
     ///
-    /// When the database is away.
-    pub async fn standing(&mut self, retention: &Retention) -> Result<Standing> {
-        let standing = standing(&self.client, retention).await?;
-        self.horizon = standing.horizon;
-        Ok(standing)
+    /// If the database is unavailable.
+    pub async fn read_state(&mut self, retention: &Retention) -> Result<RetentionState> {
+        let state = read_state(&self.client, retention).await?;
+        self.horizon = state.horizon;
+        Ok(state)
     }
 
-    /// Takes a step of a plan for what stands.
+    /// Takes a step of a plan for the state read last.
     ///
     /// # Errors
     ///
-    /// When the database is away or refuses; nothing of the step is done then.
+    /// If the database is unavailable or refuses; then nothing of the step is done.
     pub async fn take(&mut self, step: &Step, now: Timestamp) -> Result<Outcome> {
         if let Some(end) = step.end()
             && self.horizon < Some(end)
         {
-            return Ok(Outcome::Waits("the horizon has not passed it".to_owned()));
+            return Ok(Outcome::Waiting("the horizon has not passed it".to_owned()));
         }
         let taken = match step {
             Step::MoveHorizon { to } => self.move_horizon(*to, now).await,
@@ -97,7 +98,7 @@ impl Retainer {
             }
         };
         match taken {
-            // It is being read or written right now, or the server is short of something.
+            // The table is in use at the moment, or the server lacks a resource.
             Err(error)
                 if !self.client.is_closed()
                     && error
@@ -105,20 +106,21 @@ impl Retainer {
                         .is_some_and(db::is_transient) =>
             {
                 let why = error.downcast_ref().map(db::explain).unwrap_or_default();
-                Ok(Outcome::Waits(why))
+                Ok(Outcome::Waiting(why))
             }
             taken => taken.with_context(|| step.to_string()),
         }
     }
 
     async fn move_horizon(&mut self, to: Date, now: Timestamp) -> Result<Outcome> {
-        // What was applied by those that answer is frozen; who has not applied it loses it.
-        let (reader, read_to) = self.last_reader(&self.client, &[Slot::Live]).await?;
+        // Rows that the live read models have computed become frozen; a read model that has not applied
+        // the events yet would lose them.
+        let (reader, read_to) = self.find_slowest_reader(&self.client, &[Slot::Live]).await?;
         let target = Target { family: FAMILY, day: to, read_to };
         Ok(match self.appender.move_horizon(&target, now).await? {
-            HorizonMove::NotYet(position) => {
-                Outcome::Waits(format!("{reader} has not applied the event at position {position}"))
-            }
+            HorizonMove::NotYet(position) => Outcome::Waiting(format!(
+                "{reader} has not applied the event at position {position}"
+            )),
             HorizonMove::Now | HorizonMove::Already => {
                 self.horizon = self.horizon.max(Some(to));
                 Outcome::Done
@@ -128,20 +130,21 @@ impl Retainer {
 
     async fn drop_leaf(&mut self, day: Date) -> Result<Outcome> {
         let readers = self.readers.clone();
-        let (reader, read_to) = self.last_reader(&self.client, &[Slot::Live, Slot::Next]).await?;
+        let (reader, read_to) =
+            self.find_slowest_reader(&self.client, &[Slot::Live, Slot::Next]).await?;
         if !log::list_days(&self.client, FAMILY).await?.contains(&day) {
             return Ok(Outcome::Done);
         }
         let transaction = self.client.transaction().await?;
         for projection in readers {
             if !projection::try_lock_tables_exclusive(&transaction, projection.name).await? {
-                return Ok(in_use(projection.name));
+                return Ok(wait_for_tables(projection.name));
             }
         }
         let last = log::last_position_of_day(&transaction, FAMILY, day).await?;
         if let Some(last) = last.filter(|last| *last > read_to) {
             let why = format!("{reader} has not read the event at position {last}");
-            return Ok(Outcome::Waits(why));
+            return Ok(Outcome::Waiting(why));
         }
         log::drop_day(&transaction, FAMILY, day).await?;
         transaction.commit().await?;
@@ -151,85 +154,51 @@ impl Retainer {
     async fn change_read_model(&mut self, sql: &str) -> Result<Outcome> {
         let transaction = self.client.transaction().await?;
         if !projection::try_lock_tables_exclusive(&transaction, READ_MODEL).await? {
-            return Ok(in_use(READ_MODEL));
+            return Ok(wait_for_tables(READ_MODEL));
         }
-        // Whoever comes while this waits queues up behind it.
+        // While this waits for its lock, all others queue up behind it, so it waits only briefly.
         transaction.batch_execute(&format!("SET LOCAL lock_timeout = '1s'; {sql}")).await?;
         transaction.commit().await?;
         Ok(Outcome::Done)
     }
 
-    /// Which reader of the family is the last, and where it stands. One that never ran has read nothing.
-    async fn last_reader(&self, client: &Client, slots: &[Slot]) -> Result<(String, i64)> {
-        let mut last = (String::new(), i64::MAX);
+    /// Returns the reader of the family that is furthest behind, and its position. A reader that never ran is at
+    /// position 0.
+    async fn find_slowest_reader(&self, client: &Client, slots: &[Slot]) -> Result<(String, i64)> {
+        let mut slowest = (String::new(), i64::MAX);
         for projection in &self.readers {
             for slot in slots {
-                // What a replay misses of frozen rows it carries over from the live ones.
-                let carries = projection.frozen.iter().any(|frozen| frozen.family == FAMILY);
-                if *slot == Slot::Next && carries {
+                // A replay copies the frozen rows that it cannot compute from the live tables.
+                let copies_frozen = projection.frozen.iter().any(|frozen| frozen.family == FAMILY);
+                if *slot == Slot::Next && copies_frozen {
                     continue;
                 }
                 let position = projection::position(client, projection, *slot).await?;
-                // Only a replay that is under way has the other slot.
+                // The other slot exists only during a replay.
                 let position = position.or((*slot == Slot::Live).then_some(0));
-                if let Some(position) = position.filter(|position| *position < last.1) {
-                    last = (projection.name.to_owned(), position);
+                if let Some(position) = position.filter(|position| *position < slowest.1) {
+                    slowest = (projection.name.to_owned(), position);
                 }
             }
         }
-        Ok(last)
+        Ok(slowest)
     }
 }
 
-fn in_use(projection: &str) -> Outcome {
-    Outcome::Waits(format!("the tables of {projection} are being compared or swapped"))
+fn wait_for_tables(projection: &str) -> Outcome {
+    Outcome::Waiting(format!("the tables of {projection} are being compared or swapped"))
 }
 
-/// What stands, as this client sees it.
-async fn standing(client: &Client, retention: &Retention) -> Result<Standing> {
-    let date = |at: Timestamp| Offset::UTC.to_datetime(at).date();
-    let first_day = match retention.perf.days {
-        RetentionPeriod::Forever => None,
-        RetentionPeriod::Days(_) => first_day(client).await?,
-    };
-    Ok(Standing {
-        horizon: log::read_horizon(client, FAMILY).await?.map(date),
-        leaves: log::list_days(client, FAMILY).await?,
-        minutes: partitions(client, "minute", "%Y%m%d", "").await?,
-        hours: partitions(client, "hour", "%Y%m%d", "01").await?,
-        first_day: first_day.map(date),
-    })
-}
-
-/// The days that partitions of a table of the live read model begin at, by their names.
-async fn partitions(client: &Client, table: &str, format: &str, day: &str) -> Result<Vec<Date>> {
-    let sql = "-- retention::partitions
-        SELECT relname::text FROM pg_inherits JOIN pg_class ON oid = inhrelid
-        WHERE inhparent = to_regclass($1) ORDER BY 1";
-    let rows = client.query(sql, &[&format!("{READ_MODEL}.{table}")]).await?;
-    let begins = |name: &str| {
-        let begin = name.strip_prefix(table)?.strip_prefix('_')?;
-        Date::strptime(format, format!("{begin}{day}")).ok()
-    };
-    Ok(rows.iter().filter_map(|row| begins(row.get(0))).collect())
-}
-
-async fn first_day(client: &Client) -> Result<Option<Timestamp>> {
-    let table = format!("{READ_MODEL}.day");
-    let is_there = client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await?;
-    if !is_there.get::<_, bool>(0) {
-        return Ok(None);
-    }
-    let sql = format!("-- retention::first_day\nSELECT min(start) FROM {table}");
-    Ok(client.query_one(&sql, &[]).await?.get(0))
-}
-
-/// What would be done at `now`, without doing it.
+/// Returns the steps that are due at `now`, without taking them.
 ///
 /// # Errors
 ///
-/// When the database is away.
-pub async fn due(database: &Database, retention: &Retention, now: Timestamp) -> Result<Vec<Step>> {
+/// If the database is unavailable.
+pub async fn list_due_steps(
+    database: &Database,
+    retention: &Retention,
+    now: Timestamp,
+) -> Result<Vec<Step>> {
     let client = database.connect(None).await?;
-    Ok(super::plan(now, retention, &standing(&client, retention).await?))
+    Ok(plan(now, retention, &read_state(&client, retention).await?))
 }

@@ -21,7 +21,7 @@ const SIZE_KEYS: [&str; 1] = ["root_gb"];
 
 /// How long a state holds by default, in seconds.
 const MAX_GAP_S: u32 = 3600;
-/// A month. A state that is older than that says nothing about the present.
+/// A month. An older state does not show the present one.
 const MAX_GAP_S_LIMIT: u32 = 31 * 86_400;
 
 /// Fields that every resource of an order has already.

@@ -15,7 +15,7 @@ use super::unit::Unit;
 /// mappings nor rates.
 const EXAMPLE: &str = include_str!("../default.toml");
 
-/// The settings of billing: what is billed, and for how much.
+/// The settings of billing: mappings, rates and terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The mappings, in the order of the file.

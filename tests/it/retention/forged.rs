@@ -1,9 +1,10 @@
-//! What was dropped or moved behind the log's back.
+//! Leaves dropped and horizons moved without an event of the log: `verify` finds them.
 
-use super::{report, retained, three_days};
+use super::{append_three_days, report, retain_all};
 use crate::support::database::{TestDatabase, database};
 
-async fn position_after(db: &TestDatabase, tampering: &str) -> (i64, String) {
+/// Tampers with the log as its owner, and returns the position and the text of the fault that is found.
+async fn fault_after(db: &TestDatabase, tampering: &str) -> (i64, String) {
     let tampering = format!(
         "ALTER TABLE log.event_other DISABLE TRIGGER ALL; ALTER TABLE log.batch DISABLE TRIGGER ALL;
          ALTER TABLE log.head DISABLE TRIGGER ALL; {tampering}"
@@ -13,18 +14,18 @@ async fn position_after(db: &TestDatabase, tampering: &str) -> (i64, String) {
     (fault.position, fault.what)
 }
 
-async fn dropped() -> TestDatabase {
+async fn database_after_drop() -> TestDatabase {
     let db = database().await;
-    three_days(&db).await;
-    retained(&db, &[]).await;
+    append_three_days(&db).await;
+    retain_all(&db, &[]).await;
     let report = report(&db).await;
     assert_eq!((report.fault, report.events, report.position), (None, 5, 13));
     db
 }
 
 #[tokio::test]
-async fn verify_says_what_was_dropped() {
-    let dropped: Vec<_> = report(&dropped().await)
+async fn verify_reports_what_was_dropped() {
+    let dropped: Vec<_> = report(&database_after_drop().await)
         .await
         .dropped
         .into_iter()
@@ -40,43 +41,47 @@ async fn verify_says_what_was_dropped() {
 #[tokio::test]
 async fn a_leaf_that_was_dropped_by_hand_is_a_fault() {
     let db = database().await;
-    three_days(&db).await;
-    let (position, what) = position_after(&db, "DROP TABLE log.event_perf_20200301").await;
+    append_three_days(&db).await;
+    let (position, what) = fault_after(&db, "DROP TABLE log.event_perf_20200301").await;
     assert_eq!((position, what.as_str()), (1, "the partition event_perf_20200301 is gone"));
-    // Also beside those that were to go.
+    // Also if other leaves were dropped by retention.
     let (position, _) =
-        position_after(&dropped().await, "DROP TABLE log.event_perf_20200303").await;
+        fault_after(&database_after_drop().await, "DROP TABLE log.event_perf_20200303").await;
     assert_eq!(position, 9);
 }
 
 #[tokio::test]
 async fn a_horizon_that_no_event_has_moved_is_a_fault() {
-    let (position, what) =
-        position_after(&dropped().await, "UPDATE log.head SET perf_horizon = '2020-03-04Z'").await;
+    let (position, what) = fault_after(
+        &database_after_drop().await,
+        "UPDATE log.head SET perf_horizon = '2020-03-04Z'",
+    )
+    .await;
     assert_eq!(position, 13);
     assert_eq!(
         what,
         "the head's horizon of perf is 2020-03-04T00:00:00Z, according to the chain it is 2020-03-03T00:00:00Z"
     );
-    position_after(&dropped().await, "UPDATE log.head SET perf_horizon = NULL").await;
-    position_after(&dropped().await, "UPDATE log.head SET meter_horizon = '2020-03-04Z'").await;
+    fault_after(&database_after_drop().await, "UPDATE log.head SET perf_horizon = NULL").await;
+    fault_after(&database_after_drop().await, "UPDATE log.head SET meter_horizon = '2020-03-04Z'")
+        .await;
 }
 
-/// Without the event, or with one that is not the one that was appended, what is gone is gone.
+/// Without the event that moved the horizon, or with a changed one, the missing leaves are a fault.
 #[tokio::test]
-async fn an_event_that_is_not_the_chains_proves_nothing() {
+async fn an_event_that_is_not_in_the_chain_proves_nothing() {
     let removed = "DELETE FROM log.event_other WHERE kind = 'stackledger.horizon.moved'";
-    assert_eq!(position_after(&dropped().await, removed).await.0, 1);
+    assert_eq!(fault_after(&database_after_drop().await, removed).await.0, 1);
     let changed =
         "UPDATE log.event_other SET source = 'x' WHERE kind = 'stackledger.horizon.moved'";
-    assert_eq!(position_after(&dropped().await, changed).await.0, 1);
+    assert_eq!(fault_after(&database_after_drop().await, changed).await.0, 1);
 }
 
-/// A leaf before the horizon that still stands is looked at like any other.
+/// A leaf before the horizon that still exists is verified like any other.
 #[tokio::test]
 async fn a_row_that_is_removed_before_its_leaf_is_dropped_is_found() {
     let db = database().await;
-    three_days(&db).await;
+    append_three_days(&db).await;
     let mut appender = crate::support::events::appender(&db.database).await;
     let to = stackledger::log::Target {
         family: stackledger::event::Family::Perf,
@@ -87,5 +92,5 @@ async fn a_row_that_is_removed_before_its_leaf_is_dropped_is_found() {
     assert_eq!(report(&db).await.fault, None);
     let removed = "ALTER TABLE log.event_perf_20200301 DISABLE TRIGGER ALL;
                    DELETE FROM log.event_perf_20200301 WHERE position = 3";
-    assert_eq!(position_after(&db, removed).await.0, 3);
+    assert_eq!(fault_after(&db, removed).await.0, 3);
 }

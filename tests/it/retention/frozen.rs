@@ -1,4 +1,4 @@
-//! Rows before a horizon: carried over by a replay, left out of a comparison.
+//! Rows before a horizon: copied by a replay, left out of a comparison.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use stackledger::projection::{self, Comparison, Projection};
 use tokio_util::sync::CancellationToken;
 
 use super::tally::TALLY;
-use super::{at, retain, retained, sampled, three_days};
+use super::{append_three_days, at, retain, retain_all, sampled};
 use crate::support::database::{TestDatabase, database};
 use crate::support::events::append;
 
@@ -28,20 +28,20 @@ async fn rows(db: &TestDatabase) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_replay_after_a_drop_gives_the_rows_of_before() {
+async fn a_replay_after_a_drop_gives_the_same_rows() {
     let db = database().await;
-    three_days(&db).await;
+    append_three_days(&db).await;
     replay(&db).await;
     let before = rows(&db).await;
     assert_eq!(before.len(), 12 + 2);
     assert_eq!(compare(&db).await.frozen, 0);
-    retained(&db, &[&TALLY]).await;
+    retain_all(&db, &[&TALLY]).await;
     assert!(rows(&db).await == before);
     let compared = compare(&db).await;
     assert_eq!((compared.frozen, compared.rows, compared.difference), (8, 4 + 2, None));
     replay(&db).await;
     assert_eq!(rows(&db).await, before);
-    // A second time, and with what came since; the series tells of both sides of the horizon.
+    // A second replay, with events that were appended since; the series spans both sides of the horizon.
     append(&db.database, &[sampled("a", 4, 5), sampled("c", 3, 7)]).await;
     replay(&db).await;
     assert_eq!(db.number("SELECT count(*) FROM tally.hour").await, 14);
@@ -54,13 +54,13 @@ async fn a_replay_after_a_drop_gives_the_rows_of_before() {
     assert_eq!(compare(&db).await.difference, None);
 }
 
-/// What lies behind the horizon can still be found wrong.
+/// A wrong row that is not before the horizon is found.
 #[tokio::test]
 async fn a_row_that_is_not_frozen_is_compared() {
     let db = database().await;
-    three_days(&db).await;
+    append_three_days(&db).await;
     replay(&db).await;
-    retained(&db, &[&TALLY]).await;
+    retain_all(&db, &[&TALLY]).await;
     let superuser = db.superuser().await;
     let change = |day: u32| {
         format!(
@@ -74,14 +74,14 @@ async fn a_row_that_is_not_frozen_is_compared() {
     assert!(difference.starts_with("tally.hour, only "), "{difference}");
 }
 
-/// A replay that was interrupted keeps nothing from being dropped: what it has not read is carried over.
+/// An interrupted replay does not prevent a drop: rows that it has not computed are copied.
 #[tokio::test]
-async fn a_replay_that_nobody_goes_on_with_is_not_waited_for() {
+async fn an_abandoned_replay_is_not_waited_for() {
     let db = database().await;
-    three_days(&db).await;
+    append_three_days(&db).await;
     replay(&db).await;
     let before = rows(&db).await;
-    // Stopped at once: its slot is released, and stays.
+    // The replay stops at once: its slot is released, but remains.
     let (file, stop) = (Arc::<File>::default(), CancellationToken::new());
     stop.cancel();
     let stopped = projection::replay(&db.database, &TALLY, &file, "test", &stop, |_| {}).await;
@@ -90,28 +90,28 @@ async fn a_replay_that_nobody_goes_on_with_is_not_waited_for() {
         db.rows("SELECT position, holder FROM projection.checkpoint WHERE slot = 'next'").await,
         [r#"{"holder": null, "position": 0}"#]
     );
-    retained(&db, &[&TALLY]).await;
+    retain_all(&db, &[&TALLY]).await;
     assert_eq!(super::days(&db).await, ["2020-03-03"]);
     replay(&db).await;
     assert_eq!(rows(&db).await, before);
 }
 
-/// Without live tables there is nothing to carry over: a replay gives what the log still holds.
+/// Without live tables there is nothing to copy: a replay gives the rows of the events still in the log.
 #[tokio::test]
-async fn a_replay_into_nothing_gives_what_is_left() {
+async fn a_replay_without_live_tables_gives_the_rest() {
     let db = database().await;
-    three_days(&db).await;
-    retained(&db, &[]).await;
+    append_three_days(&db).await;
+    retain_all(&db, &[]).await;
     replay(&db).await;
     assert_eq!(db.number("SELECT count(*) FROM tally.hour").await, 4);
     assert_eq!(compare(&db).await.difference, None);
 }
 
 #[tokio::test]
-async fn what_is_still_to_be_read_stays() {
+async fn a_day_that_is_still_to_be_read_is_kept() {
     let db = database().await;
-    three_days(&db).await;
-    // Nobody has ever projected.
+    append_three_days(&db).await;
+    // The projection has never run.
     let waits = retain(&db, &[&TALLY]).await;
     assert_eq!(
         waits[0],
@@ -120,7 +120,7 @@ async fn what_is_still_to_be_read_stays() {
     assert_eq!(waits[1], "log.event_perf_20200301: waits: the horizon has not passed it");
     assert_eq!(db.number("SELECT count(perf_horizon) FROM log.head").await, 0);
     replay(&db).await;
-    // A replay that is under way, or was left at the beginning, of rows that it cannot carry over.
+    // A replay at position 0, running or abandoned, of rows that it cannot copy.
     let client = db.client().await;
     let next = "INSERT INTO projection.checkpoint (name, slot, version, config) VALUES ('tally', 'next', 1, '')";
     client.batch_execute(next).await.unwrap();
@@ -136,14 +136,14 @@ async fn what_is_still_to_be_read_stays() {
     assert_eq!(waits[0], "log.event_perf_20200301: done");
     client.batch_execute("DELETE FROM projection.checkpoint WHERE slot = 'next'").await.unwrap();
     client.batch_execute("UPDATE projection.checkpoint SET position = 12").await.unwrap();
-    // Somebody compares.
+    // A comparison is running.
     projection::lock_tables_shared(&client, "tally").await.unwrap();
     assert_eq!(
         retain(&db, &[&TALLY]).await,
         ["log.event_perf_20200302: waits: the tables of tally are being compared or swapped"]
     );
     projection::unlock_tables(&client, "tally").await.unwrap();
-    retained(&db, &[&TALLY]).await;
+    retain_all(&db, &[&TALLY]).await;
     assert_eq!(super::days(&db).await, ["2020-03-03"]);
     assert!(at() > stackledger::log::read_horizons(&client).await.unwrap().perf.unwrap());
 }

@@ -1,4 +1,4 @@
-//! What the log does at a horizon, and what the database refuses.
+//! The log at a horizon: late events, readers, and the changes that the database refuses.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use stackledger::log::{self, Filter, HorizonMove, Limit, Reader, Refusal, Target
 use stackledger::projection;
 use stackledger::retention::{self, Outcome};
 
-use super::{at, days, report, retained, sampled, three_days};
+use super::{append_three_days, at, days, report, retain_all, sampled};
 use crate::support::database::database;
 use crate::support::events::{append, appender, event};
 use crate::support::eventually;
@@ -24,13 +24,13 @@ fn target(family: Family, day: &str) -> Target {
 }
 
 #[tokio::test]
-async fn what_is_late_becomes_a_dead_letter_and_its_neighbours_are_stored() {
+async fn a_late_event_becomes_a_dead_letter_and_its_neighbours_are_stored() {
     let db = database().await;
-    // It knows the leaves from before they are dropped.
+    // This appender has cached the leaves before they are dropped.
     let mut appender = appender(&db.database).await;
     let first = [sampled("a", 1, 1), sampled("a", 3, 1)];
     assert_eq!(appender.append(&first, &[], at()).await.unwrap().events, 2);
-    retained(&db, &[]).await;
+    retain_all(&db, &[]).await;
     let batch = [
         sampled("late", 1, 2),
         event(Family::Other, 1),
@@ -50,7 +50,7 @@ async fn what_is_late_becomes_a_dead_letter_and_its_neighbours_are_stored() {
             r#"{"count": 2, "reason": "before_horizon: events of perf before 2020-03-03T00:00:00Z are not accepted any more"}"#
         ]
     );
-    // One that does not know them, and the same again.
+    // An appender without a cache, with the same events again.
     let again = append(&db.database, &batch).await;
     assert_eq!((again.events, again.duplicates, again.dead_letters), (0, 3, 0));
     assert_eq!(days(&db).await, ["2020-03-03"]);
@@ -58,18 +58,18 @@ async fn what_is_late_becomes_a_dead_letter_and_its_neighbours_are_stored() {
 }
 
 #[tokio::test]
-async fn readers_pass_over_what_was_dropped() {
+async fn readers_skip_dropped_events() {
     let db = database().await;
-    three_days(&db).await;
+    append_three_days(&db).await;
     append(&db.database, &[event(Family::Recipe, 1)]).await;
-    retained(&db, &[]).await;
+    retain_all(&db, &[]).await;
     let client = db.client().await;
     for (families, events) in [(&[Family::Perf][..], 4), (&Family::ALL, 4 + 2)] {
         let reader = Reader::new(families);
         let stretch = reader.next(&client, 0, i64::MAX, Limit::USUAL).await.unwrap();
         assert_eq!((stretch.events.len(), stretch.position), (events, 14));
     }
-    // What is gone does not count for a limit.
+    // Dropped events do not count towards a limit.
     let limit = Limit { events: 4, ..Limit::USUAL };
     let stretch = Reader::new(&[Family::Perf]).next(&client, 0, 12, limit).await.unwrap();
     assert_eq!((stretch.events.len(), stretch.position), (4, 12));
@@ -78,21 +78,21 @@ async fn readers_pass_over_what_was_dropped() {
     let page = log::read_page(&client, &Filter::default(), 0, 100).await.unwrap();
     let positions: Vec<i64> = page.events.iter().map(|event| event.position).collect();
     assert_eq!((positions, page.next), ((9..=14).collect(), None));
-    // A leaf that nobody was to drop is no reason to go on.
+    // A leaf that is missing without an event of the log is an error.
     db.superuser().await.batch_execute("DROP TABLE log.event_perf_20200303").await.unwrap();
     let lost = Reader::new(&[Family::Perf]).next(&client, 0, i64::MAX, Limit::USUAL).await;
     assert!(lost.is_err());
     assert!(log::read_at(&client, 9).await.is_err());
 }
 
-/// Each leaf is a lock, and what it tells may be a partition of a read model.
+/// Each leaf needs a lock, and may need a partition of a read model.
 #[tokio::test]
 async fn a_stretch_ends_before_its_thirty_third_leaf() {
     let db = database().await;
     let of_day = |n: u64| Event { key_at: Some(day(n)), ..event(Family::Perf, n) };
     let days: Vec<Event> = (0..40).map(of_day).collect();
     append(&db.database, &days).await;
-    // One more of a leaf that is read already.
+    // One more event of a leaf that has been read already.
     append(&db.database, &[Event { key_at: Some(day(39)), ..event(Family::Perf, 99) }]).await;
     let (client, reader) = (db.client().await, Reader::new(&[Family::Perf]));
     let first = reader.next(&client, 0, i64::MAX, Limit::USUAL).await.unwrap();
@@ -104,7 +104,7 @@ async fn a_stretch_ends_before_its_thirty_third_leaf() {
 #[tokio::test]
 async fn a_horizon_moves_once_and_only_forward() {
     let db = database().await;
-    three_days(&db).await;
+    append_three_days(&db).await;
     let mut appender = appender(&db.database).await;
     let to = target(Family::Perf, "2020-03-02");
     let unread = Target { read_to: 3, ..to };
@@ -124,13 +124,13 @@ async fn a_horizon_moves_once_and_only_forward() {
     assert_eq!(report(&db).await.fault, None);
 }
 
-/// The application's role cannot get around the horizon, nor the owner around the trigger.
+/// The application's role cannot bypass the horizon, nor the owner the trigger.
 #[tokio::test]
-async fn the_database_refuses_what_the_chain_does_not_say() {
+async fn the_database_refuses_changes_that_the_chain_does_not_contain() {
     let db = database().await;
-    three_days(&db).await;
+    append_three_days(&db).await;
     let client = db.client().await;
-    let said = async |client: &tokio_postgres::Client, sql: &str| {
+    let refusal = async |client: &tokio_postgres::Client, sql: &str| {
         let error = client.batch_execute(sql).await.unwrap_err();
         error.as_db_error().unwrap().message().to_owned()
     };
@@ -151,23 +151,23 @@ async fn the_database_refuses_what_the_chain_does_not_say() {
             "does not lie in the future",
         ),
     ] {
-        let told = said(&client, sql).await;
-        assert!(told.contains(expected), "{sql}: {told}");
+        let message = refusal(&client, sql).await;
+        assert!(message.contains(expected), "{sql}: {message}");
     }
-    retained(&db, &[]).await;
+    retain_all(&db, &[]).await;
     let superuser = db.superuser().await;
     for to in ["'2020-03-02Z'", "NULL"] {
         let sql = format!(
             "UPDATE log.head SET position = position + 1, batch = batch + 1, perf_horizon = {to}"
         );
-        assert!(said(&superuser, &sql).await.contains("only moves forward"), "{to}");
+        assert!(refusal(&superuser, &sql).await.contains("only moves forward"), "{to}");
     }
     let ensured = "SELECT count(*) FROM (SELECT log.ensure_day('perf', '2020-03-01') AS made) AS t WHERE made";
     assert_eq!(db.number(ensured).await, 0);
     assert_eq!(days(&db).await, ["2020-03-03"]);
 }
 
-/// What is still to be billed stays.
+/// Samples that are still to be billed are kept.
 #[tokio::test]
 async fn the_horizon_of_meter_does_not_pass_the_end_of_a_tenants_last_order() {
     let db = database().await;
@@ -190,8 +190,8 @@ async fn the_horizon_of_meter_does_not_pass_the_end_of_a_tenants_last_order() {
     assert_eq!(report(&db).await.fault, None);
 }
 
-/// While day after day is dropped, readers begin at the beginning and late events come, over and over:
-/// none of them meets an error, and what is not before the horizon is always read.
+/// While day after day is dropped, readers start from the beginning and late events arrive, over and over:
+/// none of them gets an error, and events that are not before the horizon are always read.
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_and_late_events_meet_days_that_are_being_dropped() {
     let db = database().await;
@@ -242,7 +242,7 @@ async fn readers_and_late_events_meet_days_that_are_being_dropped() {
 #[tokio::test]
 async fn dropping_waits_for_a_comparison() {
     let db = database().await;
-    three_days(&db).await;
+    append_three_days(&db).await;
     let (one, other) = (db.client().await, db.client().await);
     projection::lock_tables_shared(&one, "timing").await.unwrap();
     assert!(!projection::try_lock_tables_exclusive(&other, "timing").await.unwrap());

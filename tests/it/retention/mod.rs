@@ -1,4 +1,4 @@
-//! Retention: days of raw samples go, and everything else stays as it was.
+//! Retention: old days of raw samples are dropped, and everything else stays unchanged.
 
 mod forged;
 mod frozen;
@@ -17,12 +17,13 @@ use stackledger::retention::{self, Outcome, Step};
 use crate::support::database::TestDatabase;
 use crate::support::events::append;
 
-/// What is raw goes after two days: those before the third of the days here.
+/// The time of a run. Raw samples are kept for two days, so those before the third of the days here are
+/// dropped.
 pub fn at() -> Timestamp {
     "2020-03-05T12:30:00Z".parse().unwrap()
 }
 
-/// The CloudEvent of a host's sample at an hour of a day of March 2020.
+/// Returns the CloudEvent of a host's sample at an hour of a day of March 2020.
 pub fn body(host: &str, day: u32, hour: u32) -> String {
     let time = format!("2020-03-{day:02}T{hour:02}:10:00Z");
     format!(
@@ -34,8 +35,8 @@ pub fn sampled(host: &str, day: u32, hour: u32) -> Event {
     event::decode(body(host, day, hour).into_bytes(), None).unwrap()
 }
 
-/// Samples of two hosts on the first three days: four events a day, 12 in all.
-pub async fn three_days(db: &TestDatabase) {
+/// Appends samples of two hosts on the first three days: four events a day, 12 in all.
+pub async fn append_three_days(db: &TestDatabase) {
     for day in 1..=3 {
         let events: Vec<Event> = [("a", 1), ("a", 2), ("b", 1), ("b", 23)]
             .map(|(host, hour)| sampled(host, day, hour))
@@ -44,8 +45,9 @@ pub async fn three_days(db: &TestDatabase) {
     }
 }
 
-/// The steps of a run. The session of the run before may need a moment to end, and with it its lock.
-async fn steps(db: &TestDatabase, projections: &[&'static Projection]) -> Vec<(Step, Outcome)> {
+/// Runs once and returns the steps with their outcomes. Waits for the lock of the previous run, whose
+/// connection may need a moment to end.
+async fn run_steps(db: &TestDatabase, projections: &[&'static Projection]) -> Vec<(Step, Outcome)> {
     let retention = Retention::default();
     for _ in 0..500 {
         let taken = retention::retain(&db.database, projections, &retention, at()).await.unwrap();
@@ -54,26 +56,27 @@ async fn steps(db: &TestDatabase, projections: &[&'static Projection]) -> Vec<(S
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    panic!("nobody else is at it");
+    panic!("no other process holds the lock");
 }
 
-/// What `retain` says became of each step.
+/// Runs once and returns each step and its outcome as text.
 pub async fn retain(db: &TestDatabase, projections: &[&'static Projection]) -> Vec<String> {
-    let taken = steps(db, projections).await;
+    let taken = run_steps(db, projections).await;
     taken.iter().map(|(step, outcome)| format!("{step}: {outcome}")).collect()
 }
 
-/// As [`retain`], and nothing waits.
-pub async fn retained(db: &TestDatabase, projections: &[&'static Projection]) {
-    let taken = steps(db, projections).await;
+/// Runs once and asserts that every step is done.
+pub async fn retain_all(db: &TestDatabase, projections: &[&'static Projection]) {
+    let taken = run_steps(db, projections).await;
     assert!(taken.iter().all(|(_, outcome)| *outcome == Outcome::Done), "{taken:?}");
 }
 
+/// Verifies the log.
 pub async fn report(db: &TestDatabase) -> Report {
     log::verify(&mut db.client().await, &[], &[], |_| {}).await.unwrap()
 }
 
-/// The days of perf that still stand.
+/// Returns the days that still have a leaf of `perf`.
 pub async fn days(db: &TestDatabase) -> Vec<String> {
     let days = log::list_days(&db.client().await, event::Family::Perf).await.unwrap();
     days.iter().map(ToString::to_string).collect()

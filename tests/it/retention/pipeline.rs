@@ -1,4 +1,4 @@
-//! By files, commands and HTTP, as users have it.
+//! Retention as users see it: files, commands and HTTP.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -6,7 +6,7 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use super::{body, days, report, three_days};
+use super::{append_three_days, body, days, report};
 use crate::support::cloud::{append, cloud, read_models, verified};
 use crate::support::database::{TestDatabase, database};
 use crate::support::process::{command, run, succeed};
@@ -30,13 +30,13 @@ fn stackledger(db: &TestDatabase, arguments: &[&str]) -> std::process::Command {
     command
 }
 
-async fn by_family(db: &TestDatabase) -> BTreeMap<String, i64> {
+async fn count_by_family(db: &TestDatabase) -> BTreeMap<String, i64> {
     let rows = db.superuser().await;
     let rows = rows.query("SELECT family, count(*) FROM log.event GROUP BY 1", &[]).await.unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-/// A day of raw samples goes: read models, chain and every other family stay as they were.
+/// Days of raw samples are dropped; read models, the chain and every other family stay unchanged.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_of_raw_samples_goes_and_nothing_else() {
     let db = database().await;
@@ -47,25 +47,25 @@ async fn a_day_of_raw_samples_goes_and_nothing_else() {
     let projecting = project(&db);
     caught_up(&db).await;
     projecting.stop().await;
-    let (models, mut families) = (read_models(&db).await, by_family(&db).await);
+    let (models, mut families) = (read_models(&db).await, count_by_family(&db).await);
     let head = db.number("SELECT position FROM log.head").await;
 
     let at = ["--at", "2020-03-05T12:30:00Z"];
     let planned = succeed(stackledger(&db, &["retain", at[0], at[1], "--dry-run"])).await;
     assert!(planned.contains("log.event_perf_20200302") && planned.contains("due"), "{planned}");
-    assert!(by_family(&db).await == families);
-    let said = succeed(stackledger(&db, &["retain", at[0], at[1]])).await;
-    for what in
+    assert!(count_by_family(&db).await == families);
+    let done = succeed(stackledger(&db, &["retain", at[0], at[1]])).await;
+    for step in
         ["horizon of perf to 2020-03-03", "log.event_perf_20200301", "log.event_perf_20200302"]
     {
-        assert!(said.lines().any(|line| line.contains(what) && line.ends_with("done")), "{said}");
+        assert!(done.lines().any(|line| line.contains(step) && line.ends_with("done")), "{done}");
     }
     let again = succeed(stackledger(&db, &["retain", at[0], at[1]])).await;
     assert_eq!(again, "no data is older than its retention\n");
 
     families.insert("perf".to_owned(), 24);
     *families.entry("other".to_owned()).or_default() += 1;
-    assert_eq!(by_family(&db).await, families);
+    assert_eq!(count_by_family(&db).await, families);
     assert!(read_models(&db).await == models);
     let verify = succeed(stackledger(&db, &["verify"])).await;
     assert!(verify.contains("the log is unchanged"), "{verify}");
@@ -83,7 +83,7 @@ async fn a_day_of_raw_samples_goes_and_nothing_else() {
     let status = succeed(stackledger(&db, &["status"])).await;
     assert!(status.contains("horizon of perf 2020-03-03T00:00:00Z\n"), "{status}");
 
-    // A projector that starts anew, and replays.
+    // A projection that is started again, and replays.
     let projecting = project(&db);
     caught_up(&db).await;
     projecting.stop().await;
@@ -91,30 +91,30 @@ async fn a_day_of_raw_samples_goes_and_nothing_else() {
     succeed(stackledger(&db, &["replay", "--all"])).await;
     assert!(read_models(&db).await == models);
 
-    // What comes late, what is known, and a neighbour that is new.
+    // Two late events, a known one, and a new neighbour.
     let late = [samples[0].clone(), samples[71].clone(), body("late", 1, 7), body("new", 3, 7)];
     let output = import(&db, &late).await;
-    let told = String::from_utf8(output.stdout).unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        told.ends_with("4 lines, 1 new events, 1 known already, 2 kept as dead letters\n"),
-        "{told}"
+        printed.ends_with("4 lines, 1 new events, 1 known already, 2 kept as dead letters\n"),
+        "{printed}"
     );
     assert_eq!(db.number("SELECT position FROM log.head").await, head + 2);
     let letters = succeed(stackledger(&db, &["dead-letters", "list"])).await;
     assert_eq!(letters.matches("before_horizon: events of perf").count(), 2, "{letters}");
     let redriven = run(stackledger(&db, &["dead-letters", "redrive", "--all"])).await;
     assert_eq!(redriven.status.code(), Some(1));
-    let told = String::from_utf8(redriven.stdout).unwrap();
-    assert!(told.contains("before_horizon: events of perf"), "{told}");
+    let printed = String::from_utf8(redriven.stdout).unwrap();
+    assert!(printed.contains("before_horizon: of perf"), "{printed}");
     assert_eq!(db.number("SELECT count(*) FROM log.dead_letter").await, 2);
 }
 
-/// Killed while it waits for a leaf that is being read: the next one does the rest.
+/// A run is killed while it waits for a leaf that is being read; the next run does the rest.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_run_is_finished_by_the_next() {
     let db = database().await;
-    three_days(&db).await;
+    append_three_days(&db).await;
     let projecting = project(&db);
     caught_up(&db).await;
     projecting.stop().await;
@@ -131,23 +131,23 @@ async fn a_killed_run_is_finished_by_the_next() {
     killed.wait().unwrap();
     assert_eq!(report(&db).await.fault, None);
     transaction.rollback().await.unwrap();
-    // The server notices after a moment that nobody is there any more.
+    // The server needs a moment to notice that the connection is gone.
     eventually("the next run does the rest", || async { run(retain()).await.status.success() })
         .await;
     assert_eq!(days(&db).await, ["2020-03-03"]);
     assert_eq!(report(&db).await.dropped.len(), 2);
 }
 
-/// Nobody but the log itself says that a horizon has moved.
+/// Only the log itself creates events that move a horizon.
 #[tokio::test]
-async fn a_horizon_is_moved_by_nobody_else() {
+async fn only_the_log_moves_a_horizon() {
     let db = database().await;
     let moved = r#"{"specversion":"1.0","id":"1","source":"stackledger","type":"stackledger.horizon.moved","data":{"family":"perf","before":"2020-03-03T00:00:00Z"}}"#;
-    let told =
+    let notification =
         r#"{"event_type":"stackledger.horizon.moved","publisher_id":"stackledger","payload":{}}"#;
-    // Of whichever type: it would have the id of the event that is to come.
+    // Of any type: it would have the id of the event that is to come.
     let other = r#"{"specversion":"1.0","id":"perf/2020-03-03T00:00:00Z","source":"stackledger","type":"other"}"#;
-    let output = import(&db, &[moved, told, other].map(str::to_owned)).await;
+    let output = import(&db, &[moved, notification, other].map(str::to_owned)).await;
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         db.number(
@@ -159,9 +159,9 @@ async fn a_horizon_is_moved_by_nobody_else() {
     assert_eq!(db.number("SELECT position FROM log.head").await, 0);
 }
 
-/// What is kept now does not go because of a slip of the hand.
+/// A typing error in `--at` does not drop data.
 #[tokio::test]
-async fn the_future_can_be_planned_and_not_taken() {
+async fn steps_of_the_future_can_be_planned_but_not_taken() {
     let db = database().await;
     let future = ["retain", "--at", "2200-01-01T00:00:00Z"];
     let output = run(stackledger(&db, &future)).await;

@@ -1,13 +1,13 @@
-//! Each step is a transaction of its own; whatever was done, the next run does the rest.
+//! Each step is a transaction of its own; after an interruption the next run does the rest.
 
 use stackledger::config::Retention;
 use stackledger::retention::{self, Retainer, plan};
 
-use super::{at, days, report, retain, retained, three_days};
+use super::{append_three_days, at, days, report, retain, retain_all};
 use crate::support::database::{TestDatabase, database};
 
-/// Days and months of rollups, as the read model makes them, two of them old.
-async fn rollups(db: &TestDatabase) {
+/// Creates partitions of rollups as the read model does, two of them old.
+async fn create_rollups(db: &TestDatabase) {
     let partition = |name: &str, from: &str, to: &str| {
         let (table, _) = name.split_once('_').unwrap();
         format!(
@@ -24,11 +24,11 @@ async fn rollups(db: &TestDatabase) {
         partition("hour_201802", "2018-02-01", "2018-03-01"),
         partition("hour_201803", "2018-03-01", "2018-04-01"),
     ];
-    // As the role that projects: it owns them.
+    // As the role that projects, which owns them.
     db.client().await.batch_execute(&sql.concat()).await.unwrap();
 }
 
-async fn partitions(db: &TestDatabase) -> i64 {
+async fn count_partitions(db: &TestDatabase) -> i64 {
     db.number("SELECT count(*) FROM pg_inherits WHERE inhparent IN ('rollup.minute'::regclass, 'rollup.hour'::regclass)").await
 }
 
@@ -43,17 +43,17 @@ async fn a_run_that_ended_anywhere_is_finished_by_the_next() {
     ];
     for taken in 0..=STEPS.len() {
         let db = database().await;
-        three_days(&db).await;
-        rollups(&db).await;
+        append_three_days(&db).await;
+        create_rollups(&db).await;
         let retention = Retention::default();
         let mut retainer = Retainer::begin(&db.database, &[]).await.unwrap().unwrap();
-        let steps = plan(at(), &retention, &retainer.standing(&retention).await.unwrap());
+        let steps = plan(at(), &retention, &retainer.read_state(&retention).await.unwrap());
         assert_eq!(steps.iter().map(ToString::to_string).collect::<Vec<_>>(), STEPS);
         for step in &steps[..taken] {
             retainer.take(step, at()).await.unwrap();
         }
         assert_eq!(report(&db).await.fault, None, "after {taken} steps");
-        // One at a time; it ends with its connection.
+        // Only one retainer can run; its lock ends with its connection.
         assert!(Retainer::begin(&db.database, &[]).await.unwrap().is_none());
         drop(retainer);
         crate::support::eventually("the lock is free", || async {
@@ -70,18 +70,21 @@ async fn a_run_that_ended_anywhere_is_finished_by_the_next() {
             }
         })
         .await;
-        assert_eq!((days(&db).await, partitions(&db).await), (vec!["2020-03-03".to_owned()], 2));
+        assert_eq!(
+            (days(&db).await, count_partitions(&db).await),
+            (vec!["2020-03-03".to_owned()], 2)
+        );
         let report = report(&db).await;
         assert_eq!((report.fault, report.dropped.len()), (None, 2));
         assert_eq!(report.position, 13, "one event has moved the horizon");
     }
 }
 
-/// Of a leaf that is being read nothing waits for long, and the rest goes on.
+/// A leaf that is being read delays a run only briefly, and the other steps are taken.
 #[tokio::test]
-async fn what_is_being_read_is_dropped_the_next_time() {
+async fn a_leaf_that_is_being_read_is_dropped_by_a_later_run() {
     let db = database().await;
-    three_days(&db).await;
+    append_three_days(&db).await;
     let mut reading = db.superuser().await;
     let transaction = reading.transaction().await.unwrap();
     transaction.execute("SELECT FROM log.event_perf_20200301", &[]).await.unwrap();
@@ -91,12 +94,12 @@ async fn what_is_being_read_is_dropped_the_next_time() {
     transaction.rollback().await.unwrap();
     let lock = "SELECT pg_advisory_lock_shared(hashtext('log.drop_day'))";
     reading.execute(lock, &[]).await.unwrap();
-    crate::support::eventually("the one before has ended", || async {
+    crate::support::eventually("the previous run has ended", || async {
         let retention = Retention::default();
         let taken = retention::retain(&db.database, &[], &retention, at()).await.unwrap();
         taken.is_some_and(|taken| {
-            let told = taken[0].1.to_string();
-            assert_eq!(told, "waits: the log is being verified [55P03]");
+            let outcome = taken[0].1.to_string();
+            assert_eq!(outcome, "waits: the log is being verified [55P03]");
             true
         })
     })
@@ -108,5 +111,5 @@ async fn what_is_being_read_is_dropped_the_next_time() {
         days(&db).await == ["2020-03-03"]
     })
     .await;
-    retained(&db, &[]).await;
+    retain_all(&db, &[]).await;
 }

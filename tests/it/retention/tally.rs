@@ -7,7 +7,7 @@ use stackledger::log::{self, Limit};
 use stackledger::projection::{Decode, Decoded, Frozen, Projection};
 use tokio_postgres::Transaction;
 
-/// Samples by host and hour, in partitions by day; and of each host the first and the last.
+/// Counts samples by host and hour, in partitions by day, and keeps each host's first and last time.
 pub static TALLY: Projection = Projection {
     name: "tally",
     version: 1,
