@@ -42,7 +42,8 @@ struct State {
     overflow: Option<Overflow>,
 }
 
-/// Events that were dropped because the buffer was full: their number, and the times of the first and the last.
+/// Events that were dropped because the buffer was full: their number, and the times of the first and the
+/// last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Overflow {
     pub count: u64,

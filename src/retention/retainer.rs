@@ -162,8 +162,8 @@ impl Retainer {
         Ok(Outcome::Done)
     }
 
-    /// Returns the reader of the family that is furthest behind, and its position. A reader that never ran is at
-    /// position 0.
+    /// Returns the reader of the family that is furthest behind, and its position. A reader that never ran
+    /// is at position 0.
     async fn find_slowest_reader(&self, client: &Client, slots: &[Slot]) -> Result<(String, i64)> {
         let mut slowest = (String::new(), i64::MAX);
         for projection in &self.readers {

@@ -112,7 +112,10 @@ proptest! {
     ) {
         let (once, often) = (timeline(&series), timeline(&shuffled));
         prop_assert_eq!(compute_usage(&mapping, &once, range), compute_usage(&mapping, &often, range));
-        prop_assert_eq!(describe_resource(&mapping, &once, range), describe_resource(&mapping, &often, range));
+        prop_assert_eq!(
+            describe_resource(&mapping, &once, range),
+            describe_resource(&mapping, &often, range)
+        );
     }
 
     #[test]
@@ -162,7 +165,8 @@ proptest! {
         let (before, after) = (timeline(&before), timeline(&after));
         for window in span("06:00", "20:00").windows() {
             let same = compute_usage(&mapping, &before, window) == compute_usage(&mapping, &after, window)
-                && describe_resource(&mapping, &before, window) == describe_resource(&mapping, &after, window);
+                && describe_resource(&mapping, &before, window)
+                    == describe_resource(&mapping, &after, window);
             prop_assert!(same || affected.contains(&window), "{window:?} is not in {affected:?}");
         }
     }
@@ -180,7 +184,10 @@ proptest! {
             .collect();
         let some = timeline(&needed);
         prop_assert_eq!(compute_usage(&mapping, &all, range), compute_usage(&mapping, &some, range));
-        prop_assert_eq!(describe_resource(&mapping, &all, range), describe_resource(&mapping, &some, range));
+        prop_assert_eq!(
+            describe_resource(&mapping, &all, range),
+            describe_resource(&mapping, &some, range)
+        );
     }
 
     #[test]
