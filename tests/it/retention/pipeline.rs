@@ -106,7 +106,7 @@ async fn a_day_of_raw_samples_goes_and_nothing_else() {
     let redriven = run(stackledger(&db, &["dead-letters", "redrive", "--all"])).await;
     assert_eq!(redriven.status.code(), Some(1));
     let printed = String::from_utf8(redriven.stdout).unwrap();
-    assert!(printed.contains("before_horizon: of perf"), "{printed}");
+    assert!(printed.contains("before_horizon: events of perf"), "{printed}");
     assert_eq!(db.number("SELECT count(*) FROM log.dead_letter").await, 2);
 }
 
