@@ -1,4 +1,4 @@
-//! What the samples of one host and metric within some time come to.
+//! Buckets: the samples of one host and metric within a minute, an hour or a day, summed up.
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -7,27 +7,27 @@ use uuid::Uuid;
 use super::sum::Sum;
 use crate::sketch::numbers::Sketch;
 
-/// A bucket that holds something. Two are added up by adding all that they hold: in which order makes
-/// no difference.
+/// A bucket with at least one sample. Buckets are merged by adding their parts, in any order.
 #[derive(Clone, Debug)]
 pub(super) struct Bucket {
     pub count: i64,
     pub sum: Sum,
     pub min: Decimal,
     pub max: Decimal,
-    pub last: Last,
-    /// Of the samples that lie exactly on its start.
+    pub last: LatestSample,
+    /// The number of samples that lie exactly on its start.
     pub edge_count: i64,
+    /// The sum of those samples.
     pub edge_sum: Sum,
     pub sketch: Sketch,
 }
 
-/// The latest sample: of several at one time the one of the largest event id and index. Two events may
-/// have one id at different times, and tell of the same time: then the larger value.
+/// The latest sample. Of several at one time, the one with the largest event id and index is the latest. Two
+/// events of different times may share an id and contain samples of the same time: then the larger value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Last {
+pub(super) struct LatestSample {
     pub at: Timestamp,
-    /// The event that told it.
+    /// The event that contains it.
     pub id: Uuid,
     /// Its place among the event's values.
     pub index: i32,
@@ -35,8 +35,9 @@ pub(super) struct Last {
 }
 
 impl Bucket {
-    /// That of one sample, which is in no sketch yet. `is_edge`: it lies exactly on the start.
-    pub fn of(last: Last, is_edge: bool) -> Self {
+    /// Creates the bucket of one sample, with an empty sketch. `is_edge`: the sample lies exactly on the
+    /// start.
+    pub fn of(last: LatestSample, is_edge: bool) -> Self {
         let sum = Sum::from(last.value);
         Bucket {
             count: 1,
@@ -50,23 +51,23 @@ impl Bucket {
         }
     }
 
-    /// Adds one of the same start.
+    /// Merges a bucket with the same start.
     pub fn add(&mut self, other: &Bucket) {
         self.add_later(other);
         self.edge_count += other.edge_count;
         self.edge_sum += &other.edge_sum;
     }
 
-    /// The same within a longer bucket, which begins with it or earlier.
-    pub fn within(&self, begins: bool) -> Self {
+    /// Returns the bucket as part of a longer one. `is_first`: both have the same start.
+    pub fn widened(&self, is_first: bool) -> Self {
         let mut longer = self.clone();
-        if !begins {
+        if !is_first {
             (longer.edge_count, longer.edge_sum) = (0, Sum::default());
         }
         longer
     }
 
-    /// Adds one that begins later: nothing of it lies on this one's start.
+    /// Merges a bucket with a later start, whose samples do not lie on this one's start.
     pub fn add_later(&mut self, other: &Bucket) {
         self.count += other.count;
         self.sum += &other.sum;
@@ -77,17 +78,17 @@ impl Bucket {
     }
 }
 
-/// The `f64` that is nearest to a number.
-pub(super) fn nearest(number: Decimal) -> f64 {
-    /// Powers of ten that an `f64` holds exactly.
-    const TENS: u32 = 22;
-    /// Whole numbers up to here are exact, too.
-    const WHOLE: u128 = 1 << 53;
-    if number.scale() <= TENS && number.mantissa().unsigned_abs() <= WHOLE {
-        // Of two exact numbers the quotient is the nearest there is.
+/// Returns the `f64` that is nearest to a number.
+pub(super) fn nearest_f64(number: Decimal) -> f64 {
+    /// The largest power of ten that an `f64` represents exactly.
+    const EXPONENT_MAX: u32 = 22;
+    /// Whole numbers up to this one are exact, too.
+    const WHOLE_MAX: u128 = 1 << 53;
+    if number.scale() <= EXPONENT_MAX && number.mantissa().unsigned_abs() <= WHOLE_MAX {
+        // The quotient of two exact numbers is rounded to the nearest.
         return number.mantissa() as f64 / 10_f64.powi(number.scale() as i32);
     }
-    // A Decimal's text is always a number.
+    // The text of a Decimal is always a number.
     number.to_string().parse().unwrap_or_default()
 }
 
@@ -99,10 +100,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_nearest_is_what_the_text_is_read_as(units: i64, shift in 0..64_u32, scale in 0..29_u32) {
+        fn the_nearest_is_the_one_that_the_text_is_parsed_as(units: i64, shift in 0..64_u32, scale in 0..29_u32) {
             let number = Decimal::from_i128_with_scale((units >> shift).into(), scale);
             let expected: f64 = number.to_string().parse().unwrap();
-            prop_assert_eq!(nearest(number), expected);
+            prop_assert_eq!(nearest_f64(number), expected);
         }
     }
 }

@@ -1,13 +1,15 @@
-//! Rollups: what the samples of hosts come to by the minute, hour and day.
+//! Rollups: the samples of hosts, summed up by minute, hour and day.
 //!
-//! `fact` reads events and sums up a stretch of them (`bucket`, `sum`), so that there is little left to
-//! carry; what a bucket holds is the sum of what all events said, and the log has each event once. All
-//! these are pure. `resolution` knows the tables and makes their partitions, `load` and `write` carry
-//! rows from and to the database.
+//! `decode` reads a stretch of events and sums it up (`fact`, `bucket`, `sum`), so that few rows are
+//! loaded and written. A bucket is the sum of the samples of all events, and the log has each event once.
+//! All these are pure. `resolution` knows the tables and creates their partitions, `load` and `write` carry
+//! rows from and to the database, `read` contains the queries on the live tables.
 
 mod bucket;
+mod decode;
 mod fact;
 mod load;
+mod read;
 mod resolution;
 pub mod routes;
 mod sum;
@@ -20,8 +22,10 @@ use std::any::Any;
 use anyhow::{Result, anyhow};
 use tokio_postgres::Transaction;
 
+pub use self::read::{BucketSums, list_metrics, read_sums};
+pub use self::resolution::Resolution;
+
 use self::fact::Facts;
-use self::resolution::Resolution;
 use crate::event::Family;
 use crate::log::{self, Limit};
 use crate::projection::{Frozen, Projection};
@@ -48,38 +52,38 @@ pub const PROJECTION: Projection = Projection {
             ..before_horizon("series", "first_at")
         },
     ],
-    // Facts hold each value and each bucket: several times what a body of short samples takes.
+    // Facts contain each value and each bucket: several times the size of a body of short samples.
     stretch: Limit { bytes: 8 << 20, ..Limit::USUAL },
-    decode: |_| Box::<fact::Decoder>::default(),
+    decode: |_| Box::<decode::Decoder>::default(),
     apply: |tx, _, facts| Box::pin(apply(tx, facts)),
 };
 
-/// Rows that stay as they were when the horizon of perf passed them.
+/// Returns the rule for rows that stay as they were when the horizon of `perf` passed them.
 const fn before_horizon(table: &'static str, column: &'static str) -> Frozen {
     Frozen { table, family: Family::Perf, column, merge: None }
 }
 
-/// Folds facts into the rows of the search path's schema.
+/// Merges facts into the rows of the search path's schema.
 async fn apply(tx: &Transaction<'_>, facts: Box<dyn Any + Send>) -> Result<()> {
     let mut facts: Box<Facts> =
         facts.downcast().map_err(|_| anyhow!("these are not facts of rollup"))?;
-    let horizon = log::read_horizon(tx, Family::Perf).await?;
-    let frozen = horizon.map_or(0, |horizon| facts.leave_out_before(horizon));
+    let horizon = log::horizon(tx, Family::Perf).await?;
+    let frozen = horizon.map_or(0, |horizon| facts.remove_before(horizon));
     if frozen > 0 {
         metrics::counter!("stackledger_rollup_frozen_samples_total").increment(frozen);
     }
-    write::rejected(tx, &facts.rejected).await?;
+    write::write_rejections(tx, &facts.rejections).await?;
     if facts.keys.is_empty() {
         return Ok(());
     }
-    load::by_index(tx).await?;
-    let known = load::series(tx, &facts.keys).await?;
+    load::prefer_indexes(tx).await?;
+    let spans = load::load_spans(tx, &facts.keys).await?;
     for resolution in Resolution::ALL {
-        for (partition, told) in facts.by_partition(resolution) {
-            resolution::ensure(tx, &partition).await?;
-            let stored = load::buckets(tx, &partition, &facts.keys, &told, &known).await?;
-            write::buckets(tx, &partition, &facts.keys, &told, stored).await?;
+        for (partition, buckets) in facts.by_partition(resolution) {
+            resolution::ensure_partition(tx, &partition).await?;
+            let rows = load::load_buckets(tx, &partition, &facts.keys, &buckets, &spans).await?;
+            write::write_buckets(tx, &partition, &facts.keys, &buckets, rows).await?;
         }
     }
-    write::series(tx, &facts, &known).await
+    write::write_series(tx, &facts, &spans).await
 }

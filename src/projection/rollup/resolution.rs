@@ -1,4 +1,4 @@
-//! The three widths of buckets, the tables they stand in, and these tables' partitions.
+//! The three resolutions of buckets, with their tables and partitions.
 
 use anyhow::{Context, Result};
 use jiff::civil::Date;
@@ -6,20 +6,32 @@ use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan};
 use tokio_postgres::Transaction;
 
-/// How long a bucket is.
+/// The length of a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Resolution {
+pub enum Resolution {
+    /// A minute.
     Minute,
+    /// An hour.
     Hour,
+    /// A day in UTC.
     Day,
 }
 
 impl Resolution {
-    /// The short ones first: each is rolled up from the one before.
+    /// All resolutions, the shortest first: each is rolled up from the one before.
     pub const ALL: [Resolution; 3] = [Resolution::Minute, Resolution::Hour, Resolution::Day];
 
-    /// In µs.
-    pub fn width(self) -> i64 {
+    /// Returns its word in parameters and answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Resolution::Minute => "1m",
+            Resolution::Hour => "1h",
+            Resolution::Day => "1d",
+        }
+    }
+
+    /// Returns the length of a bucket in µs.
+    pub const fn width(self) -> i64 {
         match self {
             Resolution::Minute => 60_000_000,
             Resolution::Hour => 3_600_000_000,
@@ -27,8 +39,8 @@ impl Resolution {
         }
     }
 
-    /// The table of its buckets.
-    pub fn table(self) -> &'static str {
+    /// Returns the table of its buckets.
+    pub(super) const fn table(self) -> &'static str {
         match self {
             Resolution::Minute => "minute",
             Resolution::Hour => "hour",
@@ -36,20 +48,20 @@ impl Resolution {
         }
     }
 
-    /// The bucket that holds the time begins then.
-    pub fn start(self, at: Timestamp) -> Timestamp {
+    /// Returns the start of the bucket that contains a time.
+    pub(super) fn start(self, at: Timestamp) -> Timestamp {
         let us = at.as_microsecond();
         Timestamp::from_microsecond(us - us.rem_euclid(self.width())).unwrap_or(at)
     }
 
-    /// Where a bucket's row stands.
-    pub fn partition(self, start: Timestamp) -> Partition {
+    /// Returns the partition that contains the row of a bucket.
+    pub(super) fn partition(self, start: Timestamp) -> Partition {
         let date = Offset::UTC.to_datetime(start).date();
-        Partition { resolution: self, first: self.first(date) }
+        Partition { resolution: self, first_day: self.first_day(date) }
     }
 
-    /// The first day of the partition that holds this one.
-    fn first(self, date: Date) -> Option<Date> {
+    /// Returns the first day of the partition that contains a date.
+    fn first_day(self, date: Date) -> Option<Date> {
         match self {
             Resolution::Minute => Some(date),
             Resolution::Hour => Some(date.first_of_month()),
@@ -58,27 +70,27 @@ impl Resolution {
     }
 }
 
-/// A table that holds rows: a partition, or the whole where there are none.
+/// A table that contains rows: a partition, or the whole table if it has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Partition {
     pub resolution: Resolution,
     /// Its first day.
-    first: Option<Date>,
+    first_day: Option<Date>,
 }
 
 impl Partition {
-    /// Its name.
+    /// Returns its name.
     pub fn table(&self) -> String {
         let parent = self.resolution.table();
-        match (self.resolution, self.first) {
+        match (self.resolution, self.first_day) {
             (Resolution::Hour, Some(first)) => format!("{parent}_{}", first.strftime("%Y%m")),
             (_, Some(first)) => format!("{parent}_{}", first.strftime("%Y%m%d")),
             (_, None) => parent.to_owned(),
         }
     }
 
-    /// The first day of the next one.
-    fn next(&self, first: Date) -> Date {
+    /// Returns the first day of the partition after the one that begins with `first`.
+    fn next_first_day(&self, first: Date) -> Date {
         match self.resolution {
             Resolution::Hour => first.saturating_add(1.month()),
             Resolution::Minute | Resolution::Day => first.saturating_add(1.day()),
@@ -86,25 +98,25 @@ impl Partition {
     }
 }
 
-/// Makes the partition where it is missing. Readers go on meanwhile.
-pub(super) async fn ensure(tx: &Transaction<'_>, partition: &Partition) -> Result<()> {
-    let Some(first) = partition.first else { return Ok(()) };
+/// Creates the partition if it does not exist. Readers are not blocked.
+pub(super) async fn ensure_partition(tx: &Transaction<'_>, partition: &Partition) -> Result<()> {
+    let Some(first) = partition.first_day else { return Ok(()) };
     let name = partition.table();
     let statement = "-- rollup::missing_partition\nSELECT to_regclass($1) IS NULL";
     let row = tx.query_one(statement, &[&name]).await.context("looking for partitions")?;
     if !row.get::<_, bool>(0) {
         return Ok(());
     }
-    let (parent, next) = (partition.resolution.table(), partition.next(first));
-    // Made aside and attached: PARTITION OF would wait for readers and lock them out. A bucket is
-    // written several times; the room is for the next version of its row, on the same page.
+    let (parent, next) = (partition.resolution.table(), partition.next_first_day(first));
+    // Created alone and attached: PARTITION OF would wait for readers and lock them out. A bucket is
+    // written several times; the fill factor leaves room for the next version of its row on the same page.
     tx.batch_execute(&format!(
         "CREATE TABLE {name} (LIKE {parent} INCLUDING ALL) WITH (fillfactor = 70);
          ALTER TABLE {parent} ATTACH PARTITION {name}
              FOR VALUES FROM ('{first} 00:00:00+00') TO ('{next} 00:00:00+00')"
     ))
     .await
-    .with_context(|| format!("making {name}"))
+    .with_context(|| format!("creating {name}"))
 }
 
 #[cfg(test)]
@@ -116,11 +128,11 @@ mod tests {
         let of = |resolution: Resolution, at: &str| resolution.partition(at.parse().unwrap());
         let minute = of(Resolution::Minute, "2026-12-31T23:59:00Z");
         assert_eq!(minute.table(), "minute_20261231");
-        let next = minute.next(minute.first.unwrap());
+        let next = minute.next_first_day(minute.first_day.unwrap());
         assert_eq!(next.to_string(), "2027-01-01");
         let hour = of(Resolution::Hour, "2026-12-31T23:00:00Z");
         assert_eq!(hour.table(), "hour_202612");
-        assert_eq!(hour.next(hour.first.unwrap()).to_string(), "2027-01-01");
+        assert_eq!(hour.next_first_day(hour.first_day.unwrap()).to_string(), "2027-01-01");
         assert_eq!(of(Resolution::Hour, "2026-02-28T00:00:00+02:00").table(), "hour_202602");
         assert_eq!(of(Resolution::Day, "2026-02-28T00:00:00Z").table(), "day");
     }

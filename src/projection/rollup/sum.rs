@@ -1,4 +1,4 @@
-//! Sums of decimals, exact whatever they are: a [`Decimal`] would round beyond 28 digits.
+//! Exact sums of decimals: a [`Decimal`] would round beyond 28 digits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,13 +6,13 @@ use std::str::FromStr;
 use num_bigint::BigInt;
 use rust_decimal::Decimal;
 
-/// An exact sum: a whole number of units, of which `10^scale` make one. Sums that are equal may be held
-/// in different units; their texts are equal.
+/// An exact sum: a whole number of units of `10^-scale`. Equal sums may have different units; their texts are
+/// equal.
 #[derive(Clone, Debug)]
 pub(super) enum Sum {
-    /// As nearly all are.
+    /// A sum that fits into an `i128`, as nearly all do.
     Short(i128, u32),
-    /// What does not fit.
+    /// Any other sum.
     Long(BigInt, u32),
 }
 
@@ -43,7 +43,7 @@ impl Sum {
         *scale
     }
 
-    /// The sum, while it fits.
+    /// Returns the sum of two short ones, if it fits.
     fn added_short(&self, other: &Sum) -> Option<Sum> {
         let (Sum::Short(a, a_scale), Sum::Short(b, b_scale)) = (self, other) else { return None };
         let scale = *a_scale.max(b_scale);
@@ -54,7 +54,7 @@ impl Sum {
         Some(Sum::Short(raised(a, a_scale)?.checked_add(raised(b, b_scale)?)?, scale))
     }
 
-    /// The same in units of that scale, which is not smaller.
+    /// Returns the number of units of `10^-scale`; the scale is not smaller than the sum's own.
     fn units(&self, scale: u32) -> BigInt {
         let factor = BigInt::from(10).pow(scale - self.scale());
         match self {
@@ -64,7 +64,7 @@ impl Sum {
     }
 }
 
-/// A plain decimal without zeros at its end.
+/// Writes a plain decimal without trailing zeros.
 impl fmt::Display for Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = match self {
@@ -85,7 +85,7 @@ impl fmt::Display for Sum {
     }
 }
 
-/// A text that is no plain decimal.
+/// The error for a text that is not a plain decimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a plain decimal is expected")]
 pub(super) struct NotDecimal;
@@ -141,7 +141,7 @@ mod tests {
             let of = |numbers: &[(i128, u32)]| {
                 let mut sum = Sum::default();
                 for (units, scale) in numbers {
-                    // 96 bits, as a Decimal has.
+                    // A Decimal has 96 bits.
                     sum += &Sum::from(Decimal::from_i128_with_scale(units >> 32, *scale));
                 }
                 sum

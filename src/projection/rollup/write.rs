@@ -1,4 +1,4 @@
-//! Writes what changed: a bucket that is there is written over at its place, a new one copied in.
+//! Writes the rows that changed: known buckets are updated in place, new ones copied in.
 
 use std::collections::HashMap;
 
@@ -10,8 +10,8 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::bucket::Bucket;
-use super::fact::{Facts, Key, Rejected, Span, Told};
-use super::load::Stored;
+use super::fact::{BucketFact, Facts, Key, Rejection, Span};
+use super::load::BucketRow;
 use super::resolution::Partition;
 use crate::db::{CopyRows, copy_in};
 
@@ -19,39 +19,42 @@ const COLUMNS: &str = "host, metric, start, last_at, last_id, last_index, count,
     max, last, edge_sum, sketch";
 const COLUMN_COUNT: i16 = 14;
 
-/// The buckets that are told of, of one table. `stored` are the rows of those that are there.
-pub(super) async fn buckets(
+/// Merges facts into the buckets of one table. `rows` are the known buckets, by the index of their fact.
+pub(super) async fn write_buckets(
     tx: &Transaction<'_>,
     partition: &Partition,
     keys: &[Key],
-    told: &[&Told],
-    mut stored: HashMap<usize, Stored>,
+    facts: &[&BucketFact],
+    mut rows: HashMap<usize, BucketRow>,
 ) -> Result<()> {
     let table = partition.table();
-    let mut changed = Vec::with_capacity(stored.len());
-    let mut rows = CopyRows::with_capacity((told.len() - stored.len()) * 250);
-    for (index, told) in told.iter().enumerate() {
-        match stored.remove(&index) {
+    let mut changed = Vec::with_capacity(rows.len());
+    let mut new = CopyRows::with_capacity((facts.len() - rows.len()) * 250);
+    for (index, fact) in facts.iter().enumerate() {
+        match rows.remove(&index) {
             Some(mut row) => {
-                row.bucket.add(&told.bucket);
+                row.bucket.add(&fact.bucket);
                 changed.push(row);
             }
-            None => {
-                put(&mut rows, &keys[told.key], told).with_context(|| format!("writing {table}"))?
-            }
+            None => lay_out(&mut new, &keys[fact.key], fact)
+                .with_context(|| format!("writing {table}"))?,
         }
     }
-    replace(tx, &table, &changed).await?;
-    if rows.is_empty() {
+    update(tx, &table, &changed).await?;
+    if new.is_empty() {
         return Ok(());
     }
     let statement = format!("-- rollup::copy\nCOPY {table} ({COLUMNS}) FROM STDIN BINARY");
-    copy_in(tx, &statement, rows).await.with_context(|| format!("writing {table}"))?;
+    copy_in(tx, &statement, new).await.with_context(|| format!("writing {table}"))?;
     Ok(())
 }
 
-/// The columns [`COLUMNS`].
-fn put(rows: &mut CopyRows, key: &Key, Told { start, bucket, .. }: &Told) -> Result<()> {
+/// Lays out a row of [`COLUMNS`].
+fn lay_out(
+    rows: &mut CopyRows,
+    key: &Key,
+    BucketFact { start, bucket, .. }: &BucketFact,
+) -> Result<()> {
     rows.row(COLUMN_COUNT);
     rows.text(Some(&key.host));
     rows.text(Some(&key.metric));
@@ -71,12 +74,12 @@ fn put(rows: &mut CopyRows, key: &Key, Told { start, bucket, .. }: &Told) -> Res
     Ok(())
 }
 
-/// Writes rows over where they stand.
-async fn replace(tx: &Transaction<'_>, table: &str, rows: &[Stored]) -> Result<()> {
+/// Updates rows in place.
+async fn update(tx: &Transaction<'_>, table: &str, rows: &[BucketRow]) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    let places: Vec<&str> = rows.iter().map(|row| row.place.as_str()).collect();
+    let ctids: Vec<&str> = rows.iter().map(|row| row.ctid.as_str()).collect();
     let buckets = || rows.iter().map(|row| &row.bucket);
     let last_at: Vec<Timestamp> = buckets().map(|bucket| bucket.last.at).collect();
     let last_ids: Vec<Uuid> = buckets().map(|bucket| bucket.last.id).collect();
@@ -92,7 +95,7 @@ async fn replace(tx: &Transaction<'_>, table: &str, rows: &[Stored]) -> Result<(
     let last = of(|bucket| bucket.last.value);
     let sketches: Vec<Vec<u8>> = buckets().map(|bucket| bucket.sketch.to_bytes()).collect();
     let statement = format!(
-        "-- rollup::replace
+        "-- rollup::update
          UPDATE {table} AS b
          SET last_at = u.last_at, last_id = u.last_id, last_index = u.last_index, count = u.count,
              edge_count = u.edge_count, sum = u.sum::numeric, min = u.min, max = u.max, last = u.last,
@@ -104,11 +107,11 @@ async fn replace(tx: &Transaction<'_>, table: &str, rows: &[Stored]) -> Result<(
                     edge_sum, sketch)
          WHERE b.ctid = u.place::tid"
     );
-    let written = tx
+    let updated = tx
         .execute(
             &statement,
             &[
-                &places,
+                &ctids,
                 &last_at,
                 &last_ids,
                 &last_indexes,
@@ -124,12 +127,13 @@ async fn replace(tx: &Transaction<'_>, table: &str, rows: &[Stored]) -> Result<(
         )
         .await
         .with_context(|| format!("writing {table}"))?;
-    anyhow::ensure!(written == rows.len() as u64, "{table} changed while it was written");
+    anyhow::ensure!(updated == rows.len() as u64, "{table} changed while it was being written");
     Ok(())
 }
 
-/// The series whose first or last sample is another one now.
-pub(super) async fn series(
+/// Writes the series whose span is longer than before. Most stretches move the end of every series, so that
+/// the rows are updated in place rather than replaced.
+pub(super) async fn write_series(
     tx: &Transaction<'_>,
     facts: &Facts,
     known: &[Option<Span>],
@@ -137,7 +141,7 @@ pub(super) async fn series(
     let (mut keys, mut spans) = (Vec::<&Key>::new(), Vec::<Span>::new());
     for ((key, span), known) in facts.keys.iter().zip(facts.spans()).zip(known) {
         let Some(span) = span else { continue };
-        let span = known.map_or(span, |known| known.and(span));
+        let span = known.map_or(span, |known| known.union(span));
         if *known != Some(span) {
             keys.push(key);
             spans.push(span);
@@ -148,7 +152,7 @@ pub(super) async fn series(
     let first_at: Vec<Timestamp> = spans.iter().map(|span| span.first_at).collect();
     let last_at: Vec<Timestamp> = spans.iter().map(|span| span.last_at).collect();
     tx.execute(
-        "-- rollup::series
+        "-- rollup::write_series
          INSERT INTO series (host, metric, first_at, last_at)
          SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
          ON CONFLICT (host, metric)
@@ -160,21 +164,22 @@ pub(super) async fn series(
     Ok(())
 }
 
-/// Values that do not count.
-pub(super) async fn rejected(tx: &Transaction<'_>, rejected: &[Rejected]) -> Result<()> {
-    if rejected.is_empty() {
+/// Adds rejected values to the table's counts.
+pub(super) async fn write_rejections(tx: &Transaction<'_>, rejections: &[Rejection]) -> Result<()> {
+    if rejections.is_empty() {
         return Ok(());
     }
-    let hosts: Vec<&str> = rejected.iter().map(|rejected| &*rejected.host).collect();
+    let hosts: Vec<&str> = rejections.iter().map(|rejection| &*rejection.host).collect();
     let metrics: Vec<Option<&str>> =
-        rejected.iter().map(|rejected| rejected.metric.as_deref()).collect();
-    let reasons: Vec<&str> = rejected.iter().map(|rejected| rejected.reason).collect();
-    let starts: Vec<Option<Timestamp>> = rejected.iter().map(|rejected| rejected.start).collect();
-    let counts: Vec<i64> = rejected.iter().map(|rejected| rejected.count).collect();
+        rejections.iter().map(|rejection| rejection.metric.as_deref()).collect();
+    let reasons: Vec<&str> = rejections.iter().map(|rejection| rejection.reason).collect();
+    let starts: Vec<Option<Timestamp>> =
+        rejections.iter().map(|rejection| rejection.start).collect();
+    let counts: Vec<i64> = rejections.iter().map(|rejection| rejection.count).collect();
     let (last_at, last_ids): (Vec<Option<Timestamp>>, Vec<Uuid>) =
-        rejected.iter().map(|rejected| rejected.last).unzip();
+        rejections.iter().map(|rejection| rejection.last).unzip();
     tx.execute(
-        "-- rollup::rejected
+        "-- rollup::write_rejections
          INSERT INTO rejected AS r (host, metric, reason, start, count, last_at, last_id)
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[],
                               $6::timestamptz[], $7::uuid[])

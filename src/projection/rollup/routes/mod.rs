@@ -1,4 +1,4 @@
-//! What the read model answers.
+//! The routes of the read model.
 
 mod hosts;
 mod perf;
@@ -7,7 +7,7 @@ use deadpool_postgres::Pool;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The routes under `/v1` that the rollup projection answers.
+/// Returns the routes under `/v1`.
 pub fn routes() -> OpenApiRouter<Pool> {
-    OpenApiRouter::new().routes(routes!(hosts::list)).routes(routes!(perf::of_host))
+    OpenApiRouter::new().routes(routes!(hosts::list)).routes(routes!(perf::show))
 }

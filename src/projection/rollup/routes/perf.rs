@@ -6,22 +6,25 @@ use deadpool_postgres::Pool;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tokio_postgres::{Client, Row};
-use utoipa::{IntoParams, ToSchema};
+use tokio_postgres::Client;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::http::{FromParameters, Parameters, Problem, Query, Segments};
 use crate::lifecycle;
+use crate::projection::rollup::read::{BucketRow, list_metrics, read_buckets};
 use crate::projection::rollup::resolution::Resolution;
 use crate::sketch::numbers::Sketch;
 
-/// How many buckets an answer may have room for.
+/// The maximum number of buckets that the requested time may contain, over all metrics.
 const BUCKETS_MAX: i64 = 10_000;
 
-/// What the samples of a bucket come to. Numbers are exact but for the mean, which has 16 significant
-/// digits at least, and the quantiles.
+/// The samples of a bucket, summed up. Numbers are exact, except the mean, which has at least 16 significant
+/// digits, and the quantiles.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct Bucket {
-    /// It holds the samples from then on, as long as the resolution says.
+    /// The time of its beginning; the resolution is its length.
     #[schema(value_type = String, format = DateTime)]
     start: Timestamp,
     count: i64,
@@ -33,7 +36,7 @@ pub(super) struct Bucket {
     max: Box<RawValue>,
     #[schema(value_type = f64)]
     mean: Box<RawValue>,
-    /// Within 1 %, as the two below.
+    /// Within 1 %, as the other quantiles.
     p50: f64,
     p95: f64,
     p99: f64,
@@ -42,7 +45,7 @@ pub(super) struct Bucket {
     last: Box<RawValue>,
 }
 
-/// A time without samples, which begins and ends with a bucket.
+/// A time without samples, which begins and ends with buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct Gap {
     #[schema(value_type = String, format = DateTime)]
@@ -52,16 +55,16 @@ pub(super) struct Gap {
     to: Timestamp,
 }
 
-/// One metric.
+/// The buckets of one metric.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct Series {
     metric: String,
-    /// Those that hold something, in time order.
+    /// The buckets with samples, in time order.
     buckets: Vec<Bucket>,
     gaps: Vec<Gap>,
 }
 
-/// One metric, where one is asked for, or all of the host's.
+/// The requested metric, or all metrics of the host.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 enum Content {
@@ -69,53 +72,70 @@ enum Content {
     All { metrics: Vec<Series> },
 }
 
-/// What was measured of a host.
+/// The samples of a host, in buckets.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct Perf {
     host: String,
     /// `1m`, `1h` or `1d`.
     resolution: &'static str,
-    /// From when on, as it was taken: the beginning of a bucket.
+    /// The beginning, rounded down to a bucket.
     #[schema(value_type = String, format = DateTime)]
     from: Timestamp,
-    /// Until when, likewise; not included.
+    /// The end, rounded up to a bucket; not included.
     #[schema(value_type = String, format = DateTime)]
     to: Timestamp,
     #[serde(flatten)]
     content: Content,
 }
 
-/// What is answered.
+/// The metrics, resolution and time of the answer.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Filter {
     /// One metric; all of the host's unless given.
     #[param(required = false)]
     metric: Option<String>,
-    /// How long a bucket is.
-    #[param(value_type = Option<String>, pattern = "^(1m|1h|1d)$", default = "1m")]
+    /// The length of a bucket; `1m` unless given.
+    #[param(value_type = Option<Resolution>, inline)]
     resolution: Resolution,
-    /// From then on, rounded down to a bucket; an hour, a day or 30 days before `to` unless given, by
+    /// The beginning, rounded down to a bucket; unless given, an hour, a day or 30 days before `to`, by
     /// resolution.
     #[param(value_type = Option<String>, format = DateTime)]
     from: Timestamp,
-    /// Earlier than that, rounded up to a bucket; `at` unless given.
+    /// The end, rounded up to a bucket; `at` unless given.
     #[param(value_type = Option<String>, format = DateTime)]
     to: Timestamp,
     /// Takes the place of the clock.
     #[param(value_type = Option<String>, format = DateTime)]
-    #[expect(dead_code, reason = "it only decides the one above")]
+    #[expect(dead_code, reason = "it is only the default of the one above")]
     at: Timestamp,
 }
 
-const RESOLUTIONS: [(&str, Resolution, i64); 3] =
-    [("1m", Resolution::Minute, 1), ("1h", Resolution::Hour, 24), ("1d", Resolution::Day, 30 * 24)];
+impl PartialSchema for Resolution {
+    fn schema() -> RefOr<Schema> {
+        let words = Resolution::ALL.map(Resolution::as_str);
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).into()
+    }
+}
+
+impl ToSchema for Resolution {}
+
+/// Returns the time that an answer covers, unless given.
+fn default_length(resolution: Resolution) -> SignedDuration {
+    SignedDuration::from_hours(match resolution {
+        Resolution::Minute => 1,
+        Resolution::Hour => 24,
+        Resolution::Day => 30 * 24,
+    })
+}
 
 impl FromParameters for Filter {
     fn from_parameters(parameters: &mut Parameters) -> Result<Self, Problem> {
-        let find = |name: &str| RESOLUTIONS.into_iter().find(|(known, ..)| *known == name);
-        let resolution = parameters.read("resolution", "1m, 1h or 1d is expected", find)?;
-        let (_, resolution, hours) = resolution.unwrap_or(RESOLUTIONS[0]);
+        let words = Resolution::ALL.map(Resolution::as_str).join(", ");
+        let parse = |word: &str| Resolution::ALL.into_iter().find(|known| known.as_str() == word);
+        let resolution = parameters
+            .read("resolution", &format!("one of {words} is expected"), parse)?
+            .unwrap_or(Resolution::Minute);
         let at = parameters.time("at")?.unwrap_or_else(lifecycle::now);
         let beyond =
             |name: &'static str| move |_| Problem::bad_request(name, "it lies beyond the calendar");
@@ -124,7 +144,7 @@ impl FromParameters for Filter {
         let to = to.unwrap_or(at);
         let from = match parameters.time("from")? {
             Some(from) => from,
-            None => to.checked_sub(SignedDuration::from_hours(hours)).map_err(beyond(end))?,
+            None => to.checked_sub(default_length(resolution)).map_err(beyond(end))?,
         };
         if from > to {
             return Err(Problem::bad_request("to", "it lies before from"));
@@ -137,24 +157,25 @@ impl FromParameters for Filter {
 }
 
 impl Filter {
-    fn room(&self) -> i64 {
+    /// Returns the number of buckets that the requested time contains, per metric.
+    fn buckets_per_metric(&self) -> i64 {
         let length = self.to.as_microsecond() - self.from.as_microsecond();
         length / self.resolution.width()
     }
 
-    /// A series of these buckets.
-    fn series(&self, metric: String, buckets: Vec<Bucket>) -> Series {
+    /// Returns the series of a metric, with the gaps between its buckets.
+    fn build_series(&self, metric: String, buckets: Vec<Bucket>) -> Series {
         let starts = buckets.iter().map(|bucket| bucket.start);
-        let gaps = gaps(starts, self.from, self.to, self.resolution);
+        let gaps = find_gaps(starts, self.from, self.to, self.resolution);
         Series { metric, buckets, gaps }
     }
 }
 
-/// What was measured of a host, in buckets
+/// The samples of a host, in buckets
 #[utoipa::path(get, path = "/v1/perf/{host}", tag = "Hosts", operation_id = "perf",
     params(("host" = String, Path, description = "The host's name, in its case"), Filter),
     responses((status = 200, body = Perf)))]
-pub(super) async fn of_host(
+pub(super) async fn show(
     State(pool): State<Pool>,
     segments: Segments<1>,
     Query(filter): Query<Filter>,
@@ -163,43 +184,31 @@ pub(super) async fn of_host(
     let client = pool.get().await?;
     let metrics = match &filter.metric {
         Some(metric) => {
-            known(&client, &host).await?;
+            known_metrics(&client, &host).await?;
             vec![metric.clone()]
         }
-        None => known(&client, &host).await?,
+        None => known_metrics(&client, &host).await?,
     };
-    if filter.room().saturating_mul(metrics.len() as i64) > BUCKETS_MAX {
+    if filter.buckets_per_metric().saturating_mul(metrics.len() as i64) > BUCKETS_MAX {
         let detail = format!(
-            "{} buckets of {} metrics are more than {BUCKETS_MAX}: ask for a shorter time, one metric \
+            "{} buckets of {} metrics are more than {BUCKETS_MAX}: request a shorter time, one metric \
              or a longer resolution",
-            filter.room(),
+            filter.buckets_per_metric(),
             metrics.len()
         );
         return Err(Problem::bad_request("from", detail));
     }
-    let rows = client
-        .query(
-            &format!(
-                "-- rollup::perf
-                 SELECT metric, start, count, sum::text, min::text, max::text, last::text, sketch,
-                        trim_scale(sum / count)::text AS mean
-                 FROM rollup.{} WHERE host = $1 AND metric = ANY($2) AND start >= $3 AND start < $4
-                 ORDER BY metric, start",
-                filter.resolution.table()
-            ),
-            &[&host, &metrics, &filter.from, &filter.to],
-        )
-        .await?;
+    let time = (filter.from, filter.to);
+    let rows = read_buckets(&**client, (&host, &metrics), filter.resolution, time).await?;
     let mut series: Vec<(String, Vec<Bucket>)> =
         metrics.into_iter().map(|metric| (metric, Vec::new())).collect();
     for row in &rows {
-        let metric = row.get::<_, &str>("metric");
-        if let Ok(index) = series.binary_search_by(|(known, _)| known.as_str().cmp(metric)) {
-            series[index].1.push(bucket(row)?);
+        if let Ok(index) = series.binary_search_by(|(known, _)| known.as_str().cmp(row.metric())) {
+            series[index].1.push(show_bucket(row)?);
         }
     }
     let mut series: Vec<Series> =
-        series.into_iter().map(|(metric, buckets)| filter.series(metric, buckets)).collect();
+        series.into_iter().map(|(metric, buckets)| filter.build_series(metric, buckets)).collect();
     let content = match (&filter.metric, series.pop()) {
         (Some(_), Some(one)) => Content::One(one),
         (_, last) => {
@@ -207,75 +216,62 @@ pub(super) async fn of_host(
             Content::All { metrics: series }
         }
     };
-    let resolution = RESOLUTIONS.iter().find(|(_, known, _)| *known == filter.resolution);
     Ok(Json(Perf {
         host,
-        resolution: resolution.map_or("", |(name, ..)| name),
+        resolution: filter.resolution.as_str(),
         from: filter.from,
         to: filter.to,
         content,
     }))
 }
 
-/// The metrics of a host, in order.
+/// Reads the metrics of a host, in order.
 ///
 /// # Errors
 ///
-/// 404 when nobody has told of it.
-async fn known(client: &Client, host: &str) -> Result<Vec<String>, Problem> {
-    let row = client
-        .query_one(
-            "-- rollup::known
-             SELECT array_agg(metric ORDER BY metric),
-                    EXISTS (SELECT FROM rollup.rejected WHERE host = $1)
-             FROM rollup.series WHERE host = $1",
-            &[&host],
-        )
-        .await?;
-    match (row.get(0), row.get(1)) {
-        (Some(metrics), _) => Ok(metrics),
-        (None, true) => Ok(Vec::new()),
-        (None, false) => Err(Problem::not_found("nobody has told of such a host")),
-    }
+/// 404 if the host never sent a value.
+async fn known_metrics(client: &Client, host: &str) -> Result<Vec<String>, Problem> {
+    let metrics = list_metrics(client, host).await?;
+    metrics.ok_or_else(|| Problem::not_found("no host of this name has sent a value"))
 }
 
-fn bucket(row: &Row) -> Result<Bucket, Problem> {
-    let sketch = Sketch::from_bytes(row.get("sketch")).map_err(|error| {
-        tracing::error!(error = %error, "a row of rollup cannot be read");
-        Problem::internal()
-    })?;
-    let (min, max) = (float(row, "min"), float(row, "max"));
-    // A bin's middle may lie beyond the values that are in it.
+fn show_bucket(row: &BucketRow) -> Result<Bucket, Problem> {
+    let sketch = Sketch::from_bytes(row.sketch()).map_err(|error| unreadable(&error, "sketch"))?;
+    let (min, max) = (nearest_f64(row.min()), nearest_f64(row.max()));
+    // The middle of a bin may lie beyond the values that fell into it.
     let quantile = |q| sketch.quantile(q).unwrap_or(min).clamp(min, max);
     Ok(Bucket {
-        start: row.get("start"),
-        count: row.get("count"),
-        sum: exact(row, "sum")?,
-        min: exact(row, "min")?,
-        max: exact(row, "max")?,
-        mean: exact(row, "mean")?,
+        start: row.start(),
+        count: row.count(),
+        sum: exact(row.sum(), "sum")?,
+        min: exact(row.min(), "min")?,
+        max: exact(row.max(), "max")?,
+        mean: exact(row.mean(), "mean")?,
         p50: quantile(0.5),
         p95: quantile(0.95),
         p99: quantile(0.99),
-        last: exact(row, "last")?,
+        last: exact(row.last(), "last")?,
     })
 }
 
-/// A number, digit for digit.
-fn exact(row: &Row, column: &str) -> Result<Box<RawValue>, Problem> {
-    RawValue::from_string(row.get(column)).map_err(|error| {
-        tracing::error!(error = %error, column, "a row of rollup cannot be read");
-        Problem::internal()
-    })
+/// Returns a number as JSON, digit for digit.
+fn exact(number: &str, column: &str) -> Result<Box<RawValue>, Problem> {
+    RawValue::from_string(number.to_owned()).map_err(|error| unreadable(&error, column))
 }
 
-/// The nearest float of a number, which the database spells as Rust does.
-fn float(row: &Row, column: &str) -> f64 {
-    row.get::<_, &str>(column).parse().unwrap_or_default()
+fn unreadable(error: &dyn std::fmt::Display, column: &str) -> Problem {
+    tracing::error!(error = %error, column, "a row of rollup cannot be read");
+    Problem::internal()
 }
 
-/// The times within [from, to) that no bucket covers.
-fn gaps(
+/// Returns the float that is nearest to a plain decimal.
+fn nearest_f64(number: &str) -> f64 {
+    number.parse().unwrap_or_default()
+}
+
+/// Returns the times within [from, to) that no bucket covers; `starts` are the starts of the buckets, in
+/// order.
+fn find_gaps(
     starts: impl Iterator<Item = Timestamp>,
     from: Timestamp,
     to: Timestamp,
@@ -328,12 +324,12 @@ mod tests {
     }
 
     #[test]
-    fn gaps_are_what_no_bucket_covers() {
+    fn gaps_are_the_times_that_no_bucket_covers() {
         let time = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
         let gaps = |starts: &[i64]| -> Vec<(i64, i64)> {
             let starts = starts.iter().map(|start| time(*start));
             let minute = |time: Timestamp| time.as_second() / 60;
-            gaps(starts, time(10), time(20), Resolution::Minute)
+            find_gaps(starts, time(10), time(20), Resolution::Minute)
                 .iter()
                 .map(|gap| (minute(gap.from), minute(gap.to)))
                 .collect()

@@ -1,9 +1,9 @@
-//! The rows in PostgreSQL are those of memory.
+//! The rows in PostgreSQL do not depend on order and batches either.
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-use super::world::{events, facts};
+use super::fixtures::{events, facts};
 use crate::config::File;
 use crate::event::Event;
 use crate::projection::engine::scratch::{connect, tables};

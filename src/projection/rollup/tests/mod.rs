@@ -1,5 +1,5 @@
-//! What samples come to, in memory and in PostgreSQL.
+//! Rollups of samples, in memory and in PostgreSQL.
 
 mod database;
+mod fixtures;
 mod order;
-mod world;

@@ -1,4 +1,4 @@
-//! Any order and batching of the same samples gives the same rows, and those of the samples at once.
+//! Any order and batching of the same samples gives the same rows as all of them at once.
 
 use std::collections::BTreeMap;
 
@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
-use super::world::*;
+use super::fixtures::*;
 use crate::event::{Event, perf};
-use crate::projection::rollup::bucket::nearest;
+use crate::projection::rollup::bucket::nearest_f64;
 use crate::projection::rollup::resolution::Resolution;
 use crate::projection::rollup::sum::Sum;
 use crate::sketch::numbers::{Sketch, bin};
@@ -28,7 +28,7 @@ fn in_batches(events: &[Event], size: usize) -> Tables {
 /// A bucket's values, each with its time.
 type Values = Vec<(Timestamp, Decimal)>;
 
-/// Every value that counts, by host, metric and start.
+/// Returns every value that counts, by host, metric and start.
 fn values(
     events: &[Event],
     resolution: Resolution,
@@ -53,17 +53,17 @@ proptest! {
     #[test]
     fn order_and_batching_do_not_matter((events, shuffled, size) in events_and_shuffled()) {
         let (tables, expected) = (in_batches(&shuffled, size), in_batches(&events, events.len().max(1)));
-        prop_assert_eq!(tables.shown(), expected.shown());
+        prop_assert_eq!(tables.to_text(), expected.to_text());
     }
 
     #[test]
-    fn buckets_are_what_their_values_come_to((events, shuffled, size) in events_and_shuffled()) {
+    fn buckets_are_the_sums_of_their_values((events, shuffled, size) in events_and_shuffled()) {
         let tables = in_batches(&shuffled, size);
         for resolution in Resolution::ALL {
-            let told = values(&events, resolution);
-            prop_assert_eq!(tables.of(resolution).count(), told.len());
+            let by_bucket = values(&events, resolution);
+            prop_assert_eq!(tables.of(resolution).count(), by_bucket.len());
             for (key, start, bucket) in tables.of(resolution) {
-                let values = &told[&(key.host.to_string(), key.metric.to_string(), start)];
+                let values = &by_bucket[&(key.host.to_string(), key.metric.to_string(), start)];
                 let (mut sum, mut edge_sum) = (Sum::default(), Sum::default());
                 values.iter().for_each(|(_, value)| sum += &Sum::from(*value));
                 let edge = values.iter().filter(|(at, _)| *at == start);
@@ -75,7 +75,7 @@ proptest! {
                 prop_assert_eq!(Some(bucket.max), values.iter().map(|(_, value)| *value).max());
                 prop_assert_eq!(Some(bucket.last.at), values.iter().map(|(at, _)| *at).max());
                 prop_assert!(values.contains(&(bucket.last.at, bucket.last.value)));
-                let sketch = Sketch::of(values.iter().map(|(_, value)| bin(nearest(*value))).collect());
+                let sketch = Sketch::of(values.iter().map(|(_, value)| bin(nearest_f64(*value))).collect());
                 prop_assert_eq!(&bucket.sketch, &sketch);
             }
         }
@@ -89,7 +89,7 @@ proptest! {
                 let mut parts = tables.of(shorter)
                     .filter(|(known, at, _)| *known == key && longer.start(*at) == start);
                 let (_, first, part) = parts.next().unwrap();
-                let mut sum = part.within(first == start);
+                let mut sum = part.widened(first == start);
                 parts.for_each(|(_, _, part)| sum.add_later(part));
                 prop_assert_eq!(row(&sum), row(bucket));
             }
@@ -97,15 +97,15 @@ proptest! {
     }
 
     #[test]
-    fn what_lies_before_a_horizon_changes_nothing(events in events()) {
+    fn samples_before_a_horizon_change_nothing(events in events()) {
         let horizon = second(1);
         let mut facts = facts(&events);
-        let told = values(&events, Resolution::Minute);
-        let before = told.iter().filter(|((.., start), _)| *start < horizon).map(|(_, values)| values.len());
-        prop_assert_eq!(facts.leave_out_before(horizon), before.sum::<usize>() as u64);
+        let by_minute = values(&events, Resolution::Minute);
+        let before = by_minute.iter().filter(|((.., start), _)| *start < horizon).map(|(_, values)| values.len());
+        prop_assert_eq!(facts.remove_before(horizon), before.sum::<usize>() as u64);
         for resolution in Resolution::ALL {
-            for told in facts.by_partition(resolution).into_values().flatten() {
-                prop_assert!(told.start >= horizon && told.first_at >= horizon);
+            for fact in facts.by_partition(resolution).into_values().flatten() {
+                prop_assert!(fact.start >= horizon && fact.first_at >= horizon);
             }
         }
         for span in facts.spans().into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! What a sample writes that comes late.
+//! The rows that a late sample writes.
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ async fn two_hours(db: &TestDatabase) {
     append(&db.database, &events).await;
 }
 
-/// Versions of the rows of all tables, to tell which were written since.
+/// Returns the versions of the rows of all tables, which change when a row is written.
 async fn versions(db: &TestDatabase) -> Vec<String> {
     let of = |table: &str| {
         let key = if table == "series" { "'-'" } else { "start::text" };
@@ -32,7 +32,7 @@ async fn versions(db: &TestDatabase) -> Vec<String> {
     db.rows(&tables.join(" UNION ALL ")).await
 }
 
-/// `table host metric start` of the rows that were written.
+/// Returns `table host metric start` of the rows that were written in between.
 fn written(before: &[String], after: &[String]) -> Vec<String> {
     let mut written: Vec<String> = after
         .iter()
@@ -66,7 +66,7 @@ async fn a_late_sample_writes_a_minute_an_hour_and_a_day() {
     );
     assert_eq!(after.len(), before.len());
 
-    // One before all others makes a minute, and moves the beginning of its series.
+    // A sample before all others creates a minute, and moves the beginning of its series.
     append(&db.database, &[one(1001, "b", "mem", "2026-11-20T02:59:59.999999Z", json!(1))]).await;
     caught_up(&db).await;
     assert_eq!(
@@ -81,13 +81,13 @@ async fn a_late_sample_writes_a_minute_an_hour_and_a_day() {
     projecting.stop().await;
     let mut verify = command(&db, None);
     verify.args(["verify", "--read-models"]);
-    let said = succeed(verify).await;
-    assert!(said.contains("rollup: ") && said.contains("the same when rebuilt"), "{said}");
+    let output = succeed(verify).await;
+    assert!(output.contains("rollup: ") && output.contains("the same when rebuilt"), "{output}");
 }
 
-/// Days and months lie in tables of their own, wherever a sample leads.
+/// Each day and month has a table of its own, whatever the time of a sample.
 #[tokio::test(flavor = "multi_thread")]
-async fn buckets_stand_in_the_partitions_of_their_days_and_months() {
+async fn buckets_are_in_the_partitions_of_their_days_and_months() {
     let db = database().await;
     let ends = [
         one(1, "a", "cpu", "2026-11-30T23:59:59.999999Z", json!(1)),

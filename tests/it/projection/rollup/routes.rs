@@ -5,7 +5,7 @@ use crate::support::perf::{one, sampled};
 use crate::support::projecting::caught_up;
 use crate::support::server::Server;
 
-/// Two hosts whose names differ by case, a third of which nothing counts.
+/// Two hosts whose names differ by case, and a third whose values do not count.
 async fn projected() -> Server {
     let server = Server::with_projector().await;
     let events = [
@@ -32,7 +32,7 @@ async fn projected() -> Server {
 }
 
 #[tokio::test]
-async fn hosts_are_listed_with_what_was_heard_of_them() {
+async fn hosts_are_listed_with_their_metrics_and_rejected_values() {
     let server = projected().await;
     let list = server.ok("/v1/hosts?at=2026-11-20T03:08:00Z").await;
     let names: Vec<&str> =
@@ -76,10 +76,10 @@ async fn hosts_are_listed_with_what_was_heard_of_them() {
 }
 
 #[tokio::test]
-async fn buckets_are_exact_and_gaps_are_told() {
+async fn buckets_are_exact_and_gaps_are_listed() {
     let server = projected().await;
-    let asked = "/v1/perf/a?metric=cpu&from=2026-11-20T02:59:30Z&to=2026-11-20T03:04:30Z";
-    let answer = server.ok(asked).await;
+    let path = "/v1/perf/a?metric=cpu&from=2026-11-20T02:59:30Z&to=2026-11-20T03:04:30Z";
+    let answer = server.ok(path).await;
     assert_eq!(
         answer,
         json!({
@@ -123,7 +123,7 @@ async fn buckets_are_exact_and_gaps_are_told() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_answered_is_refused_by_name() {
+async fn wrong_parameters_are_named() {
     let server = projected().await;
     for host in ["b", "AA", "%25"] {
         assert_eq!(server.refused(&format!("/v1/perf/{host}")).await["status"], 404, "{host}");

@@ -1,29 +1,29 @@
-//! Hosts whose every value can be computed from its place, so that nothing need be remembered.
+//! A fleet of hosts whose values can be computed from their places, so that none has to be kept.
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
-/// That many hosts tell ten metrics each second.
+/// Hosts that send ten metrics each second.
 #[derive(Clone, Copy, Debug)]
-pub struct World {
+pub struct Fleet {
     pub hosts: u32,
     pub seconds: u32,
 }
 
 pub const METRICS: u32 = 10;
 
-/// 2026-11-20T00:00:00Z: an hour from here is one hour's and one day's.
+/// 2026-11-20T00:00:00Z: the hour that begins here lies within one hour and one day of the calendar.
 const BEGIN: i64 = 1_795_132_800;
 
-/// How far events stray from their places.
+/// The number of events that are shuffled among each other.
 const WINDOW: u32 = 4096;
 
-impl World {
+impl Fleet {
     pub fn events(self) -> u32 {
         self.hosts * self.seconds
     }
 
-    /// The value of a metric of a host in a second: of either sign, with up to three decimals.
+    /// Returns the value of a metric of a host in a second: of either sign, with up to three decimals.
     pub fn value(host: u32, metric: u32, second: u32) -> Decimal {
         let mixed = u64::from(host) * 7919 + u64::from(metric) * 104_729;
         let mixed = (mixed + u64::from(second) * u64::from(metric * 31 + 17)) % 10_007;
@@ -43,7 +43,7 @@ impl World {
         Timestamp::from_second(BEGIN + i64::from(second)).unwrap()
     }
 
-    /// The body in the nth place: places are shuffled within windows.
+    /// Returns the nth body to send: places are shuffled within windows.
     pub fn body(self, nth: u32) -> Vec<u8> {
         let window = nth / WINDOW * WINDOW;
         let length = WINDOW.min(self.events() - window);
@@ -53,14 +53,14 @@ impl World {
         let (second, host) = (place / self.hosts, place % self.hosts);
         let values: Vec<String> = (0..METRICS)
             .map(|metric| {
-                let value = World::value(host, metric, second);
-                format!(r#""{}": {value}"#, World::metric(metric))
+                let value = Fleet::value(host, metric, second);
+                format!(r#""{}": {value}"#, Fleet::metric(metric))
             })
             .collect();
         format!(
             r#"{{"specversion": "1.0", "id": "{place}", "source": "//agent", "type": "perf.sampled", "time": "{at}", "data": {{"host": "{host}", "time": "{at}", "metrics": {{{values}}}}}}}"#,
-            at = World::at(second),
-            host = World::host(host),
+            at = Fleet::at(second),
+            host = Fleet::host(host),
             values = values.join(", "),
         )
         .into_bytes()

@@ -1,4 +1,4 @@
-//! Events to fold, and the tables they come to in memory.
+//! Made-up events, and the tables that follow from them in memory.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ use crate::projection::rollup::bucket::Bucket;
 use crate::projection::rollup::fact::{Facts, Key, Span};
 use crate::projection::rollup::resolution::Resolution;
 
-/// A second before midnight, that many seconds later.
+/// Returns a time, in seconds after one second before midnight.
 pub fn second(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_763_683_199 + seconds).unwrap()
 }
 
-/// An event of that id with such data.
+/// Creates an event with this id and data.
 pub fn event(id: u128, data: &Value) -> Event {
     let message = json!({
         "specversion": "1.0", "id": id.to_string(), "source": "test", "type": "perf.sampled",
@@ -32,8 +32,8 @@ pub fn event(id: u128, data: &Value) -> Event {
     }
 }
 
-/// One value, or what is none, of one of a few series and of edges of minutes, hours and days more
-/// often than of what lies between.
+/// A value of one of a few series, or something that is not a value. Its time is often on the edge of a
+/// minute, an hour or a day.
 fn sample() -> impl Strategy<Value = Value> {
     let value = prop_oneof![
         8 => (-999_i64..99_999, 0..4_u32).prop_map(|(units, scale)| {
@@ -57,14 +57,14 @@ fn sample() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Events of two hosts, of which some have the same id, as they may at different times.
+/// Events of two hosts. Some have the same id, as events of different times may.
 pub fn events() -> impl Strategy<Value = Vec<Event>> {
-    let told = (
+    let event_parts = (
         prop::option::weighted(0.2, 0..3_u128),
         select(vec!["a", "A"]),
         prop::collection::vec(sample(), 0..8),
     );
-    prop::collection::vec(told, 0..14).prop_map(|events| {
+    prop::collection::vec(event_parts, 0..14).prop_map(|events| {
         let numbered = |(number, (id, host, samples)): (u128, (Option<u128>, &str, Vec<Value>))| {
             event(id.unwrap_or(100 + number), &json!({"host": host, "samples": samples}))
         };
@@ -72,7 +72,7 @@ pub fn events() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-/// The facts of a stretch that holds these.
+/// Returns the facts of a stretch with these events.
 pub fn facts(events: &[Event]) -> Facts {
     let recorded = |(position, event): (i64, &Event)| Recorded {
         position,
@@ -94,23 +94,23 @@ pub struct Tables {
 impl Tables {
     pub fn apply(&mut self, facts: &Facts) {
         for resolution in Resolution::ALL {
-            for told in facts.by_partition(resolution).into_values().flatten() {
-                let key = (resolution, facts.keys[told.key].clone(), told.start);
+            for fact in facts.by_partition(resolution).into_values().flatten() {
+                let key = (resolution, facts.keys[fact.key].clone(), fact.start);
                 self.buckets
                     .entry(key)
-                    .and_modify(|bucket| bucket.add(&told.bucket))
-                    .or_insert_with(|| told.bucket.clone());
+                    .and_modify(|bucket| bucket.add(&fact.bucket))
+                    .or_insert_with(|| fact.bucket.clone());
             }
         }
         for (key, span) in facts.keys.iter().zip(facts.spans()) {
             let span = span.unwrap();
             let known = self.series.entry(key.clone()).or_insert(span);
-            *known = known.and(span);
+            *known = known.union(span);
         }
     }
 
-    /// Everything that is in them, as text.
-    pub fn shown(&self) -> Vec<String> {
+    /// Returns all rows as text.
+    pub fn to_text(&self) -> Vec<String> {
         let buckets = self.buckets.iter().map(|(key, bucket)| format!("{key:?} {}", row(bucket)));
         buckets.chain(self.series.iter().map(|series| format!("{series:?}"))).collect()
     }
@@ -121,7 +121,7 @@ impl Tables {
     }
 }
 
-/// A bucket as its row is.
+/// Returns a bucket as the text of its row.
 pub fn row(bucket: &Bucket) -> String {
     let Bucket { count, sum, min, max, last, edge_count, edge_sum, sketch } = bucket;
     format!(
