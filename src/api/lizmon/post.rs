@@ -1,4 +1,4 @@
-//! Samples as Lizmon's agent posts them: one event, however often a post is retried.
+//! Samples as Lizmon's agent posts them: a post is one event, however often it is retried.
 
 use axum::extract;
 use axum::http::StatusCode;
@@ -7,7 +7,6 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::not_allowed;
 use crate::api::State;
 use crate::api::v1::intake;
 use crate::event::ours::{Layout, OwnEvent};
@@ -20,24 +19,24 @@ const SOURCE: &str = "stackledger/lizmon";
 /// The namespace of these events' ids. It must never change: ids are kept for ever.
 const NAMESPACE: Uuid = Uuid::from_u128(0x0b7e_41d2_6c58_4f3a_b1d6_28e9_93af_5c70);
 
-/// Values by metric: numbers, booleans as 0 and 1, strings that spell numbers. Others are set aside
-/// and counted.
+/// Values by metric: numbers, booleans as 0 and 1, strings that contain numbers. Other values are counted as
+/// rejected.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "describes what is sent")]
+#[expect(dead_code, reason = "describes the body of a post")]
 #[schema(as = LizmonValues)]
 struct Values(std::collections::BTreeMap<String, f64>);
 
-/// Report what was measured; answered when it is durable
+/// Post samples; the answer follows when they are durable
 ///
-/// 201 when it is new, 200 when it was there already or holds nothing. The body is JSON whatever its
-/// content type says.
+/// 201 if they are new, 200 if they were posted before or the object is empty. The body is read as JSON,
+/// whatever its content type.
 #[utoipa::path(post, path = "/api/perf/{host}/{*label}", tag = "Lizmon",
     operation_id = "lizmon_post",
     params(("host" = String, Path, description = "The host's name"),
-        ("label" = String, Path, description = "When it was measured: whole seconds since 1970, digits only")),
+        ("label" = String, Path, description = "The time of the samples: whole seconds since 1970, digits only")),
     request_body(content = Values, content_type = "application/json"),
-    responses((status = 201, description = "It is new"),
-        (status = 200, description = "It was there already, or there is nothing in it")))]
+    responses((status = 201, description = "The samples are new"),
+        (status = 200, description = "They were posted before, or there are none")))]
 pub(super) async fn post(
     extract::State(state): extract::State<State>,
     segments: Segments<2>,
@@ -71,7 +70,12 @@ pub(super) async fn post(
     }
 }
 
-/// Whether a segment is an epoch to Lizmon.
+/// Returns the problem of a path that takes another method.
+pub(super) fn not_allowed(detail: &str) -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
+}
+
+/// Whether Lizmon would read a segment as an epoch.
 pub(super) fn is_epoch(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -108,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_holds_what_was_posted() {
+    fn an_event_contains_the_posted_bytes() {
         let event = event("Node \"1\"", 1_465_001_814, r#"{"cpu": 4.980, "b": true}"#);
         assert_eq!((event.kind.as_str(), event.source.as_str()), (perf::SAMPLED, SOURCE));
         assert_eq!(event.stream.as_deref(), Some("Node \"1\""));
@@ -121,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn host_epoch_and_body_make_it_one() {
+    fn host_epoch_and_body_identify_an_event() {
         let id = |host, at, values| event(host, at, values).id;
         let one = id("h", 1_465_001_814, r#"{"cpu": 1}"#);
         assert_eq!(id("h", 1_465_001_814, r#"{"cpu": 1}"#), one);

@@ -12,8 +12,8 @@ fn at(seconds: i64) -> String {
     jiff::Timestamp::from_second(NOON + seconds).unwrap().to_string()
 }
 
-/// A host that told these values, by metric and seconds after noon.
-async fn told(samples: &[(&str, i64, &str)]) -> Server {
+/// Starts a server with a host of these values, by metric and seconds after noon.
+async fn server_with(samples: &[(&str, i64, &str)]) -> Server {
     let server = Server::with_projector().await;
     let events: Vec<_> = (1..)
         .zip(samples)
@@ -26,7 +26,7 @@ async fn told(samples: &[(&str, i64, &str)]) -> Server {
     server
 }
 
-/// `start num-samples avg` of each average, the start in seconds after noon.
+/// Returns `start num-samples avg` of each average, the start in seconds after noon.
 async fn averages(server: &Server, label: &str, now: i64) -> Vec<String> {
     let summaries = server.ok(&format!("/api/perf/h?at={}", at(now))).await;
     let Some(summary) = summaries.get(label) else { return Vec::new() };
@@ -43,10 +43,10 @@ async fn averages(server: &Server, label: &str, now: i64) -> Vec<String> {
     averages.iter().map(shown).collect()
 }
 
-/// Made by hand after Lizmon's rules.
+/// The expected values are computed by hand by Lizmon's rules.
 #[tokio::test]
 async fn summaries_are_lizmons() {
-    let server = told(&[
+    let server = server_with(&[
         ("on-a-minute", -120, "4"),
         ("on-a-minute", -119, "5"),
         ("on-an-hour", -7200, "4"),
@@ -71,7 +71,7 @@ async fn summaries_are_lizmons() {
         ("by-hour:on-a-minute", 0, vec!["-3600 2 4.5"]),
         ("by-minute:on-an-hour", 0, vec![]),
         ("by-hour:on-an-hour", 0, vec!["-10800 1 4.0", "-7200 1 5.0"]),
-        // Up to the end of the last bucket, which is this minute's.
+        // Up to the end of the last bucket, which is the present minute.
         ("by-minute:future", 30, vec!["0 2 1.5"]),
         ("by-minute:future", 0, vec![]),
         ("by-hour:future", 30, vec!["0 3 2.33"]),
@@ -95,14 +95,14 @@ async fn summaries_are_lizmons() {
                           "num-samples": 2, "avg": 30.0}],
         }})
     );
-    // What is over is not served for ever.
+    // A summary is not served after its window.
     assert_eq!(server.ok(&format!("/api/perf/h?at={}", at(100_000))).await, json!({}));
 }
 
 #[tokio::test]
-async fn of_sixty_one_buckets_the_newest_sixty_are_shown() {
+async fn the_newest_sixty_of_sixty_one_buckets_are_shown() {
     let samples: Vec<_> = (0..=60).map(|minute| ("m", -3590 + minute * 60, "1")).collect();
-    let server = told(&samples).await;
+    let server = server_with(&samples).await;
     let shown = averages(&server, "summary:by-minute:m", 30).await;
     assert_eq!(
         (shown.len(), shown[0].as_str(), shown[59].as_str()),
@@ -113,7 +113,7 @@ async fn of_sixty_one_buckets_the_newest_sixty_are_shown() {
 
 #[tokio::test]
 async fn labels_are_found_in_any_case() {
-    let server = told(&[("CPU", -10, "1"), ("disk/sda1", -10, "1"), ("7", -10, "1")]).await;
+    let server = server_with(&[("CPU", -10, "1"), ("disk/sda1", -10, "1"), ("7", -10, "1")]).await;
     let labels = async |filter: &str| -> Vec<String> {
         let found = server.ok(&format!("/api/perf/h{filter}?at={}", at(0))).await;
         found.as_object().unwrap().keys().cloned().collect()
@@ -182,9 +182,9 @@ async fn a_post_is_one_event_however_often_it_is_sent() {
     for (epoch, status) in
         [("abc", 405), ("-5", 405), ("1.5", 405), ("5", 400), ("99999999999999999999", 400)]
     {
-        let asked =
+        let request =
             server.http.post(server.url(&format!("/api/perf/h/{epoch}"))).body("{\"a\": 1}");
-        assert_eq!(refused(asked).await["status"], status, "{epoch}");
+        assert_eq!(refused(request).await["status"], status, "{epoch}");
     }
     let pathless = server.http.post(server.url("/api/perf/h")).body("{}");
     assert_eq!(refused(pathless).await["status"], 405);
