@@ -1,58 +1,68 @@
-//! XML or JSON, as the client asks for it.
+//! The format of a report: XML or JSON, as the client requests.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use utoipa::IntoParams;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::xml;
 use crate::http::{FromParameters, Parameters, Problem};
 use crate::lifecycle;
 
-/// How a report is written.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// As Audrey wrote it; for whoever does not ask.
+    /// Audrey's document; the default.
     Xml,
-    /// With all that is known.
+    /// All details.
     Json,
 }
 
-/// What a report depends on.
+/// The parameters of a report.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Asking {
+pub(super) struct ReportParameters {
     /// Takes the place of the clock.
     #[param(value_type = Option<String>, format = DateTime)]
     pub at: Timestamp,
-    /// `xml` or `json`; otherwise the header `Accept` decides, and XML is for who does not say.
-    #[param(value_type = Option<String>, pattern = "^(xml|json)$")]
-    pub format: Option<Format>,
+    /// Unless given, the header `Accept` decides; without either, it is `xml`.
+    #[param(value_type = Option<Format>, inline)]
+    format: Option<Format>,
 }
 
-impl FromParameters for Asking {
+impl ReportParameters {
+    /// Returns the format of the answer to a request with these headers.
+    pub fn format(&self, headers: &HeaderMap) -> Format {
+        self.format.unwrap_or_else(|| Format::accepted(headers))
+    }
+}
+
+impl FromParameters for ReportParameters {
     fn from_parameters(parameters: &mut Parameters) -> Result<Self, Problem> {
-        Ok(Asking {
+        let expected =
+            format!("one of {} is expected", Format::ALL.map(|(word, _)| word).join(", "));
+        Ok(ReportParameters {
             at: parameters.time("at")?.unwrap_or_else(lifecycle::now),
-            format: parameters.read("format", "xml or json is expected", Format::parse)?,
+            format: parameters.read("format", &expected, Format::parse)?,
         })
     }
 }
 
 impl Format {
+    /// All formats, each with its word in the parameter.
+    const ALL: [(&str, Format); 2] = [("xml", Format::Xml), ("json", Format::Json)];
+
     fn parse(text: &str) -> Option<Format> {
-        match text {
-            "xml" => Some(Format::Xml),
-            "json" => Some(Format::Json),
-            _ => None,
-        }
+        Format::ALL.into_iter().find(|(word, _)| *word == text).map(|(_, format)| format)
     }
 
-    /// What the header `Accept` asks for: JSON, where it is named and nothing else that is XML is
-    /// wanted as much.
-    pub fn accepted(headers: &HeaderMap) -> Format {
+    /// Returns the format that the header `Accept` prefers: JSON if it is named, and no kind of XML has
+    /// the same quality or a higher one.
+    fn accepted(headers: &HeaderMap) -> Format {
         let (mut json, mut xml) = (0.0, 0.0);
         let values = headers.get_all(header::ACCEPT).iter();
         for range in values.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','))
@@ -70,15 +80,25 @@ impl Format {
         if json > xml { Format::Json } else { Format::Xml }
     }
 
+    /// Returns the format of a problem, even if the parameters are wrong.
     fn of(uri: &Uri, headers: &HeaderMap) -> Format {
-        let mut given = Parameters::parse(uri.query().unwrap_or_default()).ok();
-        let named = given.as_mut().and_then(|given| given.take("format"));
-        named.as_deref().and_then(Format::parse).unwrap_or_else(|| Format::accepted(headers))
+        let mut parameters = Parameters::parse(uri.query().unwrap_or_default()).ok();
+        let word = parameters.as_mut().and_then(|parameters| parameters.take("format"));
+        word.as_deref().and_then(Format::parse).unwrap_or_else(|| Format::accepted(headers))
     }
 }
 
-/// Writes whatever problem a report's path is answered with as XML, unless JSON is asked for. Caches
-/// are told that the answer depends on what was.
+impl PartialSchema for Format {
+    fn schema() -> RefOr<Schema> {
+        let words = Format::ALL.map(|(word, _)| word);
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).into()
+    }
+}
+
+impl ToSchema for Format {}
+
+/// Turns problems at the paths of reports into XML, unless the client requests JSON. `Vary` shows caches
+/// that the answer depends on the header `Accept`.
 pub(in crate::api) async fn with_xml(request: Request, next: Next) -> Response {
     if !request.uri().path().starts_with("/reports/") {
         return next.run(request).await;
@@ -101,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_for_who_names_it() {
+    fn json_is_for_clients_that_name_it() {
         for (accept, format) in [
             ("application/json", Format::Json),
             ("Application/JSON; charset=utf-8", Format::Json),

@@ -1,10 +1,7 @@
-//! Reports of deployments: Audrey's documents in XML, and all that is known in JSON.
+//! Reports of deployments at Audrey's paths: its own documents in XML, and all details in JSON.
 
 mod format;
-mod list;
-mod shape;
-mod show;
-mod view;
+mod reports;
 mod xml;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -16,9 +13,7 @@ use super::State;
 
 pub(super) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new()
-        .routes(routes!(show::deployment))
-        .routes(routes!(show::instance))
-        .routes(routes!(show::service))
-        .routes(routes!(list::list))
-        .routes(routes!(show::tree))
+        .routes(routes!(reports::deployment))
+        .routes(routes!(reports::instance))
+        .routes(routes!(reports::service))
 }

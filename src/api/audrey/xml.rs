@@ -1,5 +1,5 @@
-//! Audrey's documents: names, order and what may be missing are its own; `schema/report.rng` says
-//! the same in RELAX NG. Times are whole seconds in UTC.
+//! Audrey's documents. Names, order and optional parts are Audrey's; `schema/report.rng` describes them in
+//! RELAX NG. Times are whole seconds in UTC.
 
 use std::borrow::Cow;
 use std::io;
@@ -12,15 +12,15 @@ use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use crate::event::deployment::Target;
 use crate::http::Problem;
-use crate::projection::deployment::{Attempt, Deployment, Service, Status, World};
+use crate::projection::deployment::{Attempt, Deployment, Deployments, Service, Status};
 
 /// The media type of the documents.
 pub(super) const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/xml");
 
-/// Where a document is written; that does not fail.
+/// A document being written. Writing to memory does not fail.
 type Xml = Writer<Vec<u8>>;
 
-/// The report of a deployment.
+/// Writes the report of a deployment.
 pub(super) fn deployment(deployment: &Deployment) -> Response {
     document(|xml| {
         let attributes = [
@@ -37,8 +37,8 @@ pub(super) fn deployment(deployment: &Deployment) -> Response {
     })
 }
 
-/// The report of an instance.
-pub(super) fn instance(world: &World<'_>, attempt: &Attempt) -> Response {
+/// Writes the report of an instance.
+pub(super) fn instance(deployments: &Deployments<'_>, attempt: &Attempt) -> Response {
     document(|xml| {
         element(xml, "instance", &instance_attributes(attempt), |xml| {
             time(xml, "registered", Some(attempt.registered_at))?;
@@ -46,11 +46,11 @@ pub(super) fn instance(world: &World<'_>, attempt: &Attempt) -> Response {
             time(xml, "last-contacted", attempt.contacted.map(|(_, last)| last))?;
             time(xml, "completed", attempt.completed_at())?;
             list(xml, "services", &attempt.services, |xml, service| {
-                service_element(xml, world, attempt, service, None)
+                service_element(xml, deployments, attempt, service, None)
             })?;
-            // As Audrey has it, only beside services.
-            let is_shown = !attempt.services.is_empty();
-            let pending: Vec<&str> = attempt.pending().filter(|_| is_shown).collect();
+            // As in Audrey, only beside services.
+            let has_services = !attempt.services.is_empty();
+            let pending: Vec<&str> = attempt.pending().filter(|_| has_services).collect();
             list(xml, "pending-return-parameters", &pending, |xml, name| {
                 empty(xml, "return-parameter", &[("name", clean(name))])
             })
@@ -58,21 +58,25 @@ pub(super) fn instance(world: &World<'_>, attempt: &Attempt) -> Response {
     })
 }
 
-/// The report of one service of an instance.
-pub(super) fn service(world: &World<'_>, attempt: &Attempt, service: &Service) -> Response {
-    document(|xml| service_element(xml, world, attempt, service, Some(&attempt.instance_id)))
+/// Writes the report of one service of an instance.
+pub(super) fn service(
+    deployments: &Deployments<'_>,
+    attempt: &Attempt,
+    service: &Service,
+) -> Response {
+    document(|xml| service_element(xml, deployments, attempt, service, Some(&attempt.instance_id)))
 }
 
-/// What went wrong.
+/// Writes a problem.
 pub(super) fn problem(problem: &Problem) -> Vec<u8> {
-    let written = write(|xml| {
+    let bytes = write(|xml| {
         element(xml, "error", &[("status", problem.status.to_string().into())], |xml| {
             text(xml, "title", &problem.title)?;
             text(xml, "detail", &problem.detail)?;
             problem.parameter.as_deref().map_or(Ok(()), |name| text(xml, "parameter", name))
         })
     });
-    written.unwrap_or_default()
+    bytes.unwrap_or_default()
 }
 
 fn document(content: impl FnOnce(&mut Xml) -> io::Result<()>) -> Response {
@@ -102,10 +106,10 @@ fn instance_attributes(attempt: &Attempt) -> [(&'static str, Cow<'_, str>); 3] {
     ]
 }
 
-/// A service; its instance is named where it stands alone.
+/// Writes a service. `instance_id` names its instance, if the service is the whole document.
 fn service_element(
     xml: &mut Xml,
-    world: &World<'_>,
+    deployments: &Deployments<'_>,
     attempt: &Attempt,
     service: &Service,
     instance_id: Option<&str>,
@@ -113,7 +117,7 @@ fn service_element(
     let mut attributes =
         vec![("name", clean(&service.name)), ("status", status(Some(service.status())).into())];
     attributes.extend(instance_id.map(|id| ("instance", clean(id))));
-    let unresolved = world.unresolved_of(attempt, service);
+    let unresolved = deployments.unresolved_parameters_of(attempt, service);
     let is_empty = service.runs.is_empty() && unresolved.is_empty();
     if is_empty {
         return empty(xml, "service", &attributes);
@@ -139,7 +143,7 @@ fn service_element(
     })
 }
 
-/// Audrey's word for a status; where there is nothing to be configured it says nothing.
+/// Returns Audrey's word for a status; it is empty if there are no services.
 fn status(status: Option<Status>) -> &'static str {
     status.map_or("", Status::as_str)
 }
@@ -161,7 +165,7 @@ fn empty(xml: &mut Xml, name: &str, attributes: &[(&'static str, Cow<'_, str>)])
     Ok(())
 }
 
-/// An element around others, if there are any.
+/// Writes an element around others, if there are any.
 fn list<T>(
     xml: &mut Xml,
     name: &str,
@@ -179,17 +183,17 @@ fn text(xml: &mut Xml, name: &str, value: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// A time, if there is one.
+/// Writes a time, if it is known.
 fn time(xml: &mut Xml, name: &str, at: Option<Timestamp>) -> io::Result<()> {
     let Some(at) = at else { return Ok(()) };
     text(xml, name, &at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
 }
 
-/// The text with U+FFFD for what XML 1.0 cannot hold, not even escaped.
+/// Replaces by U+FFFD the characters that XML 1.0 cannot contain, not even escaped.
 fn clean(text: &str) -> Cow<'_, str> {
-    let is_refused = |c: char| matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
-    if text.contains(is_refused) {
-        text.replace(is_refused, "\u{fffd}").into()
+    let is_forbidden = |c: char| matches!(c, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}');
+    if text.contains(is_forbidden) {
+        text.replace(is_forbidden, "\u{fffd}").into()
     } else {
         text.into()
     }

@@ -1,6 +1,7 @@
-//! Our own routes and shapes, but for those that a read model brings.
+//! Our own routes and shapes, except the ones that belong to a read model.
 
 mod dead_letters;
+pub(super) mod deployments;
 mod events;
 pub(super) mod intake;
 mod projections;
@@ -16,5 +17,6 @@ pub(super) fn routes() -> OpenApiRouter<State> {
         .merge(projections::routes())
         .merge(events::routes())
         .merge(dead_letters::routes())
+        .merge(deployments::routes())
         .routes(routes!(sales_order_samples::list))
 }

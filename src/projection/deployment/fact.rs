@@ -1,15 +1,14 @@
-//! Facts: what is kept of an event, which is what it said.
+//! Facts: the part of an event that the read model keeps, and the order of facts.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::event::deployment::{self, DeploymentEvent, Phase, Stack};
 use crate::event::{Recorded, TEXT_MAX};
 use crate::projection::{Decode, Decoded};
 
-/// A row of `fact`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// An event of a deployment or an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
     /// The event's id.
     pub event_id: Uuid,
@@ -21,27 +20,27 @@ pub struct Fact {
     pub deployment_id: Option<String>,
     /// The instance it is about.
     pub instance_id: Option<String>,
-    /// What it said.
-    pub said: DeploymentEvent,
+    /// The content of the event.
+    pub event: DeploymentEvent,
 }
 
 impl Fact {
-    /// The fact that an event is.
-    pub fn new(event_id: Uuid, occurred_at: Timestamp, said: DeploymentEvent) -> Self {
+    /// Creates the fact of an event.
+    pub fn new(event_id: Uuid, occurred_at: Timestamp, event: DeploymentEvent) -> Self {
         Fact {
             event_id,
             occurred_at,
-            kind: said.word().to_owned(),
-            deployment_id: said.deployment_id().map(str::to_owned),
-            instance_id: said.instance_id().map(str::to_owned),
-            said,
+            kind: event.word().to_owned(),
+            deployment_id: event.deployment_id().map(str::to_owned),
+            instance_id: event.instance_id().map(str::to_owned),
+            event,
         }
     }
 
-    /// The place of a fact among others. Many senders' clocks show whole seconds: what happened in
-    /// one of them stands in the order in which it can only have happened.
+    /// Returns the place of the fact among others. Many senders' clocks show whole seconds: events of the
+    /// same time are ordered in the only way in which they can have happened.
     pub(super) fn stamp(&self) -> Stamp {
-        let rank = match self.said {
+        let rank = match self.event {
             DeploymentEvent::Declared { .. } => 1,
             DeploymentEvent::Stack(Stack { phase: Phase::Start, .. }) => 2,
             DeploymentEvent::Stack(_) => 3,
@@ -57,23 +56,23 @@ impl Fact {
     }
 }
 
-/// See [`Fact::stamp`].
+/// The place of a fact among others: its time, the rank of its kind and its id. See [`Fact::stamp`].
 pub(super) type Stamp = (Timestamp, u8, Uuid);
 
-/// The place before all facts of that time.
+/// Returns the place before all facts of a time.
 pub(super) fn before_all_at(at: Timestamp) -> Stamp {
     (at, 0, Uuid::nil())
 }
 
-/// The facts in their order, each once.
-pub(super) fn ordered<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Vec<&'a Fact> {
+/// Sorts facts by their stamps and removes duplicates.
+pub(super) fn sort<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Vec<&'a Fact> {
     let mut facts: Vec<&Fact> = facts.into_iter().collect();
     facts.sort_unstable_by_key(|fact| fact.stamp());
     facts.dedup_by_key(|fact| fact.stamp());
     facts
 }
 
-/// The facts of a stretch of the log.
+/// Reads the facts of a stretch of the log.
 #[derive(Default)]
 pub(super) struct Decoder {
     facts: Vec<Fact>,
@@ -86,7 +85,7 @@ impl Decode for Decoder {
             Ok(None) => {}
             Ok(Some(read)) => {
                 self.skipped += read.skipped;
-                // Without a time it has no place among the others, and no index holds longer ids.
+                // A fact without a time has no place among the others, and no index holds longer ids.
                 let is_short = |id: Option<&str>| id.is_none_or(|id| id.len() <= TEXT_MAX);
                 let fits =
                     is_short(read.event.deployment_id()) && is_short(read.event.instance_id());

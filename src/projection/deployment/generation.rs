@@ -1,5 +1,5 @@
-//! A deployment, from its declaration or first registration to its deletion. One that was deleted
-//! and is declared again is another one of the same id.
+//! A deployment, from its declaration or first registration to its deletion. A deployment that was
+//! deleted and is declared again is another one of the same id.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,6 @@ use jiff::Timestamp;
 use super::attempt::Attempt;
 use super::fact::{Fact, Stamp, before_all_at};
 use super::state::{State, Status};
-use super::world::World;
 use crate::event::deployment::{DeploymentEvent, Phase, Stack};
 
 /// A deployment.
@@ -16,11 +15,11 @@ use crate::event::deployment::{DeploymentEvent, Phase, Stack};
 pub struct Deployment {
     /// Its id.
     pub deployment_id: String,
-    /// Counts from 1; the earlier ones were deleted.
+    /// Its generation, counting from 1; the earlier ones were deleted.
     pub number: usize,
-    /// As it was last declared, or as Heat calls it.
+    /// Its name in the last declaration, or in Heat.
     pub name: Option<String>,
-    /// Whose it is, as far as Heat says so.
+    /// The project it belongs to, if Heat reported one.
     pub project_id: Option<String>,
     /// When it was first declared.
     pub declared_at: Option<Timestamp>,
@@ -28,115 +27,120 @@ pub struct Deployment {
     pub expected: Vec<String>,
     /// When it was deleted.
     pub deleted_at: Option<Timestamp>,
-    /// What Heat last did with it.
+    /// The last operation of Heat on it.
     pub stack: Option<StackState>,
-    /// The instances that are registered with it, by the time of that.
+    /// The instances registered with it, in the order of their registration.
     pub instances: Vec<Attempt>,
-    /// The first thing heard of it.
+    /// The time of its first event.
     pub first_at: Timestamp,
-    /// The last thing heard of it and its instances.
+    /// The time of the last event of it or its instances.
     pub last_at: Timestamp,
 }
 
-/// What Heat last did with a stack.
+/// The last operation of Heat on a stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StackState {
-    /// The last thing that was told, and when.
+    /// The last notification, and its time.
     pub last: (Timestamp, Stack),
-    /// How its last create or update came out; none has yet where it is [`Status::Incomplete`].
+    /// The outcome of its last create or update; [`Status::Incomplete`] if none has ended.
     pub status: Status,
-    /// When that was.
+    /// When that operation ended.
     pub ended_at: Option<Timestamp>,
 }
 
-/// What was said of a deployment as a whole, and the registrations with it, from the first of these
-/// facts to the one that deleted it, or the last.
-pub(super) struct Span<'a> {
+/// The facts that name one generation of a deployment: from the first of them to its deletion, or to the
+/// last.
+pub(super) struct Lifetime<'a> {
     facts: Vec<&'a Fact>,
-    /// The place of its deletion.
+    /// The place of its deletion among all facts.
     pub deleted: Option<Stamp>,
 }
 
-/// The spans of every deployment that the facts name, in order; the facts are in theirs.
-pub(super) fn spans<'a>(facts: &[&'a Fact]) -> BTreeMap<&'a str, Vec<Span<'a>>> {
+/// Divides facts, which are in order, into the lifetimes of every deployment that they name.
+pub(super) fn split_into_lifetimes<'a>(facts: &[&'a Fact]) -> BTreeMap<&'a str, Vec<Lifetime<'a>>> {
     let mut by_deployment = BTreeMap::<&str, Vec<&Fact>>::new();
     for fact in facts {
         if let Some(id) = fact.deployment_id.as_deref() {
             by_deployment.entry(id).or_default().push(fact);
         }
     }
-    by_deployment.into_iter().map(|(id, facts)| (id, of_one(&facts))).collect()
+    by_deployment.into_iter().map(|(id, facts)| (id, split_one(&facts))).collect()
 }
 
-/// The spans of one deployment.
-fn of_one<'a>(facts: &[&'a Fact]) -> Vec<Span<'a>> {
-    let mut spans = Vec::<Span<'_>>::new();
+/// Divides the facts of one deployment into its lifetimes.
+fn split_one<'a>(facts: &[&'a Fact]) -> Vec<Lifetime<'a>> {
+    let mut lifetimes = Vec::<Lifetime<'_>>::new();
     for moment in facts.chunk_by(|fact, next| fact.occurred_at == next.occurred_at) {
-        let is_open = spans.last().is_some_and(|span| span.deleted.is_none());
+        let is_open = lifetimes.last().is_some_and(|lifetime| lifetime.deleted.is_none());
         let is_declared =
-            moment.iter().any(|fact| matches!(fact.said, DeploymentEvent::Declared { .. }));
-        // Where there is one, it cannot be declared again before it is deleted.
+            moment.iter().any(|fact| matches!(fact.event, DeploymentEvent::Declared { .. }));
+        // A deployment that exists cannot be declared again before it is deleted.
         let (first, then): (Vec<&Fact>, Vec<&Fact>) =
-            moment.iter().partition(|fact| is_open && is_declared && speaks_of_deletion(fact));
+            moment.iter().partition(|fact| is_open && is_declared && is_about_deletion(fact));
         for fact in first {
-            add(&mut spans, fact, before_all_at(fact.occurred_at));
+            add(&mut lifetimes, fact, before_all_at(fact.occurred_at));
         }
         for fact in then {
-            add(&mut spans, fact, fact.stamp());
+            add(&mut lifetimes, fact, fact.stamp());
         }
     }
-    spans
+    lifetimes
 }
 
-/// Adds the next fact, which stands in that place.
-fn add<'a>(spans: &mut Vec<Span<'a>>, fact: &'a Fact, place: Stamp) {
-    let is_new = spans.last().is_none_or(|span| span.deleted.is_some());
-    if is_new && (spans.is_empty() || !speaks_of_deletion(fact)) {
-        spans.push(Span { facts: Vec::new(), deleted: None });
+/// Adds the next fact, which has that place among all facts.
+fn add<'a>(lifetimes: &mut Vec<Lifetime<'a>>, fact: &'a Fact, place: Stamp) {
+    let is_new = lifetimes.last().is_none_or(|lifetime| lifetime.deleted.is_some());
+    if is_new && (lifetimes.is_empty() || !is_about_deletion(fact)) {
+        lifetimes.push(Lifetime { facts: Vec::new(), deleted: None });
     } else if is_new {
-        // It is told once more that it was deleted.
+        // The deletion is reported once more.
         return;
     }
-    let span = spans.last_mut().expect("there is one now");
-    span.facts.push(fact);
-    span.deleted = deletes(fact).then_some(place);
+    let lifetime = lifetimes.last_mut().expect("an open lifetime was just ensured");
+    lifetime.facts.push(fact);
+    lifetime.deleted = ends_deployment(fact).then_some(place);
 }
 
-/// The deployments of that id, in order, of its spans.
-pub(super) fn generations(id: &str, spans: &[Span<'_>], world: &World) -> Vec<Deployment> {
+/// Returns the generations of the deployment `id`, in order. `attempts` yields the attempts of each
+/// instance that may be part of it.
+pub(super) fn build_generations<'a>(
+    id: &str,
+    lifetimes: &[Lifetime<'_>],
+    attempts: impl Iterator<Item = &'a [Attempt]> + Clone,
+) -> Vec<Deployment> {
     let mut since = None;
     let mut found = Vec::new();
-    for (index, span) in spans.iter().enumerate() {
+    for (index, lifetime) in lifetimes.iter().enumerate() {
         let is_within = |attempt: &Attempt| {
             attempt.deployment_id == id && since.is_none_or(|since| attempt.stamp > since)
         };
-        let mut members: Vec<Attempt> = world
-            .stories()
-            .filter_map(|attempts| {
-                let until = |attempt: &&Attempt| span.deleted.is_none_or(|at| attempt.stamp < at);
-                attempts.iter().rev().find(until).filter(|attempt| is_within(attempt))
-            })
+        let is_before_end =
+            |attempt: &&Attempt| lifetime.deleted.is_none_or(|at| attempt.stamp < at);
+        let mut members: Vec<Attempt> = attempts
+            .clone()
+            .filter_map(|attempts| attempts.iter().rev().find(is_before_end))
+            .filter(|attempt| is_within(attempt))
             .cloned()
             .collect();
         members.sort_by_key(|attempt| attempt.stamp);
-        found.push(Deployment::new(id, index + 1, span, members));
-        since = span.deleted;
+        found.push(Deployment::new(id, index + 1, lifetime, members));
+        since = lifetime.deleted;
     }
     found
 }
 
 /// Whether a fact ends a deployment.
-fn deletes(fact: &Fact) -> bool {
-    match &fact.said {
+fn ends_deployment(fact: &Fact) -> bool {
+    match &fact.event {
         DeploymentEvent::Deleted { .. } => true,
         DeploymentEvent::Stack(stack) => stack.operation == "delete" && stack.phase == Phase::End,
         _ => false,
     }
 }
 
-/// Whether a fact says nothing of a deployment that is not being deleted.
-fn speaks_of_deletion(fact: &Fact) -> bool {
-    match &fact.said {
+/// Whether a fact is about the deletion of a deployment, so that it cannot begin one.
+fn is_about_deletion(fact: &Fact) -> bool {
+    match &fact.event {
         DeploymentEvent::Deleted { .. } => true,
         DeploymentEvent::Stack(stack) => stack.operation == "delete",
         _ => false,
@@ -144,9 +148,9 @@ fn speaks_of_deletion(fact: &Fact) -> bool {
 }
 
 impl Deployment {
-    fn new(id: &str, number: usize, span: &Span<'_>, instances: Vec<Attempt>) -> Self {
-        let times = span.facts.iter().map(|fact| fact.occurred_at);
-        let heard = times.clone().chain(instances.iter().map(|attempt| attempt.last_at));
+    fn new(id: &str, number: usize, lifetime: &Lifetime<'_>, instances: Vec<Attempt>) -> Self {
+        let times = lifetime.facts.iter().map(|fact| fact.occurred_at);
+        let all_times = times.clone().chain(instances.iter().map(|attempt| attempt.last_at));
         let first_at = times.min().unwrap_or(Timestamp::UNIX_EPOCH);
         let mut deployment = Deployment {
             deployment_id: id.to_owned(),
@@ -155,21 +159,21 @@ impl Deployment {
             project_id: None,
             declared_at: None,
             expected: Vec::new(),
-            deleted_at: span.deleted.map(|(at, ..)| at),
+            deleted_at: lifetime.deleted.map(|(at, ..)| at),
             stack: None,
             first_at,
-            last_at: heard.max().unwrap_or(first_at),
+            last_at: all_times.max().unwrap_or(first_at),
             instances,
         };
-        for fact in &span.facts {
+        for fact in &lifetime.facts {
             deployment.add(fact);
         }
         deployment
     }
 
-    /// Adds the next fact. What a later declaration leaves out stays.
+    /// Applies the next fact. A later declaration changes only what it contains.
     fn add(&mut self, fact: &Fact) {
-        match &fact.said {
+        match &fact.event {
             DeploymentEvent::Declared { name, instances, .. } => {
                 self.declared_at.get_or_insert(fact.occurred_at);
                 if name.is_some() {
@@ -205,25 +209,26 @@ impl Deployment {
         self.stack = Some(StackState { last: (at, stack.clone()), status, ended_at });
     }
 
-    /// The worst of its instances and its stack; `None` where nothing has services.
+    /// Returns the worst status of its instances and its stack; `None` if nothing has services.
     pub fn status(&self) -> Option<Status> {
         let stack = self.stack.as_ref().map(|stack| stack.status);
         self.instances.iter().filter_map(Attempt::status).chain(stack).min()
     }
 
-    /// Ids of the instances that are expected and not registered with it.
+    /// Returns the ids of the instances that are expected and not registered with it.
     pub fn missing(&self) -> impl Iterator<Item = &str> {
         let is_here = |id: &str| self.instances.iter().any(|known| known.instance_id == id);
         self.expected.iter().map(String::as_str).filter(move |id| !is_here(id))
     }
 
-    /// When its last instance was registered; else when it was declared, or first heard of.
+    /// Returns when its last instance was registered; without instances, when it was declared or its
+    /// first event happened.
     pub fn registered_at(&self) -> Timestamp {
         let last = self.instances.iter().map(|attempt| attempt.registered_at).max();
         last.or(self.declared_at).unwrap_or(self.first_at)
     }
 
-    /// When the last configuration ended, if none is left and no instance is missing.
+    /// Returns when the last configuration ended, if all have and no instance is missing.
     pub fn completed_at(&self) -> Option<Timestamp> {
         let with_services = self.instances.iter().filter(|attempt| !attempt.services.is_empty());
         let instances = with_services.map(Attempt::completed_at);
@@ -232,7 +237,7 @@ impl Deployment {
         ends.filter(|_| self.missing().next().is_none())?.into_iter().max()
     }
 
-    /// How far it is, but for silence.
+    /// Returns its state, without regard to silence.
     pub fn state(&self) -> State {
         if self.deleted_at.is_some() {
             return State::Deleted;
@@ -260,7 +265,7 @@ impl Deployment {
 }
 
 impl StackState {
-    /// As what was last done with it says.
+    /// Returns the state that follows from the last notification.
     fn state(&self) -> State {
         match self.last.1.phase {
             Phase::Start => State::Configuring,

@@ -1,37 +1,41 @@
-//! Deployments: what is done, what failed, and what everything is waiting for.
+//! Deployments: their progress, their failures, and what everything is waiting for.
 //!
-//! Rows hold what was said, a row per event (`fact`), as it may come in any order. What follows from
-//! it is concluded whenever something is said or asked: `attempt` tells an instance's story,
-//! `generation` a deployment's, `world` holds both and resolves references, `cycle` finds those that
-//! never will be, `path` where the time went. All these are pure. `load` and `store` carry rows from
-//! and to the database; what is concluded of a deployment as a whole is kept beside the facts, for
-//! lists.
+//! Each event is kept as a row (`fact`), because events may come in any order. Reports are derived from the
+//! facts whenever an event arrives or a report is requested: `attempt` divides the facts of an instance into
+//! its registrations, `generation` the facts of a deployment into its lifetimes, `deployments` holds both and
+//! resolves references, `cycle` finds references that will never resolve, `path` shows where the time went.
+//! All these are pure. `read` and `write` carry rows from and to the database (`rows`); the summary of each
+//! deployment and instance is kept beside the facts, for lists.
 
 mod attempt;
 mod cycle;
+mod deployments;
 mod fact;
 mod generation;
-mod load;
 mod path;
+mod read;
+mod rows;
 mod state;
-mod store;
 #[cfg(test)]
 mod tests;
-mod world;
+mod write;
 
 use std::any::Any;
 
 use anyhow::{Result, anyhow};
 use tokio_postgres::Transaction;
 
-pub use self::attempt::{Abandoned, Attempt, Run, Service};
-pub use self::cycle::{Cycle, cycles};
+pub use self::attempt::{AbandonReport, Attempt, Run, Service};
+pub use self::cycle::{Cycle, find_cycles};
+pub use self::deployments::{Deployments, ResolvedValue, UnresolvedParameter};
 pub use self::fact::Fact;
 pub use self::generation::{Deployment, StackState};
-pub use self::load::{of_deployment, of_instance};
-pub use self::path::{Phases, Step, critical_path, phases};
-pub use self::state::{Asked, State, Status, state_sql};
-pub use self::world::{Resolved, Unresolved, World};
+pub use self::path::{Phases, Step, find_critical_path, measure_phases};
+pub use self::read::{
+    DeploymentFilter, DeploymentSummary, list_deployments, load_facts_of_deployment,
+    load_facts_of_instance,
+};
+pub use self::state::{SilenceLimit, State, Status};
 
 use crate::event::Family;
 use crate::log::Limit;
@@ -52,22 +56,23 @@ pub const PROJECTION: Projection = Projection {
     apply: |tx, _, facts| Box::pin(async move { apply(tx, facts).await }),
 };
 
-/// How many deployments are concluded at once.
-const AT_ONCE: usize = 200;
+/// Deployments that are loaded and summarized together, so that not all of them are in memory at once.
+const DEPLOYMENTS_MAX: usize = 200;
 
-/// Adds facts to the rows of the search path's schema, and concludes anew what they are about.
+/// Inserts facts into the search path's schema, and replaces the summaries that they can change.
 async fn apply(tx: &Transaction<'_>, facts: Box<dyn Any + Send>) -> Result<()> {
     let facts: Box<Vec<Fact>> =
         facts.downcast().map_err(|_| anyhow!("these are not facts of deployments"))?;
     if facts.is_empty() {
         return Ok(());
     }
-    load::by_index(tx).await?;
-    store::facts(tx, &facts).await?;
-    let touched = load::touched(tx, &facts).await?;
-    for ids in touched.chunks(AT_ONCE) {
-        let facts = load::facts(tx, "", ids, &[]).await?;
-        store::conclusions(tx, &World::of(&facts), ids).await?;
+    read::prefer_indexes(tx).await?;
+    // The new facts name their deployments themselves: no row of theirs is needed for that.
+    let affected = read::list_affected(tx, &facts).await?;
+    write::insert_facts(tx, *facts).await?;
+    for ids in affected.chunks(DEPLOYMENTS_MAX) {
+        let facts = read::load_facts(tx, "", ids, &[]).await?;
+        write::replace_summaries(tx, &Deployments::of(&facts), ids).await?;
     }
     Ok(())
 }

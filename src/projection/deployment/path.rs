@@ -1,31 +1,31 @@
-//! Where the time went: the chain of configurations that took the longest, and the time per phase.
+//! Where the time went: the chain of configurations that ended last, and the time per phase.
 
 use jiff::Timestamp;
 
 use super::attempt::{Attempt, Service};
+use super::deployments::Deployments;
 use super::generation::Deployment;
-use super::world::World;
 use crate::event::deployment::{ParameterValue, Target};
 
-/// A step of the chain.
+/// A step of the critical path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Where it was done.
+    /// The instance on which it happened.
     pub instance_id: String,
-    /// What was done: a service was configured, or a parameter provided.
+    /// The service that was configured, or the parameter that was provided.
     pub target: Target,
-    /// When it could have begun: at the end of the step before, or the instance's registration.
+    /// When it could have started: the end of the step before, or the registration of the instance.
     pub since: Timestamp,
-    /// When it began; `None` where that was not told, and for parameters.
+    /// When it started; `None` if that was not reported, and for parameters.
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Timestamp,
 }
 
-/// The chain that ends with the configuration that ended last, from the registration of its first
-/// instance on. Before each service stands what it had to wait for longest, if that came after its own
-/// instance was registered. Empty as long as no configuration has ended.
-pub fn critical_path(world: &World<'_>, deployment: &Deployment) -> Vec<Step> {
+/// Finds the chain that leads to the configuration that ended last, from the registration of its first
+/// instance on. The step before a service is the value it waited for longest, if that came after its
+/// own instance was registered. Empty while no configuration has ended.
+pub fn find_critical_path(deployments: &Deployments<'_>, deployment: &Deployment) -> Vec<Step> {
     let services = deployment
         .instances
         .iter()
@@ -47,12 +47,12 @@ pub fn critical_path(world: &World<'_>, deployment: &Deployment) -> Vec<Step> {
             ended_at,
         };
         if let Target::Service(name) = &step.target
-            && let Some(service) = attempt.services.iter().find(|service| service.name == *name)
+            && let Some(service) = attempt.find_service(name)
         {
             let run = service.runs.iter().rev().find(|run| run.ended_at == Some(ended_at));
             step.started_at = run.and_then(|run| run.started_at);
-            let began_at = step.started_at.unwrap_or(ended_at);
-            if let Some((from, target, at)) = waited_for(world, service, began_at)
+            let started_at = step.started_at.unwrap_or(ended_at);
+            if let Some((from, target, at)) = last_awaited(deployments, service, started_at)
                 && at > step.since
             {
                 step.since = at;
@@ -71,39 +71,39 @@ pub fn critical_path(world: &World<'_>, deployment: &Deployment) -> Vec<Step> {
     steps
 }
 
-/// What a service got last of all that it waited for before it began, and when.
-fn waited_for(
-    world: &World<'_>,
+/// Returns the instance, target and time of the last value that a service waited for before it started.
+fn last_awaited(
+    deployments: &Deployments<'_>,
     service: &Service,
-    began_at: Timestamp,
+    started_at: Timestamp,
 ) -> Option<(String, Target, Timestamp)> {
     let parameters = service.parameters.iter().filter_map(|parameter| match &parameter.value {
         ParameterValue::Given(_) => None,
         ParameterValue::From { instance_id, target } => {
-            let at = world.resolve(service, instance_id, target)?.at;
+            let at = deployments.resolve(service, instance_id, target)?.at;
             Some((at, instance_id, target))
         }
     });
-    let (at, from, target) = parameters.filter(|(at, ..)| *at <= began_at).max()?;
+    let (at, from, target) = parameters.filter(|(at, ..)| *at <= started_at).max()?;
     Some((from.clone(), target.clone(), at))
 }
 
-/// How long each phase took, in µs. Each moment from the first thing heard of the deployment to its
-/// completion, or to the last thing heard of it, belongs to one of them.
+/// The length of each phase, in µs. Each moment from the first event of the deployment to its completion,
+/// or to its last event, belongs to one of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Phases {
     /// Not all of its instances were registered yet, and nothing was being configured.
     pub registration_us: i64,
-    /// All were, and some had not been in contact.
+    /// All were registered, and some had not been in contact.
     pub contact_wait_us: i64,
-    /// All had been, and nothing was being configured.
+    /// All had been in contact, and nothing was being configured.
     pub dependency_wait_us: i64,
     /// Something was being configured.
     pub configuration_us: i64,
 }
 
-/// The time per phase.
-pub fn phases(deployment: &Deployment) -> Phases {
+/// Measures how long each phase took.
+pub fn measure_phases(deployment: &Deployment) -> Phases {
     let begin = deployment.first_at.as_microsecond();
     let end = deployment.completed_at().unwrap_or(deployment.last_at).as_microsecond().max(begin);
     let within = |at: Timestamp| at.as_microsecond().clamp(begin, end);
@@ -131,7 +131,7 @@ pub fn phases(deployment: &Deployment) -> Phases {
     let mut phases = Phases::default();
     let mut at = begin;
     for (from, to) in runs.into_iter().chain([(end, end)]) {
-        // What lies between the last configuration and this one.
+        // The time between the last configuration and this one.
         let idle = |since: i64, until: i64| (from.min(until) - at.max(since)).max(0);
         phases.registration_us += idle(begin, registered);
         phases.contact_wait_us += idle(registered, contacted);

@@ -4,10 +4,10 @@ use proptest::prop_oneof;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 
-use super::order::{one_fact, shuffled, told};
-use super::world::*;
+use super::fixtures::*;
+use super::order::{one_fact, reports, shuffled};
 use crate::config::File;
-use crate::projection::deployment::{Fact, PROJECTION, World, load, store};
+use crate::projection::deployment::{Deployments, Fact, PROJECTION, read, write};
 use crate::projection::engine::scratch::{connect, tables};
 
 #[tokio::test]
@@ -37,26 +37,26 @@ async fn ids_in_the_order_of_another_collation_all_have_their_rows() {
         .await
         .unwrap();
     tx.batch_execute(PROJECTION.ddl).await.unwrap();
-    // As English has it; by their bytes capitals come first.
+    // In the order of English; by their bytes, capitals come first.
     let ids = ["a", "B", "c", "D"].map(str::to_owned);
     let facts: Vec<Fact> =
         ids.iter().map(|id| registered_with(0, id, &format!("of {id}"), vec![], &[])).collect();
-    store::conclusions(&tx, &World::of(&facts), &ids).await.unwrap();
+    write::replace_summaries(&tx, &Deployments::of(&facts), &ids).await.unwrap();
     for table in ["deployment", "instance"] {
         let row = tx.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await.unwrap();
         assert_eq!(row.get::<_, i64>(0), 4, "{table}");
     }
 }
 
-/// The facts that are read of these, to tell of `d` and `e`.
-async fn read(client: &mut tokio_postgres::Client, facts: &[Fact]) -> Vec<Fact> {
+/// Stores facts and reads the facts that the reports of `d` and `e` depend on.
+async fn stored(client: &mut tokio_postgres::Client, facts: &[Fact]) -> Vec<Fact> {
     let tx = client.transaction().await.unwrap();
     tx.batch_execute("CREATE SCHEMA deployment_read; SET LOCAL search_path = deployment_read")
         .await
         .unwrap();
     tx.batch_execute(PROJECTION.ddl).await.unwrap();
-    store::facts(&tx, facts).await.unwrap();
-    load::facts(&tx, "", &["d", "e"].map(str::to_owned), &[]).await.unwrap()
+    write::insert_facts(&tx, facts.to_vec()).await.unwrap();
+    read::load_facts(&tx, "", &["d", "e"].map(str::to_owned), &[]).await.unwrap()
 }
 
 #[tokio::test]
@@ -64,9 +64,9 @@ async fn repetitions_are_not_read_and_nothing_is_lost_by_that() {
     let mut client = connect().await;
     let mut facts: Vec<Fact> = (1..100).map(|at| provided(at, "i", "p", "1")).collect();
     facts.extend([registered(0, "i", vec![], &["p"]), provided(50, "i", "p", "2")]);
-    let few = read(&mut client, &facts).await;
+    let few = stored(&mut client, &facts).await;
     assert!(few.len() <= 6, "{} facts are read", few.len());
-    assert_eq!(told(&few), told(&facts));
+    assert_eq!(reports(&few), reports(&facts));
 
     let mut runner = TestRunner::deterministic();
     let many = proptest::collection::vec(
@@ -75,7 +75,7 @@ async fn repetitions_are_not_read_and_nothing_is_lost_by_that() {
     );
     for round in 0..100 {
         let facts = many.new_tree(&mut runner).unwrap().current();
-        let few = read(&mut client, &facts).await;
-        assert_eq!(told(&few), told(&facts), "round {round}");
+        let few = stored(&mut client, &facts).await;
+        assert_eq!(reports(&few), reports(&facts), "round {round}");
     }
 }

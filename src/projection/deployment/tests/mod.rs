@@ -1,7 +1,7 @@
-//! What follows from what was said.
+//! Reports and rows that follow from facts.
 
 mod database;
+mod fixtures;
 mod order;
 mod references;
 mod rules;
-mod world;

@@ -3,35 +3,41 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::world::*;
+use super::fixtures::*;
 use crate::event::deployment::{Phase, Service};
 use crate::projection::deployment::{
-    Cycle, Deployment, Fact, Phases, Step, World, critical_path, cycles, phases,
+    Cycle, Deployment, Deployments, Fact, Phases, Step, find_critical_path, find_cycles,
+    measure_phases,
 };
 
-/// All that is told of the deployments `d` and `e`.
-pub type Told = Vec<(Vec<Deployment>, Vec<String>, Vec<Cycle>, Vec<Step>, Phases)>;
+/// Reports of deployments: generations, unresolved parameters, cycles, critical path and phases of each.
+pub type Reports = Vec<(Vec<Deployment>, Vec<String>, Vec<Cycle>, Vec<Step>, Phases)>;
 
-pub fn told(facts: &[Fact]) -> Told {
-    let world = World::of(facts);
-    let mut told = Told::new();
+/// Returns the reports of the deployments `d` and `e`.
+pub fn reports(facts: &[Fact]) -> Reports {
+    let deployments = Deployments::of(facts);
+    let mut reports = Reports::new();
     for id in ["d", "e"] {
-        let all = world.deployments(id);
+        let all = deployments.generations(id);
         let Some(current) = all.last() else { continue };
         let instances = &current.instances;
-        let unresolved = instances.iter().flat_map(|attempt| world.unresolved(attempt));
+        let unresolved =
+            instances.iter().flat_map(|attempt| deployments.unresolved_parameters(attempt));
         let unresolved = unresolved.map(|waiting| {
-            format!("{waiting:?} {}", world.state_of(at(5000), waiting.from, waiting.target))
+            format!(
+                "{waiting:?} {}",
+                deployments.state_of(limit_at(5000), waiting.from, waiting.target)
+            )
         });
-        told.push((
+        reports.push((
             all.clone(),
             unresolved.collect(),
-            cycles(&world, instances),
-            critical_path(&world, current),
-            phases(current),
+            find_cycles(&deployments, instances),
+            find_critical_path(&deployments, current),
+            measure_phases(current),
         ));
     }
-    told
+    reports
 }
 
 /// Calls `visit` with every order of the facts (Heap's algorithm).
@@ -48,12 +54,12 @@ fn permute(facts: &mut [Fact], length: usize, visit: &mut impl FnMut(&[Fact])) {
 #[test]
 fn every_order_of_the_blog_s_last_events_gives_one_report() {
     let blog = blog();
-    let expected = told(&blog);
+    let expected = reports(&blog);
     let (first, last) = blog.split_at(blog.len() - 7);
     let mut count = 0;
     permute(&mut last.to_vec(), 7, &mut |last| {
         count += 1;
-        assert_eq!(told(&[last, first].concat()), expected);
+        assert_eq!(reports(&[last, first].concat()), expected);
     });
     assert_eq!(count, 5040);
 }
@@ -76,7 +82,7 @@ fn services() -> impl Strategy<Value = Vec<Service>> {
     )
 }
 
-/// Facts of two deployments that often fall together.
+/// Facts of two deployments, often at the same time.
 pub fn one_fact() -> impl Strategy<Value = Fact> {
     let instance = || select(vec!["i", "j", "k"]);
     let name = || select(vec!["a", "b", "c"]);
@@ -100,7 +106,7 @@ pub fn one_fact() -> impl Strategy<Value = Fact> {
     ]
 }
 
-/// The facts in another order, some of them twice.
+/// Yields the facts in another order, some of them twice.
 pub fn shuffled(facts: Vec<Fact>) -> impl Strategy<Value = Vec<Fact>> {
     let doubled: Vec<Fact> = facts.iter().chain(facts.iter().step_by(3)).cloned().collect();
     Just(doubled).prop_shuffle()
@@ -111,7 +117,7 @@ proptest! {
 
     #[test]
     fn any_order_of_the_blog_gives_one_report(facts in shuffled(blog())) {
-        prop_assert_eq!(told(&facts), told(&blog()));
+        prop_assert_eq!(reports(&facts), reports(&blog()));
     }
 
     #[test]
@@ -119,6 +125,6 @@ proptest! {
         (facts, shuffled) in prop::collection::vec(one_fact(), 0..25)
             .prop_flat_map(|facts| (Just(facts.clone()), shuffled(facts)))
     ) {
-        prop_assert_eq!(told(&shuffled), told(&facts));
+        prop_assert_eq!(reports(&shuffled), reports(&facts));
     }
 }

@@ -1,23 +1,24 @@
-//! What parameters refer to, and what is in the way.
+//! The values of parameters, and the reasons why they have none.
 
-use super::world::*;
-use crate::projection::deployment::{Cycle, Fact, World, cycles};
+use super::fixtures::*;
+use crate::projection::deployment::{Cycle, Deployments, Fact, find_cycles};
 
-/// What each unresolved parameter of `d` waits for, and how that stands.
-fn waits(facts: &[Fact], asked_at: i64) -> Vec<String> {
-    let world = World::of(facts);
+/// Returns what each unresolved parameter of `d` waits for, with its state.
+fn waits(facts: &[Fact], now: i64) -> Vec<String> {
+    let deployments = Deployments::of(facts);
     let deployment = deployment(facts);
-    let unresolved = deployment.instances.iter().flat_map(|attempt| world.unresolved(attempt));
+    let unresolved =
+        deployment.instances.iter().flat_map(|attempt| deployments.unresolved_parameters(attempt));
     unresolved
         .map(|waiting| {
-            let state = world.state_of(at(asked_at), waiting.from, waiting.target);
+            let state = deployments.state_of(limit_at(now), waiting.from, waiting.target);
             format!("{} of {} {:?}: {state}", waiting.parameter, waiting.from, waiting.target)
         })
         .collect()
 }
 
 fn cycles_of(facts: &[Fact]) -> Vec<Cycle> {
-    cycles(&World::of(facts), &deployment(facts).instances)
+    find_cycles(&Deployments::of(facts), &deployment(facts).instances)
 }
 
 fn cycle(deadlock: bool, services: &[(&str, &str)]) -> Cycle {
@@ -26,7 +27,7 @@ fn cycle(deadlock: bool, services: &[(&str, &str)]) -> Cycle {
 }
 
 #[test]
-fn what_is_waited_for_is_told_with_its_state() {
+fn unresolved_parameters_are_listed_with_the_state_of_their_source() {
     let both = |ip: &str, service: &str| {
         vec![
             format!("mysql_ip of m Parameter(\"ip\"): {ip}"),
@@ -52,7 +53,7 @@ fn what_is_waited_for_is_told_with_its_state() {
 }
 
 #[test]
-fn a_value_is_the_last_before_the_service_begins_and_then_stays() {
+fn a_value_is_the_last_before_the_service_starts_and_then_stays() {
     let mut facts = vec![
         registered(0, "m", vec![], &["ip"]),
         registered(0, "w", vec![service("s", &[("x", "m", parameter("ip"))])], &[]),
@@ -60,26 +61,26 @@ fn a_value_is_the_last_before_the_service_begins_and_then_stays() {
         provided(5, "m", "ip", "two"),
     ];
     let value = |facts: &[Fact]| {
-        let world = World::of(facts);
-        let service = &world.story("w")[0].services[0];
-        world.resolve(service, "m", &parameter("ip")).map(|resolved| resolved.value)
+        let deployments = Deployments::of(facts);
+        let service = &deployments.attempts_of("w")[0].services[0];
+        deployments.resolve(service, "m", &parameter("ip")).map(|resolved| resolved.value)
     };
     assert_eq!(value(&facts).as_deref(), Some("two"));
     facts.push(started(3, "w", "s"));
     assert_eq!(value(&facts).as_deref(), Some("one"));
-    // Registered again, it has provided nothing; what was taken before stays.
+    // Registered again, it has provided nothing; a value that was taken before stays.
     facts.push(registered(8, "m", vec![], &["ip"]));
     assert_eq!(value(&facts).as_deref(), Some("one"));
     facts.retain(|fact| fact.kind != "started");
     assert_eq!(value(&facts), None);
-    // A service that began too early takes the first value after that.
+    // A service that started too early takes the first value after that.
     facts.extend([started(7, "w", "s"), provided(9, "m", "ip", "three")]);
     facts.retain(|fact| fact.occurred_at >= second(7) || fact.kind == "registered");
     assert_eq!(value(&facts).as_deref(), Some("three"));
 }
 
 #[test]
-fn a_value_of_a_deployment_that_was_deleted_before_the_service_began_is_not_taken() {
+fn a_value_of_a_deployment_that_was_deleted_before_the_service_started_is_not_taken() {
     let mysql = || registered(0, "m", vec![service("mysql", &[])], &["ip"]);
     let of_mysql = [("ip", "m", parameter("ip")), ("up", "m", end_of("mysql"))];
     let mut facts = vec![
@@ -93,14 +94,14 @@ fn a_value_of_a_deployment_that_was_deleted_before_the_service_began_is_not_take
         started(6, "w", "wordpress"),
     ];
     let value = |facts: &[Fact]| {
-        let world = World::of(facts);
-        let service = &world.story("w")[0].services[0];
-        world.resolve(service, "m", &parameter("ip")).map(|resolved| resolved.value)
+        let deployments = Deployments::of(facts);
+        let service = &deployments.attempts_of("w")[0].services[0];
+        deployments.resolve(service, "m", &parameter("ip")).map(|resolved| resolved.value)
     };
     assert_eq!(waits(&facts, 7).len(), 2);
     facts.extend([registered(8, "m", vec![], &["ip"]), provided(9, "m", "ip", "new")]);
     assert_eq!(value(&facts).as_deref(), Some("new"));
-    // What was taken before the deletion stays.
+    // A value that was taken before the deletion stays.
     facts.retain(|fact| fact.kind != "deleted");
     assert_eq!(value(&facts).as_deref(), Some("old"));
     facts.push(deleted(7));
@@ -108,13 +109,15 @@ fn a_value_of_a_deployment_that_was_deleted_before_the_service_began_is_not_take
 }
 
 #[test]
-fn a_failed_service_resolves_as_in_audrey_and_is_told() {
+fn a_failed_service_resolves_as_in_audrey_and_is_marked() {
     let mut facts = blog();
     facts[8] = ended(50, "m", "mysql", "2");
-    let world = World::of(&facts);
-    let resolved = world.resolve(&world.story("w")[0].services[0], "m", &end_of("mysql")).unwrap();
+    let deployments = Deployments::of(&facts);
+    let resolved = deployments
+        .resolve(&deployments.attempts_of("w")[0].services[0], "m", &end_of("mysql"))
+        .unwrap();
     assert_eq!((resolved.value.as_str(), resolved.failed), ("2", true));
-    assert!(world.unresolved(&world.story("w")[0]).is_empty());
+    assert!(deployments.unresolved_parameters(&deployments.attempts_of("w")[0]).is_empty());
 }
 
 #[test]
@@ -123,7 +126,7 @@ fn a_service_that_waits_for_itself_is_a_cycle_of_one() {
     let mut facts = vec![registered(0, "i", vec![itself], &[])];
     assert_eq!(cycles_of(&facts), [cycle(true, &[("i", "a")])]);
     assert_eq!(waits(&facts, 1), ["x of i Service(\"a\"): registered"]);
-    // It did begin, and waits for nothing any more.
+    // It has ended all the same, and waits for nothing any more.
     facts.push(ended(1, "i", "a", "0"));
     assert!(cycles_of(&facts).is_empty() && waits(&facts, 1).is_empty());
 }
@@ -134,7 +137,7 @@ fn cycles_are_named_in_order_beginning_with_their_first() {
         registered(0, "k", vec![service("c", &[("x", "i", end_of("a"))])], &[]),
         registered(0, "i", vec![service("a", &[("x", "j", end_of("b"))])], &[]),
         registered(0, "j", vec![service("b", &[("x", "k", end_of("c"))])], &[]),
-        // It waits for the cycle, and is none of it.
+        // It waits for the cycle, but is not part of it.
         registered(0, "z", vec![service("d", &[("x", "i", end_of("a"))])], &[]),
     ];
     assert_eq!(cycles_of(&facts), [cycle(true, &[("i", "a"), ("j", "b"), ("k", "c")])]);
@@ -152,7 +155,7 @@ fn waiting_for_each_other_s_parameters_may_still_end_well() {
 }
 
 #[test]
-fn what_has_begun_all_the_same_is_no_deadlock() {
+fn a_cycle_in_which_a_service_has_started_is_no_deadlock() {
     let mut facts = vec![
         registered(0, "i", vec![service("a", &[("x", "j", end_of("b"))])], &[]),
         registered(0, "j", vec![service("b", &[("x", "i", end_of("a"))])], &[]),
@@ -177,11 +180,11 @@ fn many_services_that_wait_for_parameters_of_their_instances_do_no_harm() {
 #[test]
 fn long_chains_and_dense_knots_do_no_harm() {
     let name = |index: usize| format!("s{index:05}");
-    let chain: Vec<_> = (0..3000)
-        .map(|index| service(&name(index), &[("x", "i", end_of(&name((index + 1) % 3000)))]))
+    let chain: Vec<_> = (0..16_000)
+        .map(|index| service(&name(index), &[("x", "i", end_of(&name((index + 1) % 16_000)))]))
         .collect();
     let found = cycles_of(&[registered(0, "i", chain, &[])]);
-    assert_eq!((found.len(), found[0].services.len()), (1, 3000));
+    assert_eq!((found.len(), found[0].services.len()), (1, 16_000));
     let all: Vec<_> = (0..60).map(|index| ("x", "i", end_of(&name(index)))).collect();
     let knot = (0..60).map(|index| service(&name(index), &all)).collect();
     assert!(!cycles_of(&[registered(0, "i", knot, &[])]).is_empty());

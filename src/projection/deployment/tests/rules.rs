@@ -1,13 +1,13 @@
 //! Statuses, states, attempts, generations, and where the time went.
 
-use super::world::*;
+use super::fixtures::*;
 use crate::event::deployment::{Phase, Target};
-use crate::projection::deployment::{World, critical_path, phases};
+use crate::projection::deployment::{Deployments, find_critical_path, measure_phases};
 
 #[test]
 fn a_deployment_goes_through_its_states() {
     let blog = blog();
-    for (count, stands_then) in [
+    for (count, expected) in [
         (1, ("", "declared")),
         (2, ("incomplete", "declared")),
         (3, ("incomplete", "registered")),
@@ -19,31 +19,31 @@ fn a_deployment_goes_through_its_states() {
         (10, ("incomplete", "configuring")),
         (11, ("error", "failed")),
     ] {
-        assert_eq!(stands(&blog[..count], 80), stands_then, "after {count}");
+        assert_eq!(progress(&blog[..count], 80), expected, "after {count}");
     }
     let mut good = blog.clone();
     good[10] = ended(75, "w", "wordpress", "0");
-    assert_eq!(stands(&good, 9999), ("success", "complete"));
+    assert_eq!(progress(&good, 9999), ("success", "complete"));
     assert_eq!(deployment(&good).completed_at(), Some(second(75)));
 }
 
 #[test]
 fn a_silence_that_is_too_long_means_abandoned() {
     let blog = blog();
-    assert_eq!(stands(&blog[..9], 50 + 3600), ("incomplete", "configuring"));
-    assert_eq!(stands(&blog[..9], 50 + 3601), ("incomplete", "abandoned"));
-    // What is done, or has failed, is not waited for.
-    assert_eq!(stands(&blog, 99_999), ("error", "failed"));
+    assert_eq!(progress(&blog[..9], 50 + 3600), ("incomplete", "configuring"));
+    assert_eq!(progress(&blog[..9], 50 + 3601), ("incomplete", "abandoned"));
+    // A deployment that is complete or has failed is not expected to report more.
+    assert_eq!(progress(&blog, 99_999), ("error", "failed"));
 }
 
 #[test]
-fn what_gave_up_is_abandoned_until_it_is_heard_of_again() {
+fn an_instance_that_gave_up_is_abandoned_until_its_next_report() {
     let mut blog = blog();
     blog.truncate(7);
     blog.push(abandoned(60, "w"));
-    assert_eq!(stands(&blog, 61), ("incomplete", "abandoned"));
+    assert_eq!(progress(&blog, 61), ("incomplete", "abandoned"));
     blog.push(contacted(62, "w"));
-    assert_eq!(stands(&blog, 63), ("incomplete", "contacted"));
+    assert_eq!(progress(&blog, 63), ("incomplete", "contacted"));
 }
 
 #[test]
@@ -51,16 +51,16 @@ fn the_worst_counts_at_once_and_instances_without_services_are_neutral() {
     let register = |instance, services| registered(1, instance, services, &[]);
     let mut facts = vec![register("i", vec![service("a", &[]), service("b", &[])])];
     facts.push(ended(2, "i", "a", ""));
-    assert_eq!(stands(&facts, 3), ("error", "failed"));
+    assert_eq!(progress(&facts, 3), ("error", "failed"));
     facts[1] = ended(2, "i", "a", "0");
-    assert_eq!(stands(&facts, 3), ("incomplete", "configuring"));
+    assert_eq!(progress(&facts, 3), ("incomplete", "configuring"));
     facts.push(ended(2, "i", "b", "0"));
     facts.push(register("empty", vec![]));
-    assert_eq!(stands(&facts, 3), ("success", "configuring"));
+    assert_eq!(progress(&facts, 3), ("success", "configuring"));
     facts.push(contacted(3, "empty"));
-    assert_eq!(stands(&facts, 3), ("success", "complete"));
+    assert_eq!(progress(&facts, 3), ("success", "complete"));
     assert_eq!(deployment(&facts).completed_at(), Some(second(2)));
-    assert_eq!(stands(&[register("empty", vec![])], 3), ("", "registered"));
+    assert_eq!(progress(&[register("empty", vec![])], 3), ("", "registered"));
 }
 
 #[test]
@@ -87,11 +87,11 @@ fn every_configuration_of_a_service_is_kept_and_the_last_code_counts() {
     assert_eq!((services[0].code(), services[0].is_running()), (Some("0"), true));
     assert_eq!(services[0].started_at(), Some(second(5)));
     assert_eq!((services[1].declared, services[1].name.as_str()), (false, "stranger"));
-    assert_eq!(stands(&facts, 7), ("success", "configuring"));
+    assert_eq!(progress(&facts, 7), ("success", "configuring"));
 }
 
 #[test]
-fn registered_again_it_begins_anew_and_what_came_before_stays() {
+fn registered_again_an_instance_begins_anew_and_its_former_attempt_stays() {
     let register = |at| registered(at, "i", vec![service("a", &[])], &["ip"]);
     let facts = [
         // An instance whose clock is slow.
@@ -102,13 +102,15 @@ fn registered_again_it_begins_anew_and_what_came_before_stays() {
         register(10),
         contacted(11, "i"),
     ];
-    let world = World::of(&facts);
-    let [first, second_attempt] = world.story("i") else { panic!("there are two attempts") };
+    let deployments = Deployments::of(&facts);
+    let [first, second_attempt] = deployments.attempts_of("i") else {
+        panic!("there are two attempts")
+    };
     assert_eq!(first.contacted, Some((second(-5), second(3))));
     assert_eq!(first.services[0].code(), Some("0"));
     assert_eq!(second_attempt.contacted, Some((second(11), second(11))));
     assert!(second_attempt.provided.is_empty() && second_attempt.services[0].runs.is_empty());
-    assert_eq!(stands(&facts, 12), ("incomplete", "contacted"));
+    assert_eq!(progress(&facts, 12), ("incomplete", "contacted"));
 }
 
 #[test]
@@ -118,66 +120,69 @@ fn an_instance_is_of_the_deployment_it_was_last_registered_with() {
         registered_with(5, "e", "i", vec![service("a", &[])], &[]),
     ];
     assert!(deployment(&facts).instances.is_empty());
-    let world = World::of(&facts);
-    assert_eq!(world.deployments("e")[0].instances[0].number, 2);
+    let deployments = Deployments::of(&facts);
+    assert_eq!(deployments.generations("e")[0].instances[0].number, 2);
 }
 
 #[test]
 fn deleted_and_declared_again_it_is_another_one() {
     let mut facts = blog();
     facts.push(deleted(100));
-    assert_eq!(stands(&facts, 101), ("error", "deleted"));
-    // It is told once more, which ends nothing.
+    assert_eq!(progress(&facts, 101), ("error", "deleted"));
+    // The deletion is reported once more, which ends nothing.
     facts.push(deleted(105));
     facts.push(declared(110, &["m"]));
-    let world = World::of(&facts);
-    let [former, current] = world.deployments("d").try_into().unwrap();
+    let deployments = Deployments::of(&facts);
+    let [former, current] = deployments.generations("d").try_into().unwrap();
     assert_eq!((former.deleted_at, former.instances.len()), (Some(second(100)), 2));
     assert_eq!((current.number, current.instances.len()), (2, 0));
     assert_eq!(current.missing().collect::<Vec<_>>(), ["m"]);
-    assert!(world.is_deleted(&world.story("m")[0]));
+    assert!(deployments.is_deleted(&deployments.attempts_of("m")[0]));
     facts.push(registered(111, "m", vec![], &[]));
     assert_eq!(deployment(&facts).instances[0].number, 2);
 }
 
 #[test]
-fn deleted_and_declared_at_one_time_is_a_renewal_where_there_was_something() {
+fn deleted_and_declared_at_one_time_is_a_renewal_if_it_existed() {
     let mut facts = vec![
         registered(0, "m", vec![], &[]),
         deleted(10),
         declared(10, &["m"]),
         registered(10, "w", vec![], &[]),
     ];
-    let world = World::of(&facts);
-    let [former, current] = world.deployments("d").try_into().unwrap();
+    let deployments = Deployments::of(&facts);
+    let [former, current] = deployments.generations("d").try_into().unwrap();
     assert_eq!(
         (former.deleted_at, former.instances[0].instance_id.as_str()),
         (Some(second(10)), "m")
     );
     assert_eq!((current.deleted_at, current.instances[0].instance_id.as_str()), (None, "w"));
-    assert!(world.is_deleted(&world.story("m")[0]) && !world.is_deleted(&world.story("w")[0]));
-    // There was nothing: it came and went.
+    assert!(
+        deployments.is_deleted(&deployments.attempts_of("m")[0])
+            && !deployments.is_deleted(&deployments.attempts_of("w")[0])
+    );
+    // Without the instance there was nothing to delete: it was declared and deleted.
     facts.remove(0);
-    assert_eq!(stands(&facts, 11), ("", "deleted"));
+    assert_eq!(progress(&facts, 11), ("", "deleted"));
     facts.push(deleted(5));
-    assert_eq!(stands(&facts, 11), ("", "deleted"));
+    assert_eq!(progress(&facts, 11), ("", "deleted"));
 }
 
 #[test]
-fn what_heat_begins_and_ends_at_one_time_is_ended() {
-    for (phase, stands_then) in
+fn an_operation_of_heat_that_starts_and_ends_at_one_time_has_ended() {
+    for (phase, expected) in
         [(Phase::End, ("success", "complete")), (Phase::Error, ("error", "failed"))]
     {
         // Ids are made of the times: either may be the lower one.
         for at in 0..8 {
             let facts = [stack(at, "create", phase), stack(at, "create", Phase::Start)];
-            assert_eq!(stands(&facts, 61), stands_then, "at {at}");
+            assert_eq!(progress(&facts, 61), expected, "at {at}");
         }
     }
 }
 
 #[test]
-fn a_stack_stands_as_heat_says() {
+fn a_stack_is_in_the_state_that_heat_reports() {
     let all = [
         stack(0, "create", Phase::Start),
         stack(10, "create", Phase::End),
@@ -187,7 +192,7 @@ fn a_stack_stands_as_heat_says() {
         stack(50, "delete", Phase::Start),
         stack(60, "delete", Phase::End),
     ];
-    for (count, stands_then) in [
+    for (count, expected) in [
         (1, ("incomplete", "configuring")),
         (2, ("success", "complete")),
         (3, ("success", "configuring")),
@@ -196,22 +201,22 @@ fn a_stack_stands_as_heat_says() {
         (6, ("error", "configuring")),
         (7, ("error", "deleted")),
     ] {
-        assert_eq!(stands(&all[..count], 61), stands_then, "after {count}");
+        assert_eq!(progress(&all[..count], 61), expected, "after {count}");
     }
     let deployment = deployment(&all);
     assert_eq!(
         (deployment.name.as_deref(), deployment.project_id.as_deref()),
         (Some("stack"), Some("p"))
     );
-    // Whoever hears only of its end knows as much.
-    assert_eq!(stands(&all[6..], 61), ("incomplete", "deleted"));
+    // Its last notification alone is enough for the state.
+    assert_eq!(progress(&all[6..], 61), ("incomplete", "deleted"));
 }
 
 #[test]
 fn the_longest_chain_leads_from_a_registration_to_the_last_end() {
     let facts = blog();
-    let world = World::of(&facts);
-    let steps = critical_path(&world, &deployment(&facts));
+    let deployments = Deployments::of(&facts);
+    let steps = find_critical_path(&deployments, &deployment(&facts));
     let steps: Vec<_> = steps
         .iter()
         .map(|step| {
@@ -226,12 +231,12 @@ fn the_longest_chain_leads_from_a_registration_to_the_last_end() {
             ("w", &wordpress, second(50), Some(second(55)), second(75)),
         ]
     );
-    assert!(critical_path(&world, &deployment(&facts[..8])).is_empty());
+    assert!(find_critical_path(&deployments, &deployment(&facts[..8])).is_empty());
 }
 
 #[test]
 fn each_moment_is_of_one_phase() {
-    let phases = phases(&deployment(&blog()));
+    let phases = measure_phases(&deployment(&blog()));
     let seconds = |micros: i64| micros / 1_000_000;
     assert_eq!(seconds(phases.registration_us), 12);
     assert_eq!(seconds(phases.contact_wait_us), 13);

@@ -1,8 +1,8 @@
-//! What is asked of deployments that are not as they should be has an answer, and it is no 500.
+//! Deployments with faults are reported rather than answered with 500.
 
 use serde_json::{Value, json};
 
-use super::told::*;
+use super::events::*;
 use crate::support::server::{Server, answer};
 
 fn reference(name: &str, instance: &str, what: &str, target: &str) -> Value {
@@ -13,7 +13,7 @@ fn service(name: &str, parameters: &[Value]) -> Value {
     json!({"name": name, "parameters": parameters})
 }
 
-async fn shown(server: &Server, at: u32) -> Value {
+async fn show(server: &Server, at: u32) -> Value {
     server.ok(&format!("/v1/deployments/d-1?at={}", minute(at))).await
 }
 
@@ -27,7 +27,7 @@ async fn references_to_nobody_to_itself_and_in_a_cycle() {
     let a = service("a", &[reference("x", "j", "service", "b")]);
     let b = service("b", &[reference("x", "i", "service", "a")]);
     let c = service("c", &[reference("x", "k", "service", "c")]);
-    say(
+    append(
         &server,
         &[
             registered(0, "i", "one", json!([service("n", &to_nobody), a]), &[]),
@@ -40,7 +40,7 @@ async fn references_to_nobody_to_itself_and_in_a_cycle() {
     {
         xml(&server, path).await;
     }
-    let report = shown(&server, 3).await;
+    let report = show(&server, 3).await;
     let waits = |index: usize| report["unresolved"][index]["waits_for"].clone();
     assert_eq!(
         waits(0),
@@ -57,7 +57,7 @@ async fn references_to_nobody_to_itself_and_in_a_cycle() {
             {"deadlock": true, "services": [member("k", "c")]},
         ])
     );
-    // An instance and a service say the same of themselves.
+    // The reports of an instance and of a service contain the same.
     let one = server.ok(&format!("/reports/instance/j?format=json&at={}", minute(3))).await;
     assert_eq!(one["cycles"], json!([report["cycles"][0]]));
     assert_eq!(one, report["instances"][1]);
@@ -65,18 +65,18 @@ async fn references_to_nobody_to_itself_and_in_a_cycle() {
     let service = server.ok(&path).await;
     assert_eq!(service, report["instances"][0]["services"][0]);
     assert_eq!(service["parameters"][0]["waits_for"], waits(0));
-    // Nothing is heard any more: each waits for what was abandoned.
+    // After a long silence, each waits for an abandoned instance.
     assert_eq!(waits(2)["state"], "registered");
-    let later = shown(&server, 63).await;
+    let later = show(&server, 63).await;
     assert_eq!((&later["state"], &later["status"]), (&json!("abandoned"), &json!("incomplete")));
     assert_eq!(later["unresolved"][2]["waits_for"]["state"], "abandoned");
 }
 
 #[tokio::test]
-async fn a_failed_service_and_one_that_never_began() {
+async fn a_failed_service_and_one_that_never_started() {
     let server = Server::with_projector().await;
     let web = service("web", &[reference("db", "m", "service", "mysql")]);
-    say(
+    append(
         &server,
         &[
             registered(0, "m", "db", json!([service("mysql", &[])]), &[]),
@@ -90,7 +90,7 @@ async fn a_failed_service_and_one_that_never_began() {
     assert!(mysql.contains("<completion-status>-1</completion-status>"), "{mysql}");
     let web = xml(&server, "/reports/instance/w").await;
     assert!(!web.contains("unresolved"), "a failed service resolves too: {web}");
-    let report = shown(&server, 3).await;
+    let report = show(&server, 3).await;
     assert_eq!((&report["status"], &report["state"]), (&json!("error"), &json!("failed")));
     let mysql = &report["instances"][0]["services"][0];
     assert_eq!((&mysql["start_missing"], &mysql["status"]), (&json!(true), &json!("error")));
@@ -105,7 +105,7 @@ async fn deleted_and_declared_again() {
     let server = Server::with_projector().await;
     let services = || json!([service("s", &[])]);
     let deleted = event(5, "deployment.deleted", json!({"deployment_id": "d-1"}));
-    say(
+    append(
         &server,
         &[
             declared(0, "d-1", &["i"]),
@@ -121,12 +121,13 @@ async fn deleted_and_declared_again() {
         assert_eq!(status, 404, "{path}");
         assert!(text.contains("was deleted"), "{text}");
     }
-    assert_eq!(shown(&server, 6).await["state"], "deleted");
+    assert_eq!(show(&server, 6).await["state"], "deleted");
 
-    say(&server, &[declared(10, "d-1", &["i"]), registered(11, "i", "one", services(), &[])]).await;
+    append(&server, &[declared(10, "d-1", &["i"]), registered(11, "i", "one", services(), &[])])
+        .await;
     let document = xml(&server, "/reports/deployment/d-1").await;
     assert!(document.contains(r#"<deployment uuid="d-1" status="incomplete">"#), "{document}");
-    let report = shown(&server, 12).await;
+    let report = show(&server, 12).await;
     assert_eq!((&report["generation"], &report["state"]), (&json!(2), &json!("registered")));
     assert_eq!(report["former"][0]["status"], "success");
     assert_eq!(report["former"][0]["deleted_at"], minute(5));
@@ -140,17 +141,17 @@ async fn deleted_and_declared_again() {
 #[tokio::test]
 async fn instances_without_services_and_deployments_without_instances() {
     let server = Server::with_projector().await;
-    say(&server, &[declared(0, "d-1", &["i", "j"])]).await;
+    append(&server, &[declared(0, "d-1", &["i", "j"])]).await;
     let document = xml(&server, "/reports/deployment/d-1").await;
     assert_eq!(
         document,
         "<?xml version=\"1.0\"?>\n<deployment uuid=\"d-1\" status=\"\">\n  \
          <registered>2026-11-20T03:00:00Z</registered>\n</deployment>\n"
     );
-    let report = shown(&server, 1).await;
+    let report = show(&server, 1).await;
     assert_eq!((&report["status"], &report["state"]), (&Value::Null, &json!("declared")));
     assert_eq!(report["missing"], json!(["i", "j"]));
-    say(
+    append(
         &server,
         &[
             registered(1, "i", "empty", json!([]), &["ip"]),
@@ -166,9 +167,9 @@ async fn instances_without_services_and_deployments_without_instances() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_told_in_the_language_of_the_question() {
+async fn problems_have_the_format_of_the_request() {
     let server = Server::with_projector().await;
-    say(&server, &[registered(0, "i", "a<b>&\"c\u{1}", json!([service("s\u{b}", &[])]), &[])])
+    append(&server, &[registered(0, "i", "a<b>&\"c\u{1}", json!([service("s\u{b}", &[])]), &[])])
         .await;
     for path in
         ["/reports/deployment/none", "/reports/instance/none", "/reports/instance/i/service/none"]
@@ -199,9 +200,9 @@ async fn deployments_are_listed_newest_first() {
     let mut events: Vec<Value> = (0..5).map(|n| declared(n, &format!("d-{n}"), &["i"])).collect();
     events.push(registered(6, "i", "one", json!([service("s", &[])]), &[]));
     events.push(ended(7, "i", "s", "0"));
-    // Once more, by an event of its own.
+    // Declared once more, by another event.
     events.push(declared(8, "d-0", &[]));
-    say(&server, &events).await;
+    append(&server, &events).await;
     let list = async |query: &str| -> (Vec<String>, Value) {
         let page = server.ok(&format!("/v1/deployments?at={}&{query}", minute(9))).await;
         let items = page["items"].as_array().unwrap().iter();
@@ -219,7 +220,7 @@ async fn deployments_are_listed_newest_first() {
     assert_eq!(list("status=complete").await.0, ["d-1"]);
     assert_eq!(list("status=declared&limit=1000").await.0, ["d-4", "d-3", "d-2", "d-0"]);
     assert_eq!(list("status=error").await.0, Vec::<String>::new());
-    // What the clock alone makes of it is the same here and in a report.
+    // A state that follows from silence is the same here and in a report.
     let later = format!("/v1/deployments?status=abandoned&at={}", minute(66));
     let items = server.ok(&later).await["items"].clone();
     let ids: Vec<&str> = items
@@ -247,7 +248,7 @@ async fn deployments_are_listed_newest_first() {
 #[tokio::test]
 async fn an_instance_of_nova_s_is_shown_with_its_build_and_recipes() {
     let server = Server::with_projector().await;
-    say(
+    append(
         &server,
         &[
             event(0, "build.started", json!({"instance_id": "i"})),
@@ -258,7 +259,7 @@ async fn an_instance_of_nova_s_is_shown_with_its_build_and_recipes() {
         ],
     )
     .await;
-    let report = shown(&server, 5).await;
+    let report = show(&server, 5).await;
     let instance = server.ok("/v1/instances/i").await;
     let nova = &report["instances"][0]["nova"];
     assert_eq!((&nova["build"], &nova["recipes"]), (&instance["build"], &instance["recipes"]));

@@ -15,7 +15,7 @@ async fn a_stack_is_a_deployment() {
     let (db, broker) = (database().await, broker().await);
     let (_connection, cloud) = broker.channel().await;
     declare_as_oslo(&cloud, "heat").await;
-    // As docs/deployments.md has it.
+    // As in docs/deployments.md.
     let file = "[[source]]\nexchange = \"heat\"\n\n[[source.queue]]\nname = \"stackledger.heat\"\n\
                 keys = [\"notifications.*\"]\n";
     let documented = std::fs::read_to_string("docs/deployments.md").unwrap();
@@ -27,7 +27,7 @@ async fn a_stack_is_a_deployment() {
         bindings.as_array().unwrap().iter().any(|binding| binding["source"] == "heat")
     })
     .await;
-    let mut seen = Vec::new();
+    let mut states = Vec::new();
     for (count, step) in
         (1..).zip(["create-start", "create-end", "update-error", "suspend-end", "delete-end"])
     {
@@ -42,10 +42,10 @@ async fn a_stack_is_a_deployment() {
         caught_up(&server.db).await;
         let shown = server.ok(&format!("/v1/deployments/{STACK}?at=2026-11-19T10:10:00Z")).await;
         assert_eq!((&shown["name"], &shown["stack"]["at"] != "null"), (&"stack-0".into(), true));
-        seen.push(format!("{} {}", shown["status"], shown["state"]).replace('"', ""));
+        states.push(format!("{} {}", shown["status"], shown["state"]).replace('"', ""));
     }
     assert_eq!(
-        seen,
+        states,
         [
             "incomplete configuring",
             "success complete",

@@ -1,21 +1,21 @@
-//! Many deployments, told out of order and twice.
+//! Many deployments, whose events come out of order and twice.
 
 use serde_json::json;
 use stackledger::event::{self, Event};
 
-use super::told;
+use super::events;
 use crate::support::cloud::verified;
 use crate::support::events::append;
 use crate::support::is_long;
 use crate::support::projecting::caught_up;
 use crate::support::server::Server;
 
-/// The events of a deployment of `instances` × 3 services.
+/// Returns the events of a deployment of `instances` × 3 services.
 fn deployment(number: u32, instances: u32) -> Vec<Event> {
     let id = format!("d-{number}");
     let names: Vec<String> = (0..instances).map(|nth| format!("{id}-i-{nth}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let mut told = vec![told::declared(0, &id, &names)];
+    let mut all = vec![events::declared(0, &id, &names)];
     for (nth, name) in (0..).zip(&names) {
         // Each waits for the one before it.
         let before = names[usize::saturating_sub(nth, 1)];
@@ -28,16 +28,16 @@ fn deployment(number: u32, instances: u32) -> Vec<Event> {
         let registered = json!({"instance_id": name, "deployment_id": id, "assembly": "app",
             "services": services, "provides": ["ip"]});
         let provided = json!({"instance_id": name, "parameters": {"ip": "10.0.0.1"}});
-        told.push(told::event(1, "instance.registered", registered));
-        told.push(told::event(2, "instance.contacted", json!({"instance_id": name})));
-        told.push(told::event(3, "instance.parameters.provided", provided));
+        all.push(events::event(1, "instance.registered", registered));
+        all.push(events::event(2, "instance.contacted", json!({"instance_id": name})));
+        all.push(events::event(3, "instance.parameters.provided", provided));
         for service in ["a", "b", "c"] {
-            told.push(told::started(4, name, service));
+            all.push(events::started(4, name, service));
             let code = if number.is_multiple_of(5) && nth == 1 { "1" } else { "0" };
-            told.push(told::ended(5 + nth as u32, name, service, code));
+            all.push(events::ended(5 + nth as u32, name, service, code));
         }
     }
-    told.iter().map(|told| event::decode(told.to_string().into_bytes(), None).unwrap()).collect()
+    all.iter().map(|one| event::decode(one.to_string().into_bytes(), None).unwrap()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,8 +46,8 @@ async fn a_replay_of_many_deployments_makes_the_same_rows() {
     let server = Server::with_projector().await;
     let all: Vec<Event> =
         (0..deployments).flat_map(|number| deployment(number, instances)).collect();
-    // Every seventh event, from the seventh on; then those before each of them, and so on: what belongs
-    // together comes in pieces, mostly the last piece first.
+    // Every seventh event, from the seventh on; then the one before each of them, and so on: the events of a
+    // deployment come in pieces, mostly the last piece first.
     for nth in (0..7).rev() {
         let part: Vec<Event> = all.iter().skip(nth).step_by(7).cloned().collect();
         for batch in part.chunks(2000) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::told::*;
+use super::events::*;
 use crate::support::server::Server;
 
 const DEPLOYMENT: &str = "/reports/deployment/d-1";
@@ -18,7 +18,7 @@ fn provided(at: u32, instance: &str, parameters: Value) -> Value {
     event(at, "instance.parameters.provided", data)
 }
 
-/// Everything that the three documents say now.
+/// Returns the three documents as they are now.
 async fn all(server: &Server) -> String {
     let mut all = String::new();
     for path in [DEPLOYMENT, MYSQL, WORDPRESS] {
@@ -58,7 +58,7 @@ async fn mysql_and_wordpress_step_by_step() {
         ("wordpress_started_again", vec![started(13, "w", "wordpress")]),
     ];
     for (name, events) in steps {
-        say(&server, &events).await;
+        append(&server, &events).await;
         insta::assert_snapshot!(name, all(&server).await);
     }
     insta::assert_snapshot!(

@@ -1,4 +1,4 @@
-//! Documents and the schema that comes with the program.
+//! Validates documents by the schema that comes with the program.
 
 use relax_ng::{
     Content, DatatypeRegistry, Element, ExpandedName, ResolveError, Schema, SchemaResolver,
@@ -6,19 +6,19 @@ use relax_ng::{
 };
 use roxmltree::{Document, Node};
 
-/// The schema refers to no other.
-struct Alone;
+/// A resolver that fails: the schema refers to no other.
+struct NoReferences;
 
-impl SchemaResolver for Alone {
+impl SchemaResolver for NoReferences {
     fn resolve(&self, href: &str, _: &str) -> Result<SchemaSource, ResolveError> {
         Err(ResolveError::new(format!("nothing is read from {href}")))
     }
 }
 
-/// An element, as the validator wants it.
-struct Seen<'a>(Node<'a, 'a>);
+/// An element of a document.
+struct XmlElement<'a>(Node<'a, 'a>);
 
-impl Element for Seen<'_> {
+impl Element for XmlElement<'_> {
     type Location = String;
 
     fn name(&self) -> ExpandedName {
@@ -36,21 +36,21 @@ impl Element for Seen<'_> {
     fn children(&self) -> impl Iterator<Item = Content<Self>> {
         self.0.children().filter_map(|child| match child.text().filter(|_| child.is_text()) {
             Some(text) => Some(Content::Text(text.to_owned())),
-            None => child.is_element().then_some(Content::Element(Seen(child))),
+            None => child.is_element().then_some(Content::Element(XmlElement(child))),
         })
     }
 }
 
-/// Where a document is not as `schema/report.rng` has it.
+/// Returns the faults of a document by `schema/report.rng`.
 pub fn faults(text: &str) -> Vec<String> {
     let schema = std::fs::read_to_string("schema/report.rng").unwrap();
     let source = SchemaSource::new(schema, "schema/report.rng", SchemaSyntax::Xml);
-    let schema = Schema::compile(&source, &Alone).expect("the schema is one");
+    let schema = Schema::compile(&source, &NoReferences).expect("schema/report.rng is a schema");
     let document = match Document::parse(text) {
         Ok(document) => document,
         Err(error) => return vec![error.to_string()],
     };
-    let root = Seen(document.root_element());
+    let root = XmlElement(document.root_element());
     let found = schema.validate(&DatatypeRegistry::new(), &root).unwrap();
     found.iter().map(|fault| format!("{fault:?}")).collect()
 }
@@ -76,7 +76,7 @@ const INSTANCE: &str = r#"<?xml version="1.0"?>
 "#;
 
 #[test]
-fn the_schema_refuses_what_audrey_never_wrote() {
+fn the_schema_refuses_documents_that_audrey_never_wrote() {
     assert_eq!(faults(INSTANCE), Vec::<String>::new());
     for (right, wrong) in [
         ("status=\"incomplete\">\n  <reg", "status=\"registered\">\n  <reg"),

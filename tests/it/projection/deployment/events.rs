@@ -1,4 +1,4 @@
-//! Events of deployments, and the documents that come of them.
+//! Events of deployments, and the documents that follow from them.
 
 use serde_json::{Value, json};
 
@@ -6,12 +6,12 @@ use super::schema;
 use crate::support::projecting::caught_up;
 use crate::support::server::Server;
 
-/// When the minute of that number is.
+/// Returns the time of a minute of the tests.
 pub fn minute(minute: u32) -> String {
     format!("2026-11-20T{:02}:{:02}:00Z", 3 + minute / 60, minute % 60)
 }
 
-/// A CloudEvent at that minute; what says the same has the same id.
+/// Creates a CloudEvent at that minute; equal events have equal ids.
 pub fn event(at: u32, kind: &str, data: Value) -> Value {
     json!({"specversion": "1.0", "id": format!("{at} {kind} {data}"), "source": "//config-server",
            "type": kind, "time": minute(at), "data": data})
@@ -22,7 +22,7 @@ pub fn declared(at: u32, id: &str, instances: &[&str]) -> Value {
     event(at, "deployment.declared", data)
 }
 
-/// `services` as the event has them (docs/messages.md).
+/// `services` are as in the event (docs/messages.md).
 pub fn registered(
     at: u32,
     instance: &str,
@@ -46,20 +46,20 @@ pub fn ended(at: u32, instance: &str, service: &str, code: &str) -> Value {
 }
 
 /// Appends events and waits until they are projected.
-pub async fn say(server: &Server, events: &[Value]) {
+pub async fn append(server: &Server, events: &[Value]) {
     let (status, answer) = server.post("/v1/events", Value::from(events).to_string()).await;
     assert_eq!(status, 201, "{answer}");
     caught_up(&server.db).await;
 }
 
-/// A document as whoever asks for nothing in particular gets it; it is as the schema says.
+/// Returns a document in the default format, which is valid by the schema.
 pub async fn xml(server: &Server, path: &str) -> String {
     let (status, text) = document(server, path).await;
     assert_eq!(status, 200, "{path}: {text}");
     text
 }
 
-/// As [`xml`], whatever its status.
+/// As [`xml`], with any status.
 pub async fn document(server: &Server, path: &str) -> (u16, String) {
     let response = server.http.get(server.url(path)).send().await.unwrap();
     let status = response.status().as_u16();

@@ -1,6 +1,6 @@
--- deployment::facts
--- What has to be known of the deployments $1 and, beside their instances, of the instances $2. Lists of
--- ids and no joins, so that they are looked up in the indexes.
+-- deployment::load_facts
+-- The facts of the deployments $1, of their instances, and of the instances $2. Ids are passed on as
+-- lists rather than joined, so that they are looked up in the indexes.
 WITH member AS (
     SELECT ARRAY(
         SELECT instance_id FROM {schema}fact WHERE deployment_id = ANY($1) AND kind = 'registered'
@@ -8,7 +8,7 @@ WITH member AS (
         SELECT unnest($2::text[])
     ) AS ids
 ),
--- The deployments that the members were ever registered with: when they were deleted matters.
+-- The other deployments that the members were ever registered with: the times of their deletion matter.
 home AS (
     SELECT ARRAY(
         SELECT DISTINCT deployment_id FROM {schema}fact
@@ -16,14 +16,14 @@ home AS (
           AND deployment_id <> ALL($1)
     ) AS ids
 ),
--- From one registration of a member to the next, the first one from ever.
+-- The time from one registration of a member to the next; the first one begins before all time.
 attempt AS (
     SELECT instance_id,
-           CASE WHEN row_number() OVER story = 1 THEN '-infinity' ELSE occurred_at END AS since,
-           coalesce(lead(occurred_at) OVER story, 'infinity') AS until
+           CASE WHEN row_number() OVER registrations = 1 THEN '-infinity' ELSE occurred_at END AS since,
+           coalesce(lead(occurred_at) OVER registrations, 'infinity') AS until
     FROM {schema}fact
     WHERE instance_id = ANY((SELECT ids FROM member)::text[]) AND kind = 'registered'
-    WINDOW story AS (PARTITION BY instance_id ORDER BY occurred_at, event_id)
+    WINDOW registrations AS (PARTITION BY instance_id ORDER BY occurred_at, event_id)
 )
 SELECT event_id, occurred_at, said
 FROM {schema}fact
@@ -34,18 +34,19 @@ FROM {schema}fact
 WHERE deployment_id = ANY((SELECT ids FROM home)::text[]) AND instance_id IS NULL
   AND kind IN ('declared', 'deleted', 'stack')
 UNION ALL
--- An instance may provide the same every ten seconds, too: of repetitions in a row the first and the last.
+-- An instance may provide the same values every ten seconds: of repetitions in a row, the first and the
+-- last are enough.
 SELECT event_id, occurred_at, said
 FROM (
     SELECT event_id, occurred_at, kind, said,
-           lag(said) OVER story AS said_before, lead(said) OVER story AS said_after
+           lag(said) OVER reports AS said_before, lead(said) OVER reports AS said_after
     FROM {schema}fact
     WHERE instance_id = ANY((SELECT ids FROM member)::text[]) AND kind <> 'contacted'
-    WINDOW story AS (PARTITION BY instance_id ORDER BY occurred_at, kind <> 'registered', event_id)
-) AS told
+    WINDOW reports AS (PARTITION BY instance_id ORDER BY occurred_at, kind <> 'registered', event_id)
+) AS report
 WHERE kind <> 'provided' OR said IS DISTINCT FROM said_before OR said IS DISTINCT FROM said_after
 UNION ALL
--- An instance may be in contact every ten seconds for years: the first and the last time will do.
+-- An instance may be in contact every ten seconds for years: the first and the last contact are enough.
 SELECT contact.event_id, contact.occurred_at, contact.said
 FROM attempt CROSS JOIN LATERAL (
     (SELECT f.event_id, f.occurred_at, f.said FROM {schema}fact AS f

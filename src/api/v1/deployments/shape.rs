@@ -1,73 +1,75 @@
-//! From what is concluded to what JSON says.
+//! Turns deployments, instances and services into their JSON.
 
-use std::collections::HashMap;
-
+use super::load::NovaByInstance;
 use super::view;
 use crate::event::deployment::{ParameterValue, Phase, Target};
 use crate::http::seconds;
 use crate::projection::deployment::{
-    Asked, Attempt, Cycle, Deployment, Run, Service, StackState, Status, Step, World,
-    critical_path, cycles, phases,
+    Attempt, Cycle, Deployment, Deployments, Run, Service, SilenceLimit, StackState, Status, Step,
+    find_critical_path, find_cycles, measure_phases,
 };
-use crate::projection::timing::routes::Nova;
 
-/// What Nova tells of instances, by id.
-pub(super) type ByInstance = HashMap<String, Nova>;
-
-/// A deployment; `former` are those of its id that were deleted.
-pub(super) fn deployment(
-    world: &World<'_>,
-    asked: Asked,
-    current: &Deployment,
+/// Shows a deployment; `former` are its earlier generations. The instances of `nova` that belong to it are
+/// moved into the answer.
+pub(in crate::api) fn show_deployment(
+    deployments: &Deployments<'_>,
+    limit: SilenceLimit,
+    deployment: &Deployment,
     former: &[Deployment],
-    nova: &mut ByInstance,
+    nova: &mut NovaByInstance,
 ) -> view::Deployment {
-    let instances = &current.instances;
-    let phases = phases(current);
-    let cycles = cycles(world, instances);
+    let instances = &deployment.instances;
+    let phases = measure_phases(deployment);
+    let cycles = find_cycles(deployments, instances);
     view::Deployment {
-        deployment_id: current.deployment_id.clone(),
-        name: current.name.clone(),
-        project_id: current.project_id.clone(),
-        generation: current.number,
-        status: current.status().map(Status::as_str),
-        state: asked.state(current.state(), current.last_at).as_str(),
-        declared_at: current.declared_at,
-        registered_at: current.registered_at(),
-        completed_at: current.completed_at(),
-        deleted_at: current.deleted_at,
-        first_at: current.first_at,
-        last_at: current.last_at,
-        expected: current.expected.clone(),
-        missing: current.missing().map(str::to_owned).collect(),
-        stack: current.stack.as_ref().map(stack),
-        instances: instances.iter().map(|one| instance(world, asked, one, &cycles, nova)).collect(),
-        unresolved: instances.iter().flat_map(|one| unresolved(world, asked, one)).collect(),
-        cycles: cycles.iter().map(cycle).collect(),
-        critical_path: path(&critical_path(world, current)),
+        deployment_id: deployment.deployment_id.clone(),
+        name: deployment.name.clone(),
+        project_id: deployment.project_id.clone(),
+        generation: deployment.number,
+        status: deployment.status().map(Status::as_str),
+        state: limit.state(deployment.state(), deployment.last_at).as_str(),
+        declared_at: deployment.declared_at,
+        registered_at: deployment.registered_at(),
+        completed_at: deployment.completed_at(),
+        deleted_at: deployment.deleted_at,
+        first_at: deployment.first_at,
+        last_at: deployment.last_at,
+        expected: deployment.expected.clone(),
+        missing: deployment.missing().map(str::to_owned).collect(),
+        stack: deployment.stack.as_ref().map(show_stack),
+        instances: instances
+            .iter()
+            .map(|one| show_instance(deployments, limit, one, &cycles, nova))
+            .collect(),
+        unresolved: instances
+            .iter()
+            .flat_map(|one| show_unresolved(deployments, limit, one))
+            .collect(),
+        cycles: cycles.iter().map(show_cycle).collect(),
+        critical_path: show_path(&find_critical_path(deployments, deployment)),
         phases: view::Phases {
             registration_s: seconds(phases.registration_us),
             contact_wait_s: seconds(phases.contact_wait_us),
             dependency_wait_s: seconds(phases.dependency_wait_us),
             configuration_s: seconds(phases.configuration_us),
         },
-        former: former.iter().map(former_deployment).collect(),
+        former: former.iter().map(show_former_deployment).collect(),
     }
 }
 
-/// An instance; `cycles` are those of its deployment.
-pub(super) fn instance(
-    world: &World<'_>,
-    asked: Asked,
+/// Shows an instance; `cycles` are the cycles of its deployment.
+pub(in crate::api) fn show_instance(
+    deployments: &Deployments<'_>,
+    limit: SilenceLimit,
     attempt: &Attempt,
     cycles: &[Cycle],
-    nova: &mut ByInstance,
+    nova: &mut NovaByInstance,
 ) -> view::Instance {
-    let story = world.story(&attempt.instance_id).iter();
+    let attempts = deployments.attempts_of(&attempt.instance_id).iter();
     let is_in = |cycle: &&Cycle| cycle.services.iter().any(|(id, _)| *id == attempt.instance_id);
     let provided = attempt.provided.iter().filter_map(|(name, values)| {
         let (at, value) = values.last()?;
-        Some(view::Provided { name: name.clone(), value: value.clone(), at: *at })
+        Some(view::ProvidedValue { name: name.clone(), value: value.clone(), at: *at })
     });
     view::Instance {
         instance_id: attempt.instance_id.clone(),
@@ -75,30 +77,34 @@ pub(super) fn instance(
         assembly: attempt.assembly.clone(),
         attempt: attempt.number,
         status: attempt.status().map(Status::as_str),
-        state: asked.state(attempt.state(), attempt.last_at).as_str(),
+        state: limit.state(attempt.state(), attempt.last_at).as_str(),
         registered_at: attempt.registered_at,
         first_contacted_at: attempt.contacted.map(|(first, _)| first),
         last_contacted_at: attempt.contacted.map(|(_, last)| last),
         completed_at: attempt.completed_at(),
-        abandoned_at: attempt.abandoned.as_ref().map(|abandoned| abandoned.at),
-        abandoned_reason: attempt.abandoned.as_ref().and_then(|said| said.reason.clone()),
+        abandoned_at: attempt.abandoned.as_ref().map(|report| report.at),
+        abandoned_reason: attempt.abandoned.as_ref().and_then(|report| report.reason.clone()),
         last_at: attempt.last_at,
-        services: attempt.services.iter().map(|one| service(world, asked, attempt, one)).collect(),
+        services: attempt
+            .services
+            .iter()
+            .map(|one| show_service(deployments, limit, attempt, one))
+            .collect(),
         provided: provided.collect(),
         pending: attempt.pending().map(str::to_owned).collect(),
-        cycles: cycles.iter().filter(is_in).map(cycle).collect(),
+        cycles: cycles.iter().filter(is_in).map(show_cycle).collect(),
         nova: nova.remove(&attempt.instance_id),
-        former: story
+        former: attempts
             .filter(|former| former.number < attempt.number)
-            .map(former_instance)
+            .map(show_former_instance)
             .collect(),
     }
 }
 
-/// A service of an instance.
-pub(super) fn service(
-    world: &World<'_>,
-    asked: Asked,
+/// Shows a service of an instance.
+pub(in crate::api) fn show_service(
+    deployments: &Deployments<'_>,
+    limit: SilenceLimit,
     attempt: &Attempt,
     service: &Service,
 ) -> view::Service {
@@ -116,15 +122,15 @@ pub(super) fn service(
                 blocked_by_failure: false,
             },
             ParameterValue::From { instance_id, target } => {
-                let resolved = world.resolve(service, instance_id, target);
+                let resolved = deployments.resolve(service, instance_id, target);
                 view::Parameter {
                     name: parameter.name.clone(),
-                    from: Some(reference(instance_id, target)),
+                    from: Some(show_reference(instance_id, target)),
                     resolved: resolved.is_some(),
                     resolved_at: resolved.as_ref().map(|resolved| resolved.at),
                     waits_for: match resolved {
                         Some(_) => None,
-                        None => Some(waits_for(world, asked, instance_id, target)),
+                        None => Some(show_awaited(deployments, limit, instance_id, target)),
                     },
                     blocked_by_failure: resolved.as_ref().is_some_and(|resolved| resolved.failed),
                     value: resolved.map(|resolved| resolved.value),
@@ -142,31 +148,40 @@ pub(super) fn service(
         code: service.code().map(str::to_owned),
         start_missing: service.started_at().is_none() && service.ended_at().is_some(),
         blocked_by_failure: parameters.iter().any(|parameter| parameter.blocked_by_failure),
-        attempts: service.runs.iter().map(run).collect(),
+        attempts: service.runs.iter().map(show_run).collect(),
         parameters,
     }
 }
 
-fn unresolved(world: &World<'_>, asked: Asked, attempt: &Attempt) -> Vec<view::Unresolved> {
-    let waiting = world.unresolved(attempt).into_iter();
+fn show_unresolved(
+    deployments: &Deployments<'_>,
+    limit: SilenceLimit,
+    attempt: &Attempt,
+) -> Vec<view::UnresolvedParameter> {
+    let waiting = deployments.unresolved_parameters(attempt).into_iter();
     waiting
-        .map(|waiting| view::Unresolved {
+        .map(|waiting| view::UnresolvedParameter {
             instance_id: waiting.instance_id.to_owned(),
             service: waiting.service.to_owned(),
             parameter: waiting.parameter.to_owned(),
-            waits_for: waits_for(world, asked, waiting.from, waiting.target),
+            waits_for: show_awaited(deployments, limit, waiting.from, waiting.target),
         })
         .collect()
 }
 
-fn waits_for(world: &World<'_>, asked: Asked, from: &str, target: &Target) -> view::WaitsFor {
-    view::WaitsFor {
-        reference: reference(from, target),
-        state: world.state_of(asked, from, target),
+fn show_awaited(
+    deployments: &Deployments<'_>,
+    limit: SilenceLimit,
+    from: &str,
+    target: &Target,
+) -> view::AwaitedSource {
+    view::AwaitedSource {
+        reference: show_reference(from, target),
+        state: deployments.state_of(limit, from, target),
     }
 }
 
-fn cycle(cycle: &Cycle) -> view::Cycle {
+fn show_cycle(cycle: &Cycle) -> view::Cycle {
     let members = cycle.services.iter().map(|(instance_id, service)| view::Member {
         instance_id: instance_id.clone(),
         service: service.clone(),
@@ -174,7 +189,7 @@ fn cycle(cycle: &Cycle) -> view::Cycle {
     view::Cycle { deadlock: cycle.deadlock, services: members.collect() }
 }
 
-fn reference(instance_id: &str, target: &Target) -> view::Reference {
+fn show_reference(instance_id: &str, target: &Target) -> view::Reference {
     let (parameter, service) = match target {
         Target::Parameter(name) => (Some(name.clone()), None),
         Target::Service(name) => (None, Some(name.clone())),
@@ -182,7 +197,7 @@ fn reference(instance_id: &str, target: &Target) -> view::Reference {
     view::Reference { instance_id: instance_id.to_owned(), parameter, service }
 }
 
-fn run(run: &Run) -> view::Run {
+fn show_run(run: &Run) -> view::Run {
     let times = run.started_at.zip(run.ended_at);
     view::Run {
         started_at: run.started_at,
@@ -193,7 +208,7 @@ fn run(run: &Run) -> view::Run {
     }
 }
 
-fn stack(stack: &StackState) -> view::Stack {
+fn show_stack(stack: &StackState) -> view::Stack {
     let (at, last) = &stack.last;
     view::Stack {
         operation: last.operation.clone(),
@@ -209,7 +224,7 @@ fn stack(stack: &StackState) -> view::Stack {
     }
 }
 
-fn path(steps: &[Step]) -> view::CriticalPath {
+fn show_path(steps: &[Step]) -> view::CriticalPath {
     let span = |from: jiff::Timestamp, to: jiff::Timestamp| {
         seconds(to.as_microsecond() - from.as_microsecond())
     };
@@ -219,7 +234,7 @@ fn path(steps: &[Step]) -> view::CriticalPath {
         steps: steps
             .iter()
             .map(|step| view::Step {
-                what: reference(&step.instance_id, &step.target),
+                reference: show_reference(&step.instance_id, &step.target),
                 since: step.since,
                 started_at: step.started_at,
                 ended_at: step.ended_at,
@@ -230,7 +245,7 @@ fn path(steps: &[Step]) -> view::CriticalPath {
     }
 }
 
-fn former_deployment(deployment: &Deployment) -> view::FormerDeployment {
+fn show_former_deployment(deployment: &Deployment) -> view::FormerDeployment {
     let instances = deployment.instances.iter();
     view::FormerDeployment {
         generation: deployment.number,
@@ -243,11 +258,11 @@ fn former_deployment(deployment: &Deployment) -> view::FormerDeployment {
     }
 }
 
-fn former_instance(attempt: &Attempt) -> view::FormerInstance {
+fn show_former_instance(attempt: &Attempt) -> view::FormerInstance {
     let services = attempt.services.iter().map(|service| view::FormerService {
         service: service.name.clone(),
         status: service.status().as_str(),
-        attempts: service.runs.iter().map(run).collect(),
+        attempts: service.runs.iter().map(show_run).collect(),
     });
     view::FormerInstance {
         attempt: attempt.number,

@@ -1,4 +1,4 @@
-//! Facts to say.
+//! Facts of made-up deployments.
 
 use std::collections::BTreeMap;
 
@@ -8,22 +8,22 @@ use uuid::Uuid;
 use crate::event::deployment::{
     DeploymentEvent, Parameter, ParameterValue, Phase, Registration, Service, Stack, Target,
 };
-use crate::projection::deployment::{Asked, Deployment, Fact, World};
+use crate::projection::deployment::{Deployment, Deployments, Fact, SilenceLimit};
 
-/// Second 0 of all tests.
+/// Returns the time of a second; all tests begin with second 0.
 pub fn second(second: i64) -> Timestamp {
     "2026-11-19T10:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(second)
 }
 
-/// At that second, with silences of an hour.
-pub fn at(at: i64) -> Asked {
-    Asked { at: second(at), abandoned_after: SignedDuration::from_hours(1) }
+/// Returns a limit of an hour, at that second.
+pub fn limit_at(at: i64) -> SilenceLimit {
+    SilenceLimit { at: second(at), abandoned_after: SignedDuration::from_hours(1) }
 }
 
-/// A fact; what says the same has the same id.
-pub fn fact(at: i64, said: DeploymentEvent) -> Fact {
-    let text = format!("{at} {said:?}");
-    Fact::new(Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()), second(at), said)
+/// Creates a fact; equal events have equal ids.
+pub fn fact(at: i64, event: DeploymentEvent) -> Fact {
+    let text = format!("{at} {event:?}");
+    Fact::new(Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()), second(at), event)
 }
 
 pub fn declared(at: i64, instances: &[&str]) -> Fact {
@@ -45,7 +45,7 @@ pub fn deleted(at: i64) -> Fact {
     fact(at, DeploymentEvent::Deleted { deployment_id: "d".to_owned() })
 }
 
-/// A service with parameters that come from others.
+/// Creates a service with parameters that refer to other instances.
 pub fn service(name: &str, parameters: &[(&str, &str, Target)]) -> Service {
     let parameters = parameters.iter().map(|(name, from, target)| Parameter {
         name: (*name).to_owned(),
@@ -123,19 +123,19 @@ pub fn stack(at: i64, operation: &str, phase: Phase) -> Fact {
     )
 }
 
-/// The deployment `d`.
+/// Returns the last generation of the deployment `d`.
 pub fn deployment(facts: &[Fact]) -> Deployment {
-    World::of(facts).deployments("d").pop().unwrap()
+    Deployments::of(facts).generations("d").pop().unwrap()
 }
 
-/// Status and state of the deployment `d`, asked at that second.
-pub fn stands(facts: &[Fact], asked_at: i64) -> (&'static str, &'static str) {
+/// Returns status and state of the deployment `d` at a second.
+pub fn progress(facts: &[Fact], now: i64) -> (&'static str, &'static str) {
     let deployment = deployment(facts);
-    let state = at(asked_at).state(deployment.state(), deployment.last_at);
+    let state = limit_at(now).state(deployment.state(), deployment.last_at);
     (deployment.status().map_or("", |status| status.as_str()), state.as_str())
 }
 
-/// The mysql and wordpress of Audrey's own tests, with references both ways of resolving.
+/// Returns the mysql and wordpress of Audrey's own tests, with references to a parameter and to a service.
 pub fn blog() -> Vec<Fact> {
     let of_mysql = [("mysql_ip", "m", parameter("ip")), ("mysql_service", "m", end_of("mysql"))];
     vec![
