@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::bucket::{Bucket, LatestSample, nearest_f64};
 use super::fact::{BucketFact, Facts, Key, Rejection};
 use super::resolution::Resolution;
-use crate::event::perf::{self, Sample, Sampled};
+use crate::event::perf::{self, Sample, HostSamples};
 use crate::event::{Event, Recorded};
 use crate::projection::{Decode, Decoded};
 use crate::sketch::numbers::{self, Sketch};
@@ -63,14 +63,14 @@ struct UnsortedMinute {
 
 impl Stretch {
     /// Adds the values of one event. Returns whether all of them count.
-    fn add(&mut self, event: &Event, sampled: &Sampled<'_>) -> bool {
+    fn add(&mut self, event: &Event, sampled: &HostSamples<'_>) -> bool {
         let host = self.number_of(&sampled.host);
         let day = event.key_at.map(|at| Resolution::Day.start(at));
         let mut is_whole = true;
         for (index, value) in (0..).zip(sampled.values()) {
             match value {
                 Ok(sample) => self.add_sample(host, event.id, index, &sample),
-                Err(perf::Invalid { reason, metric, time }) => {
+                Err(perf::InvalidSample { reason, metric, time }) => {
                     let metric = metric.map(|metric| self.number_of(&metric));
                     self.reject((host, metric, reason, day), (time, event.id));
                     is_whole = false;

@@ -67,7 +67,7 @@ const fn before_horizon(table: &'static str, column: &'static str) -> Frozen {
 async fn apply(tx: &Transaction<'_>, facts: Box<dyn Any + Send>) -> Result<()> {
     let mut facts: Box<Facts> =
         facts.downcast().map_err(|_| anyhow!("these are not facts of rollup"))?;
-    let horizon = log::horizon(tx, Family::Perf).await?;
+    let horizon = log::read_horizon(tx, Family::Perf).await?;
     let frozen = horizon.map_or(0, |horizon| facts.remove_before(horizon));
     if frozen > 0 {
         metrics::counter!("stackledger_rollup_frozen_samples_total").increment(frozen);
