@@ -1,4 +1,4 @@
-//! Connections: each its own task, none of them able to hold up the others or the end.
+//! Connections: each is its own task, and none can hold up the others or the end of the process.
 
 use std::time::Duration;
 
@@ -10,16 +10,36 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long a client may take to send a request's header, and how long an idle connection is kept.
-const HEADER_PATIENCE: Duration = Duration::from_secs(30);
+use super::State;
+use super::router::router;
 
-/// How long requests in hand may take once the process was asked to stop.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// Time for a client to send a request's header; also how long an idle connection is kept.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Accepts until `stop`, then waits for the requests in hand.
-pub(super) async fn run(listener: TcpListener, routes: Router, stop: CancellationToken) {
+/// Time for the requests in hand to finish once the process was asked to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Serves until `stop`, then lets the requests in hand finish, except those of clients that are too slow.
+///
+/// # Errors
+///
+/// When the listener has no address, or the description of the routes cannot be written.
+pub async fn serve(
+    listener: TcpListener,
+    state: State,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    crate::telemetry::init_metrics();
+    let address = listener.local_addr()?;
+    tracing::info!("serving on http://{address}; the API is described at /docs");
+    run(listener, router(state, address)?, stop).await;
+    Ok(())
+}
+
+/// Accepts connections until `stop`, then waits for the requests in hand.
+async fn run(listener: TcpListener, routes: Router, stop: CancellationToken) {
     let connections = TaskTracker::new();
-    // Ends what is still open when this function does.
+    // Dropped at the end of this function: it closes the connections that are still open then.
     let end = CancellationToken::new();
     let _end = end.clone().drop_guard();
     loop {
@@ -29,7 +49,7 @@ pub(super) async fn run(listener: TcpListener, routes: Router, stop: Cancellatio
         };
         match accepted {
             Ok((stream, _)) => {
-                let serving = serve(stream, routes.clone(), stop.clone());
+                let serving = serve_connection(stream, routes.clone(), stop.clone());
                 let end = end.clone();
                 connections.spawn(async move {
                     tokio::select! {
@@ -39,7 +59,7 @@ pub(super) async fn run(listener: TcpListener, routes: Router, stop: Cancellatio
                 });
             }
             Err(error) => {
-                // Out of file descriptors, most likely: others have to close some first.
+                // Most likely the process is out of file descriptors: other connections have to close first.
                 tracing::warn!(error = %error, "a connection cannot be accepted");
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
@@ -47,16 +67,17 @@ pub(super) async fn run(listener: TcpListener, routes: Router, stop: Cancellatio
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(FAREWELL, connections.wait()).await.is_err() {
-        tracing::warn!("{} slow connections were cut off", connections.len());
+    if tokio::time::timeout(STOP_TIMEOUT, connections.wait()).await.is_err() {
+        tracing::warn!("{} connections did not finish in time and were cut off", connections.len());
     }
 }
 
-async fn serve(stream: TcpStream, routes: Router, stop: CancellationToken) {
+/// Answers the requests of one connection, until it ends; after `stop`, the one in hand is its last.
+async fn serve_connection(stream: TcpStream, routes: Router, stop: CancellationToken) {
     let _ = stream.set_nodelay(true);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_PATIENCE)
+        .header_read_timeout(HEADER_TIMEOUT)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
     let mut connection = std::pin::pin!(connection);
     let mut is_stopping = false;

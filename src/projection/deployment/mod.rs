@@ -24,6 +24,7 @@ use std::any::Any;
 
 use anyhow::{Result, anyhow};
 use tokio_postgres::Transaction;
+use utoipa_axum::router::OpenApiRouter;
 
 pub use self::attempt::{AbandonReport, Attempt, Run, Service};
 pub use self::cycle::{Cycle, find_cycles};
@@ -54,6 +55,7 @@ pub const PROJECTION: Projection = Projection {
     stretch: Limit::USUAL,
     decode: |_| Box::<fact::Decoder>::default(),
     apply: |tx, _, facts| Box::pin(async move { apply(tx, facts).await }),
+    routes: OpenApiRouter::new,
 };
 
 /// Deployments that are loaded and summarized together, so that not all of them are in memory at once.

@@ -19,8 +19,10 @@ mod wake;
 use std::any::Any;
 
 use anyhow::Result;
+use deadpool_postgres::Pool;
 use futures_util::future::BoxFuture;
 use tokio_postgres::Transaction;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::config::File;
 use crate::event::{Family, Recorded};
@@ -69,6 +71,9 @@ pub struct Projection {
     pub decode: fn(&File) -> Box<dyn Decode + '_>,
     /// Folds the facts into the rows, set by set, in the transaction that also moves the checkpoint.
     pub apply: Apply,
+    /// The HTTP routes that its rows answer, with their description; empty where other modules query the
+    /// read model.
+    pub routes: fn() -> OpenApiRouter<Pool>,
 }
 
 impl Projection {

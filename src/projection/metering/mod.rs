@@ -51,6 +51,7 @@ pub const PROJECTION: Projection = Projection {
     stretch: Limit::USUAL,
     decode: |file| Box::new(fact::Decoder::new(&file.metering)),
     apply: |tx, file, facts| Box::pin(apply(tx, file, facts)),
+    routes: routes::routes,
 };
 
 /// Whose samples are trusted, and what is made of them. What it costs decides no row.

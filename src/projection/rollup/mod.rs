@@ -56,6 +56,7 @@ pub const PROJECTION: Projection = Projection {
     stretch: Limit { bytes: 8 << 20, ..Limit::USUAL },
     decode: |_| Box::<decode::Decoder>::default(),
     apply: |tx, _, facts| Box::pin(apply(tx, facts)),
+    routes: routes::routes,
 };
 
 /// Returns the rule for rows that stay as they were when the horizon of `perf` passed them.

@@ -31,6 +31,7 @@ pub const PROJECTION: Projection = Projection {
     stretch: Limit::USUAL,
     decode: |_| Box::<Decoder>::default(),
     apply: |tx, _, facts| Box::pin(apply(tx, facts)),
+    routes: routes::routes,
 };
 
 /// A row.

@@ -55,6 +55,7 @@ pub const PROJECTION: Projection = Projection {
     stretch: Limit::USUAL,
     decode: |_| Box::<decoder::Decoder>::default(),
     apply: |tx, _, facts| Box::pin(async move { apply(tx, facts).await }),
+    routes: routes::routes,
 };
 
 /// Folds facts into the rows of the search path's schema.

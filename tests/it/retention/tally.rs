@@ -6,6 +6,7 @@ use stackledger::event::{Family, Recorded};
 use stackledger::log::{self, Limit};
 use stackledger::projection::{Decode, Decoded, Frozen, Projection};
 use tokio_postgres::Transaction;
+use utoipa_axum::router::OpenApiRouter;
 
 /// Counts samples by host and hour, in partitions by day, and keeps each host's first and last time.
 pub static TALLY: Projection = Projection {
@@ -35,6 +36,7 @@ pub static TALLY: Projection = Projection {
     apply: |tx, _, facts| {
         Box::pin(async move { apply(tx, *facts.downcast().expect("its own facts")).await })
     },
+    routes: OpenApiRouter::new,
 };
 
 type Facts = Vec<(String, Timestamp)>;
