@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 
 use super::State;
 use crate::export::Progress;
-use crate::http::{Nothing, Problem, Query};
+use crate::http::{NoParameters, Problem, Query};
 use crate::projection::{self, Status};
 use crate::{export, lifecycle, log, telemetry};
 
@@ -31,7 +31,7 @@ struct Condition {
 
 /// Whether the process lives
 #[utoipa::path(get, path = "/healthz", tag = "Operate", responses((status = 200, body = Condition)))]
-async fn healthz(_: Query<Nothing>) -> Json<Condition> {
+async fn healthz(_: Query<NoParameters>) -> Json<Condition> {
     Json(Condition { status: "ok" })
 }
 
@@ -39,7 +39,7 @@ async fn healthz(_: Query<Nothing>) -> Json<Condition> {
 #[utoipa::path(get, path = "/readyz", tag = "Operate", responses((status = 200, body = Condition)))]
 async fn readyz(
     extract::State(state): extract::State<State>,
-    _: Query<Nothing>,
+    _: Query<NoParameters>,
 ) -> Result<Json<Condition>, Problem> {
     let mut reasons: Vec<String> = state
         .health
@@ -80,7 +80,7 @@ async fn standing_still(client: &Client) -> Result<Vec<String>, Problem> {
     responses((status = 200, body = String, content_type = "text/plain")))]
 async fn metrics(
     extract::State(state): extract::State<State>,
-    _: Query<Nothing>,
+    _: Query<NoParameters>,
 ) -> impl IntoResponse {
     let mut text = telemetry::render_metrics();
     // Without the database the process's own metrics are all the more wanted.

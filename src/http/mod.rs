@@ -1,18 +1,21 @@
-//! What every route shares: problems, parameters, bodies and pages. Knows nothing of what is served.
+//! What every route shares: problems, parameters, bodies, pages and cursors. Knows nothing of the data
+//! served.
 
 mod body;
+mod cursor;
 mod page;
 mod path;
 mod problem;
 mod query;
 
 pub use body::{BODY_MAX, Body};
-pub use page::{Cursor, Items, LIMIT_DEFAULT, LIMIT_MAX, Paging, time_of};
+pub use cursor::{Cursor, CursorTime};
+pub use page::{Items, LIMIT_DEFAULT, LIMIT_MAX, Paging};
 pub use path::Segments;
 pub use problem::Problem;
-pub use query::{FromParameters, Nothing, Parameters, Query};
+pub use query::{FromParameters, NoParameters, Parameters, Query};
 
-/// Seconds of a duration that is kept in whole µs, exact to the last of them.
+/// Converts a duration from whole µs to seconds.
 pub fn seconds(micros: i64) -> f64 {
     micros as f64 / 1e6
 }

@@ -18,7 +18,7 @@ impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Segments<N> {
             .map_err(|_| Problem::malformed("the path is not UTF-8"))?;
         let segments: Vec<String> = params.iter().map(|(_, value)| value.to_owned()).collect();
         if segments.iter().any(|text| text.contains('\0')) {
-            return Err(Problem::malformed("the path holds a NUL"));
+            return Err(Problem::malformed("the path contains a NUL"));
         }
         segments.try_into().map(Segments).map_err(|_| Problem::internal())
     }

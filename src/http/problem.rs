@@ -1,4 +1,4 @@
-//! Errors as RFC 9457 has them: `application/problem+json`, whatever went wrong.
+//! Errors as problem details (RFC 9457): `application/problem+json` for every error.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,33 +10,34 @@ use uuid::Uuid;
 
 use crate::db;
 
-/// Why a request was not done. Clones travel with the response, for those who show it otherwise.
+/// The reason why a request failed. A clone is among the response's extensions, for routes that show it in
+/// another form.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Problem {
-    /// `about:blank`: the status says what kind of problem it is.
+    /// `about:blank`: the status is the kind of problem.
     pub r#type: &'static str,
     /// The status in words.
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What was wrong with this very request.
+    /// The fault of this request, in one sentence.
     pub detail: String,
-    /// The parameter or field that was wrong.
+    /// The wrong parameter or field.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameter: Option<String>,
-    /// The sales order that is in the way.
+    /// The sales order that prevents it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order_id: Option<Uuid>,
 }
 
-/// What a client that gets 503 is told to wait, in seconds.
+/// Seconds to wait after a 503, for the header `Retry-After`.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("2");
 
-/// The media type of problems.
+/// The media type of problems (RFC 9457).
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
 
 impl Problem {
-    /// A problem of that status.
+    /// Creates a problem of a status.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Problem {
             r#type: "about:blank",
@@ -71,19 +72,22 @@ impl Problem {
         Problem::new(StatusCode::CONFLICT, detail)
     }
 
-    /// 413: more bytes than are taken.
+    /// 413: the request has more bytes than are accepted.
     pub fn too_large(detail: impl Into<String>) -> Self {
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
     }
 
-    /// 503 with `Retry-After`: something we need is away.
+    /// 503 with `Retry-After`: a service that the answer needs is away.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 
-    /// 500: a defect of ours. What it was stands in the log, not in the answer.
+    /// 500: a defect of ours. The process's log has the cause; the answer does not.
     pub fn internal() -> Self {
-        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "a defect of ours; the log has more")
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "a defect of the server; its log has the cause",
+        )
     }
 }
 
@@ -105,11 +109,11 @@ impl From<tokio_postgres::Error> for Problem {
     fn from(error: tokio_postgres::Error) -> Self {
         let explained = db::explain(&error);
         if db::is_transient(&error) {
-            tracing::warn!(error = explained, "the database is away");
+            tracing::warn!(error = explained, "the database does not answer");
             return Problem::unavailable("the database does not answer now");
         }
-        // A read model that nobody has projected yet, or that a replay is putting in place; or one of
-        // an older version, while it is replayed.
+        // The read model has never been projected, or a replay is swapping it; or its tables are of an
+        // older version, until the replay ends.
         if matches!(
             error.code(),
             Some(
@@ -118,10 +122,10 @@ impl From<tokio_postgres::Error> for Problem {
                     | &SqlState::INVALID_SCHEMA_NAME
             )
         ) {
-            tracing::warn!(error = explained, "a read model is not there");
-            return Problem::unavailable("the read model is not there yet");
+            tracing::warn!(error = explained, "a read model is missing");
+            return Problem::unavailable("the read model does not exist yet");
         }
-        // Values are checked before they are bound; this is the net below those checks.
+        // Values are checked before they are bound; this catches what those checks let pass.
         if error.code().is_some_and(|state| state.code().starts_with("22")) {
             tracing::warn!(error = explained, "the database refused a value of a request");
             return Problem::malformed("a value is out of range");
@@ -134,14 +138,14 @@ impl From<tokio_postgres::Error> for Problem {
 impl From<PoolError> for Problem {
     fn from(error: PoolError) -> Self {
         match error {
-            // Whatever is wrong with the way to the database, it is not the request.
+            // The fault is in the way to the database, not in the request.
             PoolError::Backend(error) => {
                 let explained = db::explain(&error);
                 tracing::warn!(error = explained, "no database connection can be made");
                 Problem::unavailable("the database does not answer now")
             }
             PoolError::Timeout(_) | PoolError::Closed => {
-                tracing::warn!(error = %error, "no database connection is to be had");
+                tracing::warn!(error = %error, "no database connection is free");
                 Problem::unavailable("no database connection is free now")
             }
             other => {

@@ -1,23 +1,24 @@
-//! Parameters, strictly: what is unknown, given twice or malformed is 400 and named. A misspelt
-//! filter that is silently ignored would answer another question.
+//! Parameters, read strictly: one that is unknown, repeated or malformed is answered with 400 and its name.
+//! If a misspelt filter were ignored, the client would get the answer to another question.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 
 use super::Problem;
 
-/// The longest text a parameter may hold, in bytes.
+/// The longest value of a parameter, in bytes.
 const TEXT_MAX: usize = 1024;
 
-/// Parameters of a query or a form that are not taken yet.
+/// Parameters of a query or a form that are not yet taken.
 #[derive(Debug)]
 pub struct Parameters {
     pairs: Vec<(String, String)>,
 }
 
 impl Parameters {
-    /// As [`Parameters::parse_up_to`], for texts as they stand in queries.
+    /// Reads a query: as [`Parameters::parse_up_to`], with values of up to 1024 bytes.
     ///
     /// # Errors
     ///
@@ -26,12 +27,12 @@ impl Parameters {
         Self::parse_up_to(text, TEXT_MAX)
     }
 
-    /// Reads `application/x-www-form-urlencoded`, texts up to `text_max` bytes.
+    /// Reads `application/x-www-form-urlencoded` with values of up to `text_max` bytes.
     ///
     /// # Errors
     ///
-    /// When a parameter stands twice, or its text is not UTF-8, is too long or holds a NUL, which
-    /// PostgreSQL's texts cannot.
+    /// When a parameter is given twice, or its value is not UTF-8, is too long or contains a NUL, which
+    /// PostgreSQL's texts cannot contain.
     pub fn parse_up_to(text: &str, text_max: usize) -> Result<Self, Problem> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
@@ -42,10 +43,13 @@ impl Parameters {
             let value = decode(value)
                 .ok_or_else(|| Problem::bad_request(&name, "the value is not UTF-8"))?;
             if value.contains('\0') {
-                return Err(Problem::bad_request(&name, "the value holds a NUL"));
+                return Err(Problem::bad_request(&name, "the value contains a NUL"));
             }
             if value.len() > text_max {
-                return Err(Problem::bad_request(&name, format!("at most {text_max} bytes")));
+                return Err(Problem::bad_request(
+                    &name,
+                    format!("the value may have at most {text_max} bytes"),
+                ));
             }
             if pairs.iter().any(|(known, _)| *known == name) {
                 return Err(Problem::bad_request(&name, "the parameter is given more than once"));
@@ -55,13 +59,13 @@ impl Parameters {
         Ok(Parameters { pairs })
     }
 
-    /// Takes a parameter as it is; an empty one counts as given.
+    /// Takes a parameter's value, which may be empty.
     pub fn take(&mut self, name: &str) -> Option<String> {
         let index = self.pairs.iter().position(|(known, _)| known == name)?;
         Some(self.pairs.swap_remove(index).1)
     }
 
-    /// Takes a text that says something.
+    /// Takes a text that is not empty.
     ///
     /// # Errors
     ///
@@ -70,7 +74,7 @@ impl Parameters {
         self.read(name, "a text is expected", |text| (!text.is_empty()).then(|| text.to_owned()))
     }
 
-    /// Takes a text that may be empty, which is as if it was not given.
+    /// Takes a text; an empty one counts as not given.
     pub fn optional(&mut self, name: &str) -> Option<String> {
         self.take(name).filter(|text| !text.is_empty())
     }
@@ -79,7 +83,7 @@ impl Parameters {
     ///
     /// # Errors
     ///
-    /// When it is something else.
+    /// When it is anything else.
     pub fn integer(
         &mut self,
         name: &str,
@@ -97,7 +101,7 @@ impl Parameters {
     ///
     /// # Errors
     ///
-    /// When it is not a number, is negative, or longer than time is.
+    /// When it is not a number, is negative, or is more than 10 000 000 000 s.
     pub fn seconds(&mut self, name: &str) -> Result<Option<jiff::SignedDuration>, Problem> {
         self.read(name, "seconds are expected, from 0 to 10000000000", |text| {
             let is_plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
@@ -118,26 +122,27 @@ impl Parameters {
             let text = text.replace(' ', "+");
             let time: Timestamp = text.parse().ok().filter(|_| text.len() <= 40)?;
             let time = Timestamp::from_microsecond(time.as_microsecond()).ok()?;
-            // PostgreSQL's calendar does not begin as early as ours.
+            // PostgreSQL's calendar begins later than that of `Timestamp`.
             (time.as_second() >= -62_135_596_800).then_some(time)
         })
     }
 
-    /// Takes `true` or `false`; absent, it is false.
+    /// Takes `true` or `false`; false if it is not given.
     ///
     /// # Errors
     ///
-    /// When it is something else.
+    /// When it is anything else.
     pub fn flag(&mut self, name: &str) -> Result<bool, Problem> {
         let flag = self.read(name, "true or false is expected", |text| text.parse().ok())?;
         Ok(flag.unwrap_or(false))
     }
 
-    /// Takes a parameter through `read`, which knows whether it is what is `expected`.
+    /// Takes a parameter and converts it with `read`. The error message for a value that `read` refuses is
+    /// `expected`.
     ///
     /// # Errors
     ///
-    /// When `read` answers `None`.
+    /// When `read` returns `None`.
     pub fn read<T>(
         &mut self,
         name: &str,
@@ -151,11 +156,11 @@ impl Parameters {
         }
     }
 
-    /// Ends the reading.
+    /// Refuses the parameters that were not taken.
     ///
     /// # Errors
     ///
-    /// When a parameter was not taken: nobody knows it.
+    /// When one is left: the route has no such parameter.
     pub fn finish(self) -> Result<(), Problem> {
         match self.pairs.into_iter().next() {
             None => Ok(()),
@@ -164,23 +169,23 @@ impl Parameters {
     }
 }
 
-/// What a route takes from its query.
+/// The parameters of a route, as a type.
 pub trait FromParameters: Sized {
-    /// Takes what is wanted; what is left over is refused afterwards.
+    /// Takes the route's parameters; the caller refuses the rest.
     ///
     /// # Errors
     ///
-    /// When a value is not what is expected.
+    /// When a value is not as expected.
     fn from_parameters(parameters: &mut Parameters) -> Result<Self, Problem>;
 }
 
-/// A route without parameters.
+/// The parameters of a route that has none.
 #[derive(Clone, Copy, Debug)]
-pub struct Nothing;
+pub struct NoParameters;
 
-impl FromParameters for Nothing {
+impl FromParameters for NoParameters {
     fn from_parameters(_: &mut Parameters) -> Result<Self, Problem> {
-        Ok(Nothing)
+        Ok(NoParameters)
     }
 }
 
@@ -205,27 +210,12 @@ impl<S: Sync, T: FromParameters> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// Undoes form encoding. A `%` that begins no escape stands for itself, as in browsers; `None`
-/// when the bytes are not UTF-8.
+/// Decodes form encoding; `None` if the bytes are not UTF-8. A `%` without two hexadecimal digits after it
+/// is kept, as browsers do.
 fn decode(text: &str) -> Option<String> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        bytes.push(match (first, tail) {
-            (b'+', _) => b' ',
-            (b'%', [high, low, after @ ..]) => match (digit(*high), digit(*low)) {
-                (Some(high), Some(low)) => {
-                    rest = after;
-                    high << 4 | low
-                }
-                _ => b'%',
-            },
-            (other, _) => *other,
-        });
-    }
-    String::from_utf8(bytes).ok()
+    // Before the escapes: `%2B` is a plus sign, `+` a space.
+    let text = text.replace('+', " ");
+    Some(percent_decode_str(&text).decode_utf8().ok()?.into_owned())
 }
 
 #[cfg(test)]
@@ -244,17 +234,17 @@ mod tests {
 
     #[test]
     fn texts_are_decoded() {
-        let mut parameters = parsed("a=x+y%20z&b=100%&&c=%c5%a0&d");
-        assert_eq!(parameters.take("a").as_deref(), Some("x y z"));
+        let mut parameters = parsed("a=x+y%20z%2b&b=100%&&c=%c5%a0%z&d");
+        assert_eq!(parameters.take("a").as_deref(), Some("x y z+"));
         assert_eq!(parameters.take("b").as_deref(), Some("100%"));
-        assert_eq!(parameters.take("c").as_deref(), Some("Š"));
+        assert_eq!(parameters.take("c").as_deref(), Some("Š%z"));
         assert_eq!(parameters.take("d").as_deref(), Some(""));
         assert_eq!(parameters.take("e"), None);
         assert!(parameters.finish().is_ok());
     }
 
     #[test]
-    fn what_postgresql_or_nobody_can_read_is_refused() {
+    fn values_that_postgresql_or_nobody_can_read_are_refused() {
         assert_eq!(wrong(Parameters::parse("a=%00")).as_deref(), Some("a"));
         assert_eq!(wrong(Parameters::parse("a=%ff")).as_deref(), Some("a"));
         assert_eq!(wrong(Parameters::parse("a=1&a=1")).as_deref(), Some("a"));

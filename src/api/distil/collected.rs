@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::time::distil_time;
 use crate::api::State;
 use crate::api::clock::Clock;
-use crate::http::{Nothing, Problem, Query};
+use crate::http::{NoParameters, Problem, Query};
 use crate::log;
 use crate::projection::metering::{PROJECTION, Session};
 use crate::projection::{self, Status};
@@ -56,7 +56,7 @@ struct Tenant {
     responses((status = 200, body = Collected)))]
 pub(super) async fn collect_usage(
     extract::State(state): extract::State<State>,
-    _: Query<Nothing>,
+    _: Query<NoParameters>,
 ) -> Result<Json<Collected>, Problem> {
     let mut session = Session::open(&state.database, PATIENCE).await?;
     session.catch_up(&state.file, PATIENCE).await?;

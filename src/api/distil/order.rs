@@ -12,7 +12,7 @@ use super::ask::{DraftAsked, Fields, OrderAsked};
 use super::json;
 use crate::api::State;
 use crate::billing::terms::Zone;
-use crate::http::{Body, Nothing, Problem, Query};
+use crate::http::{Body, NoParameters, Problem, Query};
 use crate::lifecycle;
 use crate::projection::sales::PROJECTION;
 use crate::sales::Ask;
@@ -32,7 +32,7 @@ const POLL: Duration = Duration::from_millis(10);
     responses((status = 200, description = "The order", body = Object)))]
 pub(super) async fn issue(
     extract::State(state): extract::State<State>,
-    _: Query<Nothing>,
+    _: Query<NoParameters>,
     Body(body): Body,
 ) -> Result<Response, Problem> {
     let now = lifecycle::now();
@@ -61,7 +61,7 @@ pub(super) async fn issue(
     responses((status = 200, description = "The order, without an id", body = Object)))]
 pub(super) async fn draft(
     extract::State(state): extract::State<State>,
-    _: Query<Nothing>,
+    _: Query<NoParameters>,
     Body(body): Body,
 ) -> Result<Response, Problem> {
     let terms = &state.file.billing.terms;

@@ -6,7 +6,7 @@ use axum::response::Response;
 use super::ask::{DateAsked, Fields, RangeAsked, missing};
 use super::{is_known, json};
 use crate::api::State;
-use crate::http::{Body, Nothing, Problem, Query};
+use crate::http::{Body, NoParameters, Problem, Query};
 use crate::lifecycle;
 
 /// What the orders of one answer may hold together, in bytes.
@@ -20,7 +20,7 @@ const RANGE_MAX: i64 = 64 << 20;
     responses((status = 200, description = "The order as it was issued", body = Object)))]
 pub(super) async fn historic(
     extract::State(state): extract::State<State>,
-    _: Query<Nothing>,
+    _: Query<NoParameters>,
     Body(body): Body,
 ) -> Result<Response, Problem> {
     let terms = &state.file.billing.terms;
@@ -51,7 +51,7 @@ pub(super) async fn historic(
     responses((status = 200, description = "The orders as they were issued", body = Vec<Object>)))]
 pub(super) async fn range(
     extract::State(state): extract::State<State>,
-    _: Query<Nothing>,
+    _: Query<NoParameters>,
     Body(body): Body,
 ) -> Result<Response, Problem> {
     let terms = &state.file.billing.terms;

@@ -11,7 +11,7 @@ use crate::api::State;
 use crate::api::v1::intake;
 use crate::event::ours::{Layout, OwnEvent};
 use crate::event::{self, Event, perf};
-use crate::http::{Body, Nothing, Problem, Query, Segments};
+use crate::http::{Body, NoParameters, Problem, Query, Segments};
 
 /// The source of events that this route appends.
 const SOURCE: &str = "stackledger/lizmon";
@@ -40,7 +40,7 @@ struct Values(std::collections::BTreeMap<String, f64>);
 pub(super) async fn post(
     extract::State(state): extract::State<State>,
     segments: Segments<2>,
-    _: Query<Nothing>,
+    _: Query<NoParameters>,
     Body(body): Body,
 ) -> Result<StatusCode, Problem> {
     let Segments([host, epoch]) = segments;

@@ -11,7 +11,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::State;
-use crate::http::{FromParameters, Items, Nothing, Paging, Parameters, Problem, Query, Segments};
+use crate::http::{
+    FromParameters, Items, NoParameters, Paging, Parameters, Problem, Query, Segments,
+};
 use crate::log::{self, DeadLetterStatus, StoredDeadLetter};
 
 pub(super) fn routes() -> OpenApiRouter<State> {
@@ -101,7 +103,7 @@ async fn list(
 async fn show(
     extract::State(state): extract::State<State>,
     segments: Segments<1>,
-    _: Query<Nothing>,
+    _: Query<NoParameters>,
 ) -> Result<Json<DeadLetterWithBody>, Problem> {
     let Segments([id]) = segments;
     let id: i64 =

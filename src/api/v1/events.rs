@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -15,7 +16,7 @@ use super::intake;
 use crate::api::State;
 use crate::event::{Family, Recorded};
 use crate::http::{
-    Cursor, FromParameters, Items, Nothing, Paging, Parameters, Problem, Query, Segments,
+    Cursor, FromParameters, Items, NoParameters, Paging, Parameters, Problem, Query, Segments,
 };
 use crate::log;
 
@@ -95,13 +96,22 @@ struct Filter {
     /// Of one kind, e.g. `compute.instance.create.end`.
     #[param(required = false)]
     kind: Option<String>,
-    /// Of one part of the log: instance, recipe, perf, meter, deployment, billing or other.
-    #[param(value_type = Option<String>,
-        pattern = "^(instance|recipe|perf|meter|deployment|billing|other)$")]
+    /// Of one family, a part of the log.
+    #[param(required = false, schema_with = family_schema)]
     family: Option<Family>,
     /// After this position.
     #[param(value_type = Option<i64>, minimum = 0)]
     after: i64,
+}
+
+/// Describes the parameter `family`, from the list of all families.
+fn family_schema() -> Object {
+    let names = Family::ALL.map(Family::as_str);
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .pattern(Some(format!("^({})$", names.join("|"))))
+        .description(Some(format!("One of {}.", names.join(", "))))
+        .build()
 }
 
 impl FromParameters for Filter {
@@ -146,7 +156,7 @@ async fn list(
 async fn show(
     extract::State(state): extract::State<State>,
     segments: Segments<1>,
-    _: Query<Nothing>,
+    _: Query<NoParameters>,
 ) -> Result<Json<EventWithBody>, Problem> {
     let Segments([position]) = segments;
     let position: i64 = position

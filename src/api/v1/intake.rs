@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::api::State;
 use crate::event::{self, Event, Family, PayloadFault};
-use crate::http::{Body, Nothing, Problem, Query};
+use crate::http::{Body, NoParameters, Problem, Query};
 use crate::ingest::find_reserved_attribute;
 use crate::ingest::intake::{Intake, IntakeReceipt};
 use crate::log::Refusal;
@@ -86,7 +86,7 @@ pub(super) struct Receipts {
     responses((status = 201, body = Receipts), (status = 200, body = Receipts)))]
 pub(super) async fn append(
     extract::State(state): extract::State<State>,
-    _: Query<Nothing>,
+    _: Query<NoParameters>,
     Body(body): Body,
 ) -> Result<(StatusCode, Json<Receipts>), Problem> {
     let events = read(&body)?;

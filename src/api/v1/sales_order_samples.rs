@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 use crate::api::State;
-use crate::http::{Cursor, Items, Paging, Problem, Query, Segments, time_of};
+use crate::http::{Cursor, CursorTime, Items, Paging, Problem, Query, Segments};
 use crate::projection::metering::routes::Sample;
 use crate::sales::{Source, source_of};
 
@@ -38,8 +38,8 @@ pub(super) async fn list(
     Query(paging): Query<Paging>,
 ) -> Result<Json<Items<Sample>>, Problem> {
     let Segments([id, line]) = segments;
-    let after: Option<i64> = paging.after()?;
-    let after = after.map(time_of).transpose()?;
+    let after: Option<CursorTime> = paging.after()?;
+    let after = after.map(|CursorTime(at)| at);
     let unknown = || Problem::not_found("there is no such line of a sales order");
     let id = Uuid::try_parse(&id).map_err(|_| unknown())?;
     let line: usize = line.parse().map_err(|_| unknown())?;
@@ -81,7 +81,7 @@ pub(super) async fn list(
     let is_more = rows.len() > limit;
     let shown = &rows[..rows.len().min(limit)];
     let last: Option<Timestamp> = shown.last().map(|row| row.get("timestamp"));
-    let next = last.filter(|_| is_more).map(|at| Cursor::new(&at.as_microsecond()).to_string());
+    let next = last.filter(|_| is_more).map(|at| Cursor::new(&CursorTime(at)).to_string());
     Ok(Json(Items { items: shown.iter().map(Sample::from).collect(), next }))
 }
 

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::http::{
-    FromParameters, Items, Nothing, Paging, Parameters, Problem, Query, Segments, time_of,
+    CursorTime, FromParameters, Items, NoParameters, Paging, Parameters, Problem, Query, Segments,
 };
 
 /// The routes under `/v1` that the projection of sales orders answers.
@@ -90,11 +90,8 @@ async fn list(
     State(pool): State<Pool>,
     Query((filter, paging)): Query<(Filter, Paging)>,
 ) -> Result<Json<Items<SalesOrder>>, Problem> {
-    let after: Option<(String, i64)> = paging.after()?;
-    let (after_tenant, after_from) = match after {
-        None => (None, None),
-        Some((tenant, from)) => (Some(tenant), Some(time_of(from)?)),
-    };
+    let after: Option<(String, CursorTime)> = paging.after()?;
+    let (after_tenant, after_from) = after.map(|(tenant, CursorTime(from))| (tenant, from)).unzip();
     let rows = pool
         .get()
         .await?
@@ -111,9 +108,7 @@ async fn list(
         .await?;
     let items = rows.iter().map(SalesOrder::from).collect();
     Ok(Json(
-        paging.page(items, |order: &SalesOrder| {
-            (order.tenant_id.clone(), order.from.as_microsecond())
-        }),
+        paging.page(items, |order: &SalesOrder| (order.tenant_id.clone(), CursorTime(order.from))),
     ))
 }
 
@@ -124,7 +119,7 @@ async fn list(
 async fn show(
     State(pool): State<Pool>,
     segments: Segments<1>,
-    _: Query<Nothing>,
+    _: Query<NoParameters>,
 ) -> Result<impl IntoResponse, Problem> {
     let Segments([id]) = segments;
     let unknown = || Problem::not_found("there is no such sales order");

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::load::silence_limit;
 use crate::api::State;
-use crate::http::{FromParameters, Items, Paging, Parameters, Problem, Query, time_of};
+use crate::http::{CursorTime, FromParameters, Items, Paging, Parameters, Problem, Query};
 use crate::lifecycle;
 use crate::projection::deployment::{
     self, DeploymentFilter, DeploymentSummary, State as Stage, Status,
@@ -79,9 +79,7 @@ pub(super) async fn list(
     extract::State(state): extract::State<State>,
     Query((filter, paging)): Query<(Filter, Paging)>,
 ) -> Result<Json<Items<DeploymentSummary>>, Problem> {
-    let after: Option<(i64, String)> = paging.after()?;
-    let after_at = after.as_ref().map(|(at, _)| time_of(*at)).transpose()?;
-    let after_id = after.map(|(_, id)| id);
+    let after: Option<(CursorTime, String)> = paging.after()?;
     let (status, stage) = match filter.status {
         None => (None, None),
         Some(Progress::Status(status)) => (Some(status), None),
@@ -90,9 +88,9 @@ pub(super) async fn list(
     let limit = silence_limit(&state, filter.at);
     let filter = DeploymentFilter { limit, status, state: stage };
     let client = state.pool.get().await?;
-    let after = after_at.zip(after_id.as_deref());
+    let after = after.as_ref().map(|(CursorTime(at), id)| (*at, id.as_str()));
     let items = deployment::list_deployments(&**client, filter, after, paging.rows()).await?;
     Ok(Json(paging.page(items, |deployment: &DeploymentSummary| {
-        (deployment.first_at.as_microsecond(), deployment.deployment_id.clone())
+        (CursorTime(deployment.first_at), deployment.deployment_id.clone())
     })))
 }

@@ -11,8 +11,6 @@ use serde_json::value::{RawValue, to_raw_value};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::http::time_of;
-
 pub use samples::Sample;
 
 /// The routes under `/v1` that the metering projection answers.

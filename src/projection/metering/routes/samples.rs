@@ -10,8 +10,8 @@ use tokio_postgres::{Client, Row};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{json, time_of};
-use crate::http::{FromParameters, Items, Paging, Parameters, Problem, Query};
+use super::json;
+use crate::http::{CursorTime, FromParameters, Items, Paging, Parameters, Problem, Query};
 
 /// A sample.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -105,8 +105,8 @@ pub(super) async fn list(
     State(pool): State<Pool>,
     Query((filter, paging)): Query<(Filter, Paging)>,
 ) -> Result<Json<Items<Sample>>, Problem> {
-    let after: Option<(i64, [String; 3])> = paging.after()?;
-    let after_at = after.as_ref().map(|(at, _)| time_of(*at)).transpose()?;
+    let after: Option<(CursorTime, [String; 3])> = paging.after()?;
+    let after_at = after.as_ref().map(|(CursorTime(at), _)| *at);
     let [after_meter, after_resource, after_project] = match after {
         None => [const { None }; 3],
         Some((_, rest)) => rest.map(Some),
@@ -135,7 +135,7 @@ pub(super) async fn list(
     Ok(Json(paging.page(items, |sample: &Sample| {
         let project = sample.project_id.clone().unwrap_or_default();
         let rest = [sample.counter_name.clone(), sample.resource_id.clone(), project];
-        (sample.timestamp.as_microsecond(), rest)
+        (CursorTime(sample.timestamp), rest)
     })))
 }
 

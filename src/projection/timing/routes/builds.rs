@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::http::{FromParameters, Items, Paging, Parameters, Problem, Query, seconds, time_of};
+use crate::http::{CursorTime, FromParameters, Items, Paging, Parameters, Problem, Query, seconds};
 use crate::lifecycle;
 use crate::projection::timing::read::builds;
 
@@ -59,8 +59,8 @@ pub(super) async fn list_incomplete(
     State(pool): State<Pool>,
     Query((filter, paging)): Query<(Filter, Paging)>,
 ) -> Result<Json<Items<IncompleteBuild>>, Problem> {
-    let after: Option<(i64, String)> = paging.after()?;
-    let after = after.map(|(at, id)| time_of(at).map(|at| (at, id))).transpose()?;
+    let after: Option<(CursorTime, String)> = paging.after()?;
+    let after = after.map(|(CursorTime(at), id)| (at, id));
     // Nothing started before the calendar begins.
     let older = filter.older_than_s.map(|age| {
         filter.at.checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH).max(Timestamp::UNIX_EPOCH)
@@ -82,6 +82,6 @@ pub(super) async fn list_incomplete(
         })
         .collect();
     Ok(Json(paging.page(items, |build: &IncompleteBuild| {
-        (build.started_at.as_microsecond(), build.instance_id.clone())
+        (CursorTime(build.started_at), build.instance_id.clone())
     })))
 }

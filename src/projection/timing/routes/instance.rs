@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::instances::Instance;
-use crate::http::{Nothing, Problem, Query, Segments, seconds};
+use crate::http::{NoParameters, Problem, Query, Segments, seconds};
 use crate::projection;
 use crate::projection::timing::read::operations::OperationRow;
 use crate::projection::timing::read::recipes::RecipeRow;
@@ -103,7 +103,7 @@ pub(super) struct InstanceInFull {
 pub(super) async fn show(
     State(pool): State<Pool>,
     segments: Segments<1>,
-    _: Query<Nothing>,
+    _: Query<NoParameters>,
 ) -> Result<Json<InstanceInFull>, Problem> {
     let Segments([id]) = segments;
     let mut client = pool.get().await?;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::http::{FromParameters, Items, Paging, Parameters, Problem, Query, seconds, time_of};
+use crate::http::{CursorTime, FromParameters, Items, Paging, Parameters, Problem, Query, seconds};
 use crate::projection::timing::read::instances::{self, BuildRow, InstanceQuery, InstanceRow};
 
 /// The build of an instance.
@@ -133,14 +133,14 @@ pub(super) async fn list(
     State(pool): State<Pool>,
     Query((filter, paging)): Query<(Filter, Paging)>,
 ) -> Result<Json<Items<Instance>>, Problem> {
-    let after: Option<(i64, String)> = paging.after()?;
+    let after: Option<(CursorTime, String)> = paging.after()?;
     let query = InstanceQuery {
         project_id: filter.project_id,
         host: filter.host,
         state: filter.state,
         started_after: filter.started_after,
         started_before: filter.started_before,
-        after: after.map(|(at, id)| time_of(at).map(|at| (at, id))).transpose()?,
+        after: after.map(|(CursorTime(at), id)| (at, id)),
         limit: paging.rows(),
     };
     let client = pool.get().await?;
@@ -148,6 +148,6 @@ pub(super) async fn list(
     let items = rows.into_iter().map(Instance::from).collect();
     Ok(Json(paging.page(items, |instance: &Instance| {
         let started = instance.build.started_at.unwrap_or(instance.first_at);
-        (started.as_microsecond(), instance.instance_id.clone())
+        (CursorTime(started), instance.instance_id.clone())
     })))
 }

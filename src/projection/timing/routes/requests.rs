@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::http::{Items, Paging, Problem, Query, Segments, time_of};
+use crate::http::{CursorTime, Items, Paging, Problem, Query, Segments};
 use crate::projection::timing::read::requests::{self, EffectRow};
 
 /// An event that an API request caused.
@@ -49,8 +49,8 @@ pub(super) async fn show(
     Query(paging): Query<Paging>,
 ) -> Result<Json<Items<Effect>>, Problem> {
     let Segments([id]) = segments;
-    let after: Option<(i64, Uuid)> = paging.after()?;
-    let after = after.map(|(at, id)| time_of(at).map(|at| (at, id))).transpose()?;
+    let after: Option<(CursorTime, Uuid)> = paging.after()?;
+    let after = after.map(|(CursorTime(at), id)| (at, id));
     let client = pool.get().await?;
     let rows = requests::list_effects(&**client, &id, after, paging.rows()).await?;
     if rows.is_empty() && after.is_none() {
@@ -58,7 +58,6 @@ pub(super) async fn show(
     }
     let items = rows.into_iter().map(Effect::from).collect();
     Ok(Json(
-        paging
-            .page(items, |effect: &Effect| (effect.occurred_at.as_microsecond(), effect.event_id)),
+        paging.page(items, |effect: &Effect| (CursorTime(effect.occurred_at), effect.event_id)),
     ))
 }

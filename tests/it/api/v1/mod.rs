@@ -1,3 +1,4 @@
-//! Our own routes, but for those of the read models.
+//! Our own routes, except those of the read models.
 
+mod cursors;
 mod events;
