@@ -72,7 +72,7 @@ async fn export_sql(env: &Environment, options: Options) -> Result<()> {
         let interval = Duration::from_secs(options.interval.unwrap_or(configured.interval_s));
         return export::follow(&job, interval, &stop).await.with_context(place);
     }
-    let exported = export::once(&job, options.from_start, &stop).await.with_context(place)?;
+    let exported = export::run_once(&job, options.from_start, &stop).await.with_context(place)?;
     say!(
         "{}: {} samples written, {} superseded ones taken out, everything up to position {}",
         place(),
@@ -138,7 +138,7 @@ async fn write_csv(env: &Environment, out: &mut impl Write) -> Result<()> {
     let selection = Selection::new(configured.select.clone());
     let database = env.checked_database().await?;
     let stop = lifecycle::stop_on_signal()?;
-    let exported = export::csv(&database, selection, configured.batch, out, &stop).await?;
+    let exported = export::write_csv(&database, selection, configured.batch, out, &stop).await?;
     tracing::info!("export: {} samples, as of position {}", exported.samples, exported.position);
     Ok(())
 }

@@ -8,51 +8,53 @@ use tokio_util::sync::CancellationToken;
 
 use super::sample::{COLUMNS, Sample};
 use super::source::Source;
-use super::{Exported, Selection};
+use super::{Selection, Totals};
 use crate::db::Database;
 
-/// Writes a header and every selected sample, in order of positions. Read in stretches, so that
-/// neither memory nor a snapshot of the database has to hold all of it; what is superseded
-/// meanwhile is written as it was.
+/// Writes a header and every selected sample, in order of positions, as of the position that the read model
+/// has now. Samples are read in stretches, so that neither memory nor a snapshot of the database has to
+/// contain all of them; one that is superseded meanwhile is still written.
 ///
 /// # Errors
 ///
-/// When the database is away, or `out` takes no more.
-pub async fn csv(
+/// When the database does not answer, `out` fails, or a replay replaces the read model meanwhile.
+pub async fn write_csv(
     database: &Database,
     selection: Selection,
     batch: usize,
     out: &mut impl Write,
     stop: &CancellationToken,
-) -> Result<Exported> {
+) -> Result<Totals> {
     let client = database.connect(None).await.context("our database does not answer")?;
     let mut source = Source::new(client, selection, batch);
-    let standing = source
-        .standing()
+    let start = source
+        .position()
         .await?
         .context("there is no read model of meters yet: run `stackledger project`, or `up`")?;
     write_line(out, COLUMNS.map(|name| Some(name.into())))?;
-    let mut exported = Exported::default();
-    while exported.position < standing.checkpoint {
-        let (to, samples) = source.next_as_of(exported.position, standing.checkpoint).await?;
+    let mut totals = Totals::default();
+    while totals.position < start.checkpoint {
+        let (to, samples) = source.next_as_of(totals.position, start.checkpoint).await?;
         for sample in &samples {
-            write_line(out, fields(sample))?;
+            write_line(out, to_fields(sample))?;
         }
-        exported.position = to;
-        exported.samples += samples.len() as u64;
+        totals.position = to;
+        totals.samples += samples.len() as u64;
         if stop.is_cancelled() {
-            bail!("stopped before the end");
+            bail!("stopped before all samples were written");
         }
     }
-    if source.standing().await?.is_none_or(|now| now.origin != standing.origin) {
-        bail!("the read model was made anew meanwhile: what was written is of two of them");
+    if source.position().await?.is_none_or(|now| now.origin != start.origin) {
+        bail!(
+            "a replay replaced the read model meanwhile: the file is of two read models; run it again"
+        );
     }
     out.flush()?;
-    Ok(exported)
+    Ok(totals)
 }
 
-/// In the order of [`COLUMNS`].
-fn fields(sample: &Sample) -> [Option<Cow<'_, str>>; 9] {
+/// Returns the fields in the order of [`COLUMNS`].
+fn to_fields(sample: &Sample) -> [Option<Cow<'_, str>>; 9] {
     fn text(text: &Option<String>) -> Option<Cow<'_, str>> {
         text.as_deref().map(Cow::from)
     }
@@ -69,7 +71,7 @@ fn fields(sample: &Sample) -> [Option<Cow<'_, str>>; 9] {
     ]
 }
 
-/// Writes a line of CSV. What is not known is empty; a text that is empty stands in quotes.
+/// Writes a line of CSV. `None` is an empty field; an empty text is `""`.
 pub(crate) fn write_line<'a>(
     out: &mut impl Write,
     fields: impl IntoIterator<Item = Option<Cow<'a, str>>>,
@@ -93,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_quoted_where_they_have_to_be() {
+    fn fields_are_quoted_where_necessary() {
         let sample = Sample {
             counter_name: "a,b".into(),
             counter_type: None,
@@ -106,7 +108,7 @@ mod tests {
             timestamp: "2026-11-20T03:05:54.580807Z".parse().unwrap(),
         };
         let mut out = Vec::new();
-        write_line(&mut out, fields(&sample)).unwrap();
+        write_line(&mut out, to_fields(&sample)).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
             "\"a,b\",,\"\",0.00001,\"say \"\"hi\"\"\",\"two\nlines\",žluťoučký kůň,openstack,\

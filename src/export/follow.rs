@@ -1,61 +1,63 @@
-//! An export that ends, and one that goes on.
+//! An export that ends at the present position, and one that goes on.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use tokio_util::sync::CancellationToken;
 
-use super::session::{Refused, Session};
-use super::{Exported, Job, progress};
+use super::refusal::Refusal;
+use super::session::Session;
+use super::{Job, Totals, progress};
 use crate::db;
 use crate::lifecycle::Backoff;
 
-/// Exports everything up to where the read model stands now. With `from_start` the table is emptied
-/// before, whatever it holds.
+/// Exports everything up to the read model's present position. With `from_start` the table is emptied before,
+/// whatever it contains.
 ///
 /// # Errors
 ///
-/// When either database is away or refuses; or with [`Refused`].
-pub async fn once(job: &Job, from_start: bool, stop: &CancellationToken) -> Result<Exported> {
+/// When either database fails; or a [`Refusal`].
+pub async fn run_once(job: &Job, from_start: bool, stop: &CancellationToken) -> Result<Totals> {
     let export = async {
         let Some(mut session) = Session::open(job, from_start, false, stop).await? else {
-            return Ok(Exported::default());
+            return Ok(Totals::default());
         };
         session.pass(stop).await?;
-        Ok(session.exported())
+        Ok(session.totals())
     };
     let done = export.await;
     if let Err(error) = &done {
-        progress::note_error(job, &describe(error)).await;
+        progress::record_error(job, &describe(error)).await;
     }
     done
 }
 
-/// Exports what is new, again and again, `interval` apart, until asked to stop. While either
-/// database is away it waits and tries again.
+/// Exports new samples every `interval` until `stop`. While either database is away it waits and tries again.
 ///
 /// # Errors
 ///
-/// [`Refused`] alone.
+/// Only a [`Refusal`]; every other failure is retried.
 pub async fn follow(job: &Job, interval: Duration, stop: &CancellationToken) -> Result<()> {
     let mut backoff = Backoff::for_service();
-    // What was said last: a fault is told once, not at every try.
+    // The fault that was logged last: each is logged once, not at every try.
     let mut fault: Option<String> = None;
     loop {
         let mut on_success = || {
             backoff.reset();
             if fault.take().is_some() {
-                tracing::info!("export: goes on");
+                tracing::info!("export: working again");
             }
         };
-        let Err(error) = session(job, interval, stop, &mut on_success).await else { return Ok(()) };
+        let Err(error) = run_session(job, interval, stop, &mut on_success).await else {
+            return Ok(());
+        };
         let described = describe(&error);
-        progress::note_error(job, &described).await;
-        if error.is::<Refused>() {
+        progress::record_error(job, &described).await;
+        if error.is::<Refusal>() {
             return Err(error);
         }
         if fault.as_ref() != Some(&described) {
-            tracing::warn!("export: {described}; trying again until it works");
+            tracing::warn!("export: {described}; retrying until it works");
         }
         fault = Some(described);
         if !backoff.wait(stop).await {
@@ -64,8 +66,8 @@ pub async fn follow(job: &Job, interval: Duration, stop: &CancellationToken) -> 
     }
 }
 
-/// Ends well only when asked to stop.
-async fn session(
+/// Exports over one connection to each side, until `stop` or the first failure.
+async fn run_session(
     job: &Job,
     interval: Duration,
     stop: &CancellationToken,
@@ -76,7 +78,7 @@ async fn session(
         "export: writing to {} at {}, from position {}",
         job.table,
         job.address,
-        session.exported().position
+        session.totals().position
     );
     loop {
         session.pass(stop).await?;
@@ -88,7 +90,7 @@ async fn session(
     }
 }
 
-/// The error in one line, with what PostgreSQL said.
+/// Returns the error in one line, with PostgreSQL's explanation if it is one of PostgreSQL's.
 fn describe(error: &anyhow::Error) -> String {
     let of_postgres = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<tokio_postgres::Error>().map(db::explain)

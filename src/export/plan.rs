@@ -1,70 +1,75 @@
-//! What one transaction does to the target: pure, so that both kinds of targets do the same.
+//! The changes of one transaction at the target: pure, so that both kinds of targets make the same.
 //!
-//! The message id is the key, and senders are not to be trusted with it: where two samples carry
-//! one id, the second gets a key of its own. Each is told by the other from what the target holds.
+//! The message id is the key, and senders cannot be trusted with it: if two samples have one id, the second
+//! gets a key of its own. The target's rows show which of the two has the id.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::sample::{Owner, Sample};
+use super::sample::{Owner, Sample, second_key};
 
-/// Samples of a stretch of the read model's positions.
+/// The samples of a range of the read model's positions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chunk {
-    /// The position up to which everything has been read.
+    /// The end of the range.
     pub to: i64,
-    /// Those that are to be in the table, in order of positions.
+    /// Samples that belong in the table, in order of positions.
     pub samples: Vec<Sample>,
-    /// Those that others have taken the place of.
+    /// Samples that others superseded.
     pub superseded: Vec<Sample>,
 }
 
 impl Chunk {
-    /// The message ids it speaks of, each once.
+    /// Whether nothing changes at the target.
+    pub(super) fn is_empty(&self) -> bool {
+        self.samples.is_empty() && self.superseded.is_empty()
+    }
+
+    /// Returns the message ids of its samples, each once.
     pub(super) fn message_ids(&self) -> BTreeSet<&str> {
         let all = self.samples.iter().chain(&self.superseded);
         all.map(|sample| sample.message_id.as_str()).collect()
     }
 }
 
-/// Keys to delete, and then rows to put under their keys.
+/// Keys to delete, and then rows to insert or replace, each with its key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Plan<'a> {
     pub delete: Vec<String>,
     pub put: Vec<(String, &'a Sample)>,
 }
 
-/// Plans a chunk, given who holds its message ids in the target.
+/// Plans the changes of a chunk. `owners` are the samples that have its message ids in the target.
 pub(super) fn plan(chunk: &Chunk, owners: Vec<(String, Owner)>) -> Plan<'_> {
     let mut owners: HashMap<String, Owner> =
-        owners.into_iter().map(|(key, owner)| (folded(&key), owner)).collect();
-    let (mut delete, mut seen) = (Vec::new(), HashSet::new());
+        owners.into_iter().map(|(key, owner)| (fold(&key), owner)).collect();
+    let (mut delete, mut second_keys) = (Vec::new(), HashSet::new());
     for sample in &chunk.superseded {
-        let key = folded(&sample.message_id);
+        let key = fold(&sample.message_id);
         if owners.get(&key).is_some_and(|owner| owner.is(sample)) {
             owners.remove(&key);
             delete.push(sample.message_id.clone());
         }
-        let second = sample.second_key();
-        if seen.insert(second.clone()) {
+        let second = second_key(sample);
+        if second_keys.insert(second.clone()) {
             delete.push(second);
         }
     }
     let mut put = Vec::with_capacity(chunk.samples.len());
     for sample in &chunk.samples {
-        let key = folded(&sample.message_id);
+        let key = fold(&sample.message_id);
         let is_free = owners.get(&key).is_none_or(|owner| owner.is(sample));
         if is_free {
-            owners.insert(key, sample.owner());
+            owners.insert(key, Owner::of(sample));
             put.push((sample.message_id.clone(), sample));
         } else {
-            put.push((sample.second_key(), sample));
+            put.push((second_key(sample), sample));
         }
     }
     Plan { delete, put }
 }
 
-/// As a table made by somebody else may compare it: without case, and without blanks at the end.
-fn folded(key: &str) -> String {
+/// Folds a key as a table that somebody else created may compare it: without case and trailing blanks.
+fn fold(key: &str) -> String {
     key.trim_end().to_lowercase()
 }
 
@@ -90,11 +95,11 @@ mod tests {
         }
     }
 
-    /// What a database does with a plan.
+    /// Executes a plan as a database does.
     fn execute(table: &mut BTreeMap<String, Sample>, chunk: &Chunk) {
         let ids = chunk.message_ids();
         let owners = table.iter().filter(|(key, _)| ids.contains(key.as_str()));
-        let owners = owners.map(|(key, sample)| (key.clone(), sample.owner())).collect();
+        let owners = owners.map(|(key, sample)| (key.clone(), Owner::of(sample))).collect();
         let plan = plan(chunk, owners);
         for key in plan.delete {
             table.remove(&key);
@@ -113,8 +118,8 @@ mod tests {
         execute(&mut table, &chunk);
         assert_eq!(table.len(), 2);
         assert_eq!(table["id"], a);
-        assert_eq!(table[&b.second_key()], b);
-        // The other one's row is not taken out with it.
+        assert_eq!(table[&second_key(&b)], b);
+        // Deleting one leaves the row of the other.
         execute(&mut table, &Chunk { to: 2, samples: vec![], superseded: vec![b] });
         assert_eq!(table.into_keys().collect::<Vec<_>>(), ["id"]);
     }
@@ -130,38 +135,38 @@ mod tests {
 
     #[test]
     fn second_keys_fit_the_column() {
-        assert!(sample(&"ž".repeat(127), "a", 0).second_key().chars().count() <= 255);
+        assert!(second_key(&sample(&"ž".repeat(127), "a", 0)).chars().count() <= 255);
     }
 
     proptest! {
         /// Whatever ids senders choose, whatever supersedes whatever, and wherever chunks end: the
-        /// table holds each sample that counts, once.
+        /// table contains each sample that counts, once.
         #[test]
         fn the_table_holds_the_read_model(
-            told in proptest::collection::vec((0..3_u8, 0..4_u8, 0..2_i64), 0..40),
+            sent in proptest::collection::vec((0..3_u8, 0..4_u8, 0..2_i64), 0..40),
             size in 1..5_usize,
         ) {
-            // One sample per position; a later one of the same identity takes the place.
-            let told: Vec<Sample> = told
+            // One sample per position; a later one of the same identity supersedes it.
+            let sent: Vec<Sample> = sent
                 .iter()
                 .map(|(id, resource, second)| sample(&id.to_string(), &resource.to_string(), second * 60))
                 .collect();
-            let same = |a: &Sample, b: &Sample| a.owner() == b.owner();
+            let same = |a: &Sample, b: &Sample| Owner::of(a) == Owner::of(b);
             let mut table = BTreeMap::new();
             let mut from = 0;
-            while from < told.len() {
-                let to = (from + size).min(told.len());
+            while from < sent.len() {
+                let to = (from + size).min(sent.len());
                 let is_last = |at: usize, until: usize| {
-                    !told[at + 1..until].iter().any(|later| same(later, &told[at]))
+                    !sent[at + 1..until].iter().any(|later| same(later, &sent[at]))
                 };
-                let samples = (from..to).filter(|at| is_last(*at, told.len()));
+                let samples = (from..to).filter(|at| is_last(*at, sent.len()));
                 let superseded = (from..to).filter_map(|at| {
-                    (0..at).rev().find(|before| same(&told[*before], &told[at]))
+                    (0..at).rev().find(|before| same(&sent[*before], &sent[at]))
                 });
                 let chunk = Chunk {
                     to: to as i64,
-                    samples: samples.map(|at| told[at].clone()).collect(),
-                    superseded: superseded.map(|at| told[at].clone()).collect(),
+                    samples: samples.map(|at| sent[at].clone()).collect(),
+                    superseded: superseded.map(|at| sent[at].clone()).collect(),
                 };
                 execute(&mut table, &chunk);
                 // A crash before the position has moved: the same chunk again.
@@ -169,9 +174,9 @@ mod tests {
                 from = to;
             }
             let mut rows: Vec<String> = table.values().map(|row| format!("{row:?}")).collect();
-            let mut expected: Vec<String> = (0..told.len())
-                .filter(|at| !told[at + 1..].iter().any(|later| same(later, &told[*at])))
-                .map(|at| format!("{:?}", told[at]))
+            let mut expected: Vec<String> = (0..sent.len())
+                .filter(|at| !sent[at + 1..].iter().any(|later| same(later, &sent[*at])))
+                .map(|at| format!("{:?}", sent[at]))
                 .collect();
             rows.sort();
             expected.sort();

@@ -1,34 +1,34 @@
-//! How far exports have got, noted in our own database: for `status` and `/metrics`, which know
-//! nothing of targets.
+//! The progress of exports, recorded in our own database: for `status` and `/metrics`, which cannot ask the
+//! targets.
 
 use jiff::Timestamp;
 use tokio_postgres::{Client, GenericClient};
 
 use super::Job;
 
-/// How far one table has got.
+/// The progress of one table.
 #[derive(Clone, Debug)]
 pub struct Progress {
     /// The database, without its password.
     pub target: String,
     /// The table there.
     pub table: String,
-    /// Everything up to this position is there.
+    /// The position up to which the table is complete.
     pub position: i64,
-    /// Positions of the log that are not.
+    /// Positions of the log after it.
     pub lag_events: i64,
-    /// When the position was noted last; `None` while there is none.
+    /// The time when the position was last recorded; `None` before the first time.
     pub moved_at: Option<Timestamp>,
-    /// Why it does not move; `None` while nothing is known that hinders it.
+    /// The reason why the position does not move, if one is known.
     pub error: Option<String>,
 }
 
-/// All that were ever exported to, in order of their names.
+/// Returns every table that was ever exported to, in order of target and table.
 ///
 /// # Errors
 ///
-/// When the database is away.
-pub async fn all(client: &impl GenericClient) -> Result<Vec<Progress>, tokio_postgres::Error> {
+/// When the database does not answer.
+pub async fn load(client: &impl GenericClient) -> Result<Vec<Progress>, tokio_postgres::Error> {
     let rows = client
         .query(
             "-- export::progress
@@ -49,15 +49,15 @@ pub async fn all(client: &impl GenericClient) -> Result<Vec<Progress>, tokio_pos
     Ok(rows.iter().map(progress).collect())
 }
 
-/// Notes the position, and that nothing hinders it.
-pub(super) async fn note(
+/// Records the position, and that no error stops it.
+pub(super) async fn record(
     client: &Client,
     job: &Job,
     position: i64,
 ) -> Result<(), tokio_postgres::Error> {
     client
         .execute(
-            "-- export::note
+            "-- export::record
              INSERT INTO projection.export (target, table_name, position, moved_at)
              VALUES ($1, $2, $3, now())
              ON CONFLICT (target, table_name) DO UPDATE
@@ -68,13 +68,13 @@ pub(super) async fn note(
     Ok(())
 }
 
-/// Notes what hinders it, over a connection of its own: the other may be what failed. Where even
-/// that fails, the log has said it.
-pub(super) async fn note_error(job: &Job, error: &str) {
+/// Records the error that stops an export, over a connection of its own, because the other may be the one
+/// that failed. If recording fails as well, the process's log still has the error.
+pub(super) async fn record_error(job: &Job, error: &str) {
     let Ok(client) = job.database.connect(None).await else { return };
     let _ = client
         .execute(
-            "-- export::note_error
+            "-- export::record_error
              INSERT INTO projection.export (target, table_name, error) VALUES ($1, $2, $3)
              ON CONFLICT (target, table_name) DO UPDATE SET error = excluded.error",
             &[&job.address.to_string(), &job.table, &error],

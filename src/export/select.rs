@@ -1,58 +1,73 @@
-//! Which samples are exported: the configuration's list of filters and the meters they go with.
+//! The selection of samples to export: the configuration's list of filters.
 
 use serde_json::Value;
+use wildmatch::WildMatch;
 
 use super::sample::Sample;
 use crate::config::SampleFilter;
 
-/// The list of filters.
+/// A list of filters. A sample is exported if any of them selects it, or if there are none.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    selects: Vec<SampleFilter>,
+    filters: Vec<Filter>,
+}
+
+/// A filter of the configuration, with its globs ready to match.
+#[derive(Clone, Debug)]
+struct Filter {
+    select: SampleFilter,
+    /// `*` is any text, `?` any one character; `None` selects every meter.
+    meters: Option<Vec<WildMatch>>,
 }
 
 impl Selection {
-    /// A sample that any of them selects is exported; without any, every sample.
+    /// Creates a selection from the configuration's filters.
     pub fn new(selects: Vec<SampleFilter>) -> Self {
-        Selection { selects }
+        let filter = |select: SampleFilter| {
+            let globs =
+                |globs: &Vec<String>| globs.iter().map(|glob| WildMatch::new(glob)).collect();
+            Filter { meters: select.meters.as_ref().map(globs), select }
+        };
+        Selection { filters: selects.into_iter().map(filter).collect() }
     }
 
-    /// Whether it has to be known what metadata say.
-    pub(super) fn asks_for_metadata(&self) -> bool {
-        self.selects.iter().any(|select| !select.metadata.is_empty())
+    /// Whether a filter compares metadata.
+    pub(super) fn needs_metadata(&self) -> bool {
+        self.filters.iter().any(|filter| !filter.select.metadata.is_empty())
     }
 
-    /// Whether each of the filters is content with these metadata.
-    pub(super) fn verdict(&self, metadata: Option<&Value>) -> Verdict {
-        let content = |select: &SampleFilter| {
-            select.metadata.iter().all(|(path, wanted)| {
-                metadata.is_some_and(|metadata| holds(metadata, path, &wanted.0))
+    /// Compares metadata with each of the filters.
+    pub(super) fn judge(&self, metadata: Option<&Value>) -> Verdict {
+        let matches = |filter: &Filter| {
+            filter.select.metadata.iter().all(|(path, wanted)| {
+                metadata.is_some_and(|metadata| has_value(metadata, path, &wanted.0))
             })
         };
-        Verdict(self.selects.iter().map(content).collect())
+        Verdict(self.filters.iter().map(matches).collect())
     }
 
     /// Whether the sample is exported.
     pub(super) fn selects(&self, sample: &Sample, verdict: &Verdict) -> bool {
-        let is_of = |list: &Option<Vec<String>>, text: Option<&str>| match list {
+        let contains = |list: &Option<Vec<String>>, text: Option<&str>| match list {
             None => true,
-            Some(list) => text.is_some_and(|text| list.iter().any(|one| one == text)),
+            Some(list) => text.is_some_and(|text| list.iter().any(|listed| listed == text)),
         };
-        let is_selected = |(select, content): (&SampleFilter, &bool)| {
-            *content
-                && is_of(&select.project_id, sample.project_id.as_deref())
-                && is_of(&select.resource_id, Some(&sample.resource_id))
-                && select.meters.as_ref().is_none_or(|globs| {
-                    globs.iter().any(|glob| matches(glob, &sample.counter_name))
-                })
+        let is_selected = |(filter, has_metadata): (&Filter, &bool)| {
+            *has_metadata
+                && contains(&filter.select.project_id, sample.project_id.as_deref())
+                && contains(&filter.select.resource_id, Some(&sample.resource_id))
+                && filter
+                    .meters
+                    .as_ref()
+                    .is_none_or(|globs| globs.iter().any(|glob| glob.matches(&sample.counter_name)))
         };
-        self.selects.is_empty() || self.selects.iter().zip(&verdict.0).any(is_selected)
+        self.filters.is_empty() || self.filters.iter().zip(&verdict.0).any(is_selected)
     }
 
-    /// A text that differs where another selection could select other samples: what the
-    /// synchronisation point is kept with.
+    /// Returns the filters as text. It differs for selections that could select different samples, and is
+    /// stored with the synchronisation point.
     pub fn text(&self) -> String {
-        let shown = |select: &SampleFilter| {
+        let to_json = |Filter { select, .. }: &Filter| {
             let metadata: serde_json::Map<String, Value> = select
                 .metadata
                 .iter()
@@ -63,16 +78,17 @@ impl Selection {
                 "metadata": metadata, "meters": select.meters,
             })
         };
-        Value::from_iter(self.selects.iter().map(shown)).to_string()
+        Value::from_iter(self.filters.iter().map(to_json)).to_string()
     }
 }
 
-/// What each filter says to one sample's metadata.
+/// Whether one sample's metadata match each of the filters.
 #[derive(Clone, Debug)]
 pub(super) struct Verdict(Vec<bool>);
 
-/// Whether `path` leads to the value. A name may itself hold dots (`metering.stack`).
-fn holds(metadata: &Value, path: &str, wanted: &str) -> bool {
+/// Whether the value at `path` is the wanted one. A dot leads into an object, or is part of a name
+/// (`metering.stack`).
+fn has_value(metadata: &Value, path: &str, wanted: &str) -> bool {
     let Value::Object(members) = metadata else { return false };
     let is_wanted = |value: &Value| match value {
         Value::String(text) => text == wanted,
@@ -82,35 +98,8 @@ fn holds(metadata: &Value, path: &str, wanted: &str) -> bool {
     };
     members.get(path).is_some_and(is_wanted)
         || path.match_indices('.').any(|(at, _)| {
-            members.get(&path[..at]).is_some_and(|below| holds(below, &path[at + 1..], wanted))
+            members.get(&path[..at]).is_some_and(|below| has_value(below, &path[at + 1..], wanted))
         })
-}
-
-/// Whether a text is what the glob says: `*` any text, `?` any one character.
-fn matches(glob: &str, text: &str) -> bool {
-    let (glob, text): (Vec<char>, Vec<char>) = (glob.chars().collect(), text.chars().collect());
-    let (mut g, mut t) = (0, 0);
-    // Where the last star stands, and up to where it reaches for now.
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match glob.get(g) {
-            Some('*') => {
-                star = Some((g, t));
-                g += 1;
-            }
-            Some(c) if *c == '?' || *c == text[t] => {
-                g += 1;
-                t += 1;
-            }
-            _ => {
-                let Some((at, reach)) = star else { return false };
-                star = Some((at, reach + 1));
-                g = at + 1;
-                t = reach + 1;
-            }
-        }
-    }
-    glob[g..].iter().all(|c| *c == '*')
 }
 
 #[cfg(test)]
@@ -118,6 +107,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn matches(glob: &str, text: &str) -> bool {
+        WildMatch::new(glob).matches(text)
+    }
 
     #[test]
     fn globs() {
@@ -136,6 +129,11 @@ mod tests {
             ("*", "", true),
             ("", "", true),
             ("", "a", false),
+            ("**", "a", true),
+            ("[a-z]{1}", "[a-z]{1}", true),
+            ("[a-z]", "a", false),
+            ("\\*", "\\a", true),
+            ("a/*", "a/b/c", true),
         ] {
             assert_eq!(matches(glob, text), is_match, "{glob} {text}");
         }
@@ -147,7 +145,7 @@ mod tests {
             "flavor": {"name": "m1.small", "vcpus": 1}, "metering.stack": "s", "a.b": {"c": true},
             "image": null,
         });
-        for (path, wanted, is_held) in [
+        for (path, wanted, is_there) in [
             ("flavor.name", "m1.small", true),
             ("flavor.name", "m1.large", false),
             ("flavor.vcpus", "1", true),
@@ -157,7 +155,7 @@ mod tests {
             ("image", "null", false),
             ("nothing.at.all", "", false),
         ] {
-            assert_eq!(holds(&metadata, path, wanted), is_held, "{path}");
+            assert_eq!(has_value(&metadata, path, wanted), is_there, "{path}");
         }
     }
 
@@ -181,7 +179,7 @@ mod tests {
     }
 
     proptest! {
-        /// As a regular expression of the same meaning does it.
+        /// A glob matches the texts that it was made from.
         #[test]
         fn a_glob_matches_what_it_is_made_of(parts in proptest::collection::vec("[ab.]{0,3}", 1..4), fill in "[ab.]{0,3}") {
             prop_assert!(matches(&parts.join("*"), &parts.join(&fill)));

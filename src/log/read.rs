@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, GenericClient, Row};
 
 use super::copy::NO_TIME;
 use super::horizon::read_horizons;
@@ -23,7 +23,19 @@ pub async fn read_head(client: &Client) -> Result<(i64, String), tokio_postgres:
     Ok((row.get(0), hex::encode(row.get::<_, &[u8]>(1))))
 }
 
-/// Reads the events of some families in order, over one connection.
+/// Returns the hash of the log's first batch, as hex; no two logs share it. `None` while the log is empty.
+///
+/// # Errors
+///
+/// When the database does not answer.
+pub async fn read_first_hash(
+    client: &impl GenericClient,
+) -> Result<Option<String>, tokio_postgres::Error> {
+    let statement = "-- log::first_hash\nSELECT hash FROM log.batch WHERE batch = 1";
+    Ok(client.query_opt(statement, &[]).await?.map(|row| hex::encode(row.get::<_, &[u8]>(0))))
+}
+
+/// Reads the events of some families in order, for one reader over one connection.
 pub struct Reader {
     families: Vec<&'static str>,
 }

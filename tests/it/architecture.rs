@@ -21,7 +21,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("simulate", &[]),
     ("agent", &["event", "broker", "lifecycle", "secret"]),
     ("ingest", &["event", "log", "db", "broker", "config", "health", "lifecycle", "secret"]),
-    ("export", &["event", "projection", "db", "config", "lifecycle", "secret"]),
+    ("export", &["event", "log", "projection", "db", "config", "lifecycle", "secret"]),
     (
         "projection",
         &["event", "billing", "log", "db", "config", "health", "lifecycle", "http", "sketch"],

@@ -1,5 +1,5 @@
-//! The writing side: a table in another SQL database, and beside it the synchronisation point,
-//! which moves in the transaction that writes the rows.
+//! The writing side: a table in another SQL database and, beside it, the synchronisation point, which moves
+//! in the transaction that writes the rows.
 
 mod mysql;
 mod postgres;
@@ -12,14 +12,14 @@ use crate::config::ConfigError;
 use crate::db::Database;
 use crate::secret::ConnectionString;
 
-/// Up to where the target's table has the read model's rows, and which.
+/// The position up to which a table is complete, and the rows it contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SyncPoint {
-    /// Everything up to this position is in the table.
+    /// The position up to which the table is complete.
     pub position: i64,
-    /// The selection it holds ([`super::Selection::text`]).
+    /// The selection of its samples ([`super::Selection::text`]).
     pub selection: String,
-    /// What the rows come from.
+    /// The log and the rules that its rows are computed from.
     pub origin: Origin,
 }
 
@@ -37,15 +37,15 @@ impl Names {
         Names { table: table.to_owned(), sync: format!("{table}_sync") }
     }
 
-    /// A name as SQL takes it. Names are checked when the configuration is read.
-    fn quoted(name: &str, quote: char) -> String {
+    /// Quotes a name for SQL. Names are checked when the configuration is read.
+    fn quote(name: &str, quote: char) -> String {
         let parts: Vec<String> =
             name.split('.').map(|part| format!("{quote}{part}{quote}")).collect();
         parts.join(".")
     }
 }
 
-/// Where the table is, before anybody connects.
+/// The address of another database.
 #[derive(Clone, Debug)]
 pub enum Address {
     /// PostgreSQL.
@@ -55,11 +55,11 @@ pub enum Address {
 }
 
 impl Address {
-    /// Reads a URL. `name` is where it was given.
+    /// Reads a URL. `name` is the variable or option that contains it, for errors.
     ///
     /// # Errors
     ///
-    /// When it is malformed, or of a kind that is not known.
+    /// When it is malformed, or of another kind of database.
     pub fn new(name: &'static str, url: &ConnectionString) -> Result<Self, ConfigError> {
         match url.expose().split_once("://").map(|(scheme, _)| scheme) {
             Some("postgresql" | "postgres") => {
@@ -74,7 +74,7 @@ impl Address {
         }
     }
 
-    /// Connects.
+    /// Connects, to write to `table`.
     pub(super) async fn connect(&self, table: &str) -> Result<Target> {
         let names = Names::new(table);
         Ok(match self {
@@ -104,11 +104,11 @@ pub(super) enum Target {
     Mysql(Box<mysql::Target>),
 }
 
-/// How long one transaction, or one question, may take until the target counts as away.
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(120);
+/// Time for one transaction or query, after which the target counts as away.
+const ANSWER_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(120);
 
-/// Calls the method of whichever it is.
-macro_rules! either {
+/// Calls the method of the target's kind.
+macro_rules! on_target {
     ($target:expr, $method:ident($($argument:expr),*)) => {
         match $target {
             Target::Postgres(target) => target.$method($($argument),*).await,
@@ -118,45 +118,46 @@ macro_rules! either {
 }
 
 impl Target {
-    /// Takes the table for this connection alone; `false` while another exporter has it.
+    /// Claims the table for this connection; `false` while another exporter has it.
     pub async fn claim(&mut self) -> Result<bool> {
-        patiently(async { either!(self, claim()) }).await
+        in_time(async { on_target!(self, claim()) }).await
     }
 
-    /// Makes the two tables where they are missing.
+    /// Creates the two tables if they do not exist.
     pub async fn create(&mut self) -> Result<()> {
-        patiently(async { either!(self, create()) }).await
+        in_time(async { on_target!(self, create()) }).await
     }
 
-    /// Where the table stands; `None` where nothing was exported to it yet.
+    /// Reads the synchronisation point; `None` if nothing was exported to the table yet.
     pub async fn sync_point(&mut self) -> Result<Option<SyncPoint>> {
-        patiently(async { either!(self, sync_point()) }).await
+        in_time(async { on_target!(self, sync_point()) }).await
     }
 
-    /// Whether the table holds no row.
+    /// Whether the table has no row.
     pub async fn is_empty(&mut self) -> Result<bool> {
-        patiently(async { either!(self, is_empty()) }).await
+        in_time(async { on_target!(self, is_empty()) }).await
     }
 
-    /// Empties the table and sets the point, in one transaction. However long it takes.
+    /// Empties the table and sets the point, in one transaction and without a timeout.
     pub async fn begin(&mut self, point: &SyncPoint) -> Result<()> {
-        either!(self, begin(point))
+        on_target!(self, begin(point))
     }
 
     /// Writes a chunk and moves the point from `from` to the chunk's end, in one transaction.
     pub async fn write(&mut self, from: i64, chunk: &Chunk) -> Result<()> {
-        patiently(async { either!(self, write(from, chunk)) }).await
+        in_time(async { on_target!(self, write(from, chunk)) }).await
     }
 }
 
-async fn patiently<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    match tokio::time::timeout(PATIENCE, work).await {
+/// Fails if the work takes too long.
+async fn in_time<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    match tokio::time::timeout(ANSWER_TIMEOUT, work).await {
         Ok(done) => done,
-        Err(_) => bail!("no answer within {} s", PATIENCE.as_secs()),
+        Err(_) => bail!("no answer within {} s", ANSWER_TIMEOUT.as_secs()),
     }
 }
 
-/// The point was moved by somebody else: nothing of the chunk is written.
+/// Another exporter has moved the point: nothing of the chunk is written.
 #[derive(Debug, thiserror::Error)]
 #[error("another exporter has moved the synchronisation point")]
-struct Moved;
+struct SyncPointConflict;

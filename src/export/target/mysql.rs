@@ -1,4 +1,4 @@
-//! A table in a MariaDB or a MySQL.
+//! A table in MariaDB or MySQL.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use mysql_async::prelude::{FromValue, Queryable};
 use mysql_async::{Conn, Opts, OptsBuilder, Row, Transaction, TxOpts, Value};
 
 use super::super::plan::{Chunk, plan};
+use super::super::refusal::Refusal;
 use super::super::sample::{COLUMNS, Owner, Sample};
-use super::super::session::Refused;
 use super::super::source::Origin;
-use super::{Moved, Names, SyncPoint};
+use super::{Names, SyncPoint, SyncPointConflict};
 use crate::config::ConfigError;
 use crate::secret::ConnectionString;
 
-/// Rows in one statement: below the 65535 values that a statement may hold, and the 4 MB that
-/// older servers take at once, whatever the rows are.
+/// Rows of one statement: fewer than the 65535 values that a statement may have, and smaller than the 4 MB
+/// that older servers accept at once, whatever the rows contain.
 const ROWS_MAX: usize = 500;
 
-/// Where it is.
+/// The address of a MariaDB or MySQL database.
 #[derive(Clone, Debug)]
 pub struct Address {
     opts: Opts,
@@ -43,7 +43,7 @@ impl Address {
         let opts = OptsBuilder::from_opts(opts)
             .prefer_socket(false)
             .tcp_keepalive(Some(Duration::from_secs(30)))
-            // What does not fit is an error, not another value.
+            // A value that does not fit is an error, not another value.
             .setup(vec![
                 "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE'",
                 "SET SESSION time_zone = '+00:00'",
@@ -58,6 +58,7 @@ impl std::fmt::Display for Address {
     }
 }
 
+/// A connection to the other database. The names in `table` and `sync` are quoted.
 pub(in crate::export) struct Target {
     conn: Conn,
     names: Names,
@@ -72,18 +73,18 @@ impl Target {
             Ok(conn) => conn?,
             Err(_) => bail!("no answer within 10 s"),
         };
-        let (table, sync) = (Names::quoted(&names.table, '`'), Names::quoted(&names.sync, '`'));
+        let (table, sync) = (Names::quote(&names.table, '`'), Names::quote(&names.sync, '`'));
         Ok(Target { conn, names, table, sync })
     }
 
     pub async fn claim(&mut self) -> Result<bool> {
-        // Names of locks are the server's, and short.
+        // Names of locks belong to the whole server and are short.
         let lock = "SELECT GET_LOCK(CONCAT('stackledger.', MD5(CONCAT(DATABASE(), ' ', ?))), 0)";
         let taken: Option<Option<i64>> = self.conn.exec_first(lock, (&self.names.table,)).await?;
         Ok(taken.flatten() == Some(1))
     }
 
-    /// Looked for before they are made: whoever may only write to them cannot make any.
+    /// Checks for each table before creating it: the user may have no right to create tables.
     pub async fn create(&mut self) -> Result<()> {
         if !self.exists(&self.names.table.clone()).await? {
             let texts = self.collation().await?;
@@ -133,13 +134,13 @@ impl Target {
             )
             .await?;
         match found {
-            Some(true) => Err(Refused::View.into()),
+            Some(true) => Err(Refusal::View.into()),
             found => Ok(found.is_some()),
         }
     }
 
-    /// Texts are equal when their bytes are, blanks at the end included: each server has another
-    /// name for it.
+    /// Returns the collation that compares texts by their bytes, trailing blanks included: each kind of server
+    /// has its own name for it.
     async fn collation(&mut self) -> Result<String> {
         let known: Vec<String> = self
             .conn
@@ -160,7 +161,7 @@ impl Target {
         Ok(row.map(|(position, selection, log, made)| SyncPoint {
             position,
             selection,
-            origin: Origin { log, made },
+            origin: Origin { log, rows_version: made },
         }))
     }
 
@@ -172,7 +173,7 @@ impl Target {
 
     pub async fn begin(&mut self, point: &SyncPoint) -> Result<()> {
         let mut transaction = self.conn.start_transaction(TxOpts::default()).await?;
-        // Not TRUNCATE: that would be a transaction of its own.
+        // Not TRUNCATE: that is a transaction of its own.
         transaction.query_drop(format!("DELETE FROM {}", self.table)).await?;
         transaction
             .exec_drop(
@@ -186,7 +187,7 @@ impl Target {
                     point.position,
                     &point.selection,
                     &point.origin.log,
-                    &point.origin.made,
+                    &point.origin.rows_version,
                 ),
             )
             .await?;
@@ -202,16 +203,19 @@ impl Target {
                 "SELECT message_id, counter_name, project_id, resource_id, `timestamp`
                  FROM {} WHERE message_id IN ({})",
                 self.table,
-                places(ids.len())
+                placeholders(ids.len())
             );
             let rows: Vec<Row> =
                 transaction.exec(statement, ids.to_vec()).await.context("looking up the ids")?;
-            owners.extend(rows.into_iter().map(owner));
+            owners.extend(rows.into_iter().map(read_owner));
         }
         let plan = plan(chunk, owners);
         for keys in plan.delete.chunks(ROWS_MAX) {
-            let statement =
-                format!("DELETE FROM {} WHERE message_id IN ({})", self.table, places(keys.len()));
+            let statement = format!(
+                "DELETE FROM {} WHERE message_id IN ({})",
+                self.table,
+                placeholders(keys.len())
+            );
             transaction.exec_drop(statement, keys.to_vec()).await?;
         }
         for rows in plan.put.chunks(ROWS_MAX) {
@@ -224,12 +228,13 @@ impl Target {
         transaction.exec_drop(moved, (chunk.to, &self.names.table, from)).await?;
         if transaction.affected_rows() != 1 {
             transaction.rollback().await?;
-            return Err(Moved.into());
+            return Err(SyncPointConflict.into());
         }
         Ok(transaction.commit().await?)
     }
 }
 
+/// Inserts rows, or replaces those of the same key.
 async fn put(
     transaction: &mut Transaction<'_>,
     table: &str,
@@ -241,7 +246,7 @@ async fn put(
         .filter(|name| *name != "`message_id`")
         .map(|name| format!("{name} = VALUES({name})"))
         .collect();
-    let row = format!("({})", places(COLUMNS.len()));
+    let row = format!("({})", placeholders(COLUMNS.len()));
     let statement = format!(
         "INSERT INTO {table} ({}) VALUES {} ON DUPLICATE KEY UPDATE {}",
         names.join(", "),
@@ -259,19 +264,19 @@ async fn put(
             Value::from(sample.project_id.as_ref()),
             Value::from(&sample.resource_id),
             Value::from(sample.source.as_ref()),
-            time(sample.timestamp),
+            to_value(sample.timestamp),
         ]);
     }
     Ok(transaction.exec_drop(statement, values).await?)
 }
 
-/// `?, ?, …`
-fn places(count: usize) -> String {
+/// Returns `?, ?, …`.
+fn placeholders(count: usize) -> String {
     vec!["?"; count].join(", ")
 }
 
-/// As the wire has it, in UTC. The years are 2000 to 2100.
-fn time(at: Timestamp) -> Value {
+/// Converts a time to a value of a column, in UTC. Its year is from 2000 to 2099.
+fn to_value(at: Timestamp) -> Value {
     let at = at.to_zoned(TimeZone::UTC).datetime();
     Value::Date(
         at.year().unsigned_abs(),
@@ -284,8 +289,8 @@ fn time(at: Timestamp) -> Value {
     )
 }
 
-/// The other way round; `None` for what is no time.
-fn timestamp(value: Option<Value>) -> Option<Timestamp> {
+/// Converts a value of a column to a time; `None` if it is not one.
+fn from_value(value: Option<Value>) -> Option<Timestamp> {
     let Some(Value::Date(year, month, day, hour, minute, second, micros)) = value else {
         return None;
     };
@@ -301,7 +306,7 @@ fn timestamp(value: Option<Value>) -> Option<Timestamp> {
     Some(at.ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
-fn owner(mut row: Row) -> (String, Owner) {
+fn read_owner(mut row: Row) -> (String, Owner) {
     fn text(row: &mut Row, column: usize) -> Option<String> {
         row.take::<Value, _>(column).and_then(|value| String::from_value_opt(value).ok())
     }
@@ -310,7 +315,7 @@ fn owner(mut row: Row) -> (String, Owner) {
         counter_name: text(&mut row, 1).unwrap_or_default(),
         project_id: text(&mut row, 2),
         resource_id: text(&mut row, 3).unwrap_or_default(),
-        timestamp: timestamp(row.take::<Value, _>(4)),
+        timestamp: from_value(row.take::<Value, _>(4)),
     };
     (key, owner)
 }
@@ -325,10 +330,10 @@ mod tests {
             ["2000-01-01T00:00:00Z", "2026-11-20T03:05:54.580807Z", "2099-12-31T23:59:59.999999Z"]
         {
             let at: Timestamp = text.parse().unwrap();
-            assert_eq!(timestamp(Some(time(at))), Some(at));
+            assert_eq!(from_value(Some(to_value(at))), Some(at));
         }
-        assert_eq!(timestamp(Some(Value::NULL)), None);
-        assert_eq!(timestamp(Some(Value::Date(0, 0, 0, 0, 0, 0, 0))), None);
+        assert_eq!(from_value(Some(Value::NULL)), None);
+        assert_eq!(from_value(Some(Value::Date(0, 0, 0, 0, 0, 0, 0))), None);
     }
 
     #[test]

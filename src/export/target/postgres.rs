@@ -4,12 +4,13 @@ use anyhow::Result;
 use tokio_postgres::{Client, Row};
 
 use super::super::plan::{Chunk, plan};
+use super::super::refusal::Refusal;
 use super::super::sample::Owner;
-use super::super::session::Refused;
 use super::super::source::Origin;
-use super::{Moved, Names, SyncPoint};
+use super::{Names, SyncPoint, SyncPointConflict};
 use crate::db::Database;
 
+/// A connection to the other PostgreSQL. The names in `table` and `sync` are quoted.
 pub(in crate::export) struct Target {
     client: Client,
     names: Names,
@@ -20,9 +21,9 @@ pub(in crate::export) struct Target {
 impl Target {
     pub async fn connect(database: &Database, names: Names) -> Result<Self> {
         let client = database.connect_as_given().await?;
-        // A column that somebody made without a time zone holds UTC.
+        // If somebody created a time column without time zone, its values are UTC.
         client.batch_execute("SET timezone = 'UTC'; SET jit = off").await?;
-        let (table, sync) = (Names::quoted(&names.table, '"'), Names::quoted(&names.sync, '"'));
+        let (table, sync) = (Names::quote(&names.table, '"'), Names::quote(&names.sync, '"'));
         Ok(Target { client, names, table, sync })
     }
 
@@ -32,7 +33,7 @@ impl Target {
         Ok(self.client.query_one(lock, &[&self.names.table]).await?.get(0))
     }
 
-    /// Looked for before they are made: whoever may only write to them cannot make any.
+    /// Checks for each table before creating it: the user may have no right to create tables.
     pub async fn create(&mut self) -> Result<()> {
         if !self.exists(&self.table).await? {
             let table = &self.table;
@@ -72,7 +73,7 @@ impl Target {
             )
             .await?;
         match found.map(|row| row.get(0)) {
-            Some(true) => Err(Refused::View.into()),
+            Some(true) => Err(Refusal::View.into()),
             found => Ok(found.is_some()),
         }
     }
@@ -87,7 +88,7 @@ impl Target {
         Ok(row.map(|row| SyncPoint {
             position: row.get("position"),
             selection: row.get("selection"),
-            origin: Origin { log: row.get("log"), made: row.get("made") },
+            origin: Origin { log: row.get("log"), rows_version: row.get("made") },
         }))
     }
 
@@ -98,7 +99,7 @@ impl Target {
 
     pub async fn begin(&mut self, point: &SyncPoint) -> Result<()> {
         let transaction = self.client.transaction().await?;
-        // Not TRUNCATE: that locks readers out, and takes a right of its own.
+        // Not TRUNCATE: that locks readers out and needs a right of its own.
         transaction.execute(&format!("DELETE FROM {}", self.table), &[]).await?;
         let statement = format!(
             "-- export::begin
@@ -117,7 +118,7 @@ impl Target {
                     &point.position,
                     &point.selection,
                     &point.origin.log,
-                    &point.origin.made,
+                    &point.origin.rows_version,
                 ],
             )
             .await?;
@@ -139,7 +140,7 @@ impl Target {
                 &[&ids],
             )
             .await?;
-        let plan = plan(chunk, owners.iter().map(owner).collect());
+        let plan = plan(chunk, owners.iter().map(read_owner).collect());
         if !plan.delete.is_empty() {
             transaction
                 .execute(
@@ -205,13 +206,13 @@ impl Target {
             )
             .await?;
         if moved != 1 {
-            return Err(Moved.into());
+            return Err(SyncPointConflict.into());
         }
         Ok(transaction.commit().await?)
     }
 }
 
-fn owner(row: &Row) -> (String, Owner) {
+fn read_owner(row: &Row) -> (String, Owner) {
     let owner = Owner {
         counter_name: row.get("counter_name"),
         project_id: row.get("project_id"),

@@ -14,6 +14,7 @@ mod load;
 mod meter;
 mod month;
 mod placed;
+pub mod read;
 mod resource;
 pub mod routes;
 mod sample;
