@@ -1,4 +1,4 @@
-//! What stands around every route: tokens, time, panics, problems, metrics.
+//! The guards around every route: tokens, timeouts, panics, problems, metrics.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -16,46 +16,49 @@ use super::{audrey, ttm};
 use crate::http::Problem;
 use crate::secret::Secret;
 
-/// How long a request may take.
+/// Time for an answer, after which it is 503.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long one may take that computes the bill of a large tenant.
+/// Time for the bill of a large tenant.
 const BILL_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// Such requests.
+/// Paths that compute bills.
 const BILLS: [&str; 2] = ["/sales_order", "/sales_draft"];
 
-/// Paths that are answered without a token: those who watch the process have none.
+/// Paths that are answered without a token, because monitoring has none.
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Puts the guards around routes, the outermost last.
+/// Adds the guards to routes, the outermost last.
 pub(super) fn around(routes: Router, tokens: Arc<[Secret]>) -> Router {
     let routes = routes
-        .fallback(async || {
-            Problem::not_found("there is no such route; /docs shows those there are")
-        })
-        .layer(from_fn(in_time));
+        .fallback(async || Problem::not_found("there is no such route; /docs lists the routes"))
+        .layer(from_fn(with_timeout));
     let routes = if tokens.is_empty() {
         routes
     } else {
         routes.layer(from_fn_with_state(digests(&tokens), with_token))
     };
     routes
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(map_response(as_problem))
+        .layer(CatchPanicLayer::custom(answer_panic))
+        .layer(map_response(to_problem))
         .layer(from_fn(ttm::add_error_member))
         .layer(from_fn(audrey::with_xml))
-        .layer(from_fn(counted))
+        .layer(from_fn(with_metrics))
 }
 
-/// How long a request of this path may take until it is answered with 503.
-pub fn patience(path: &str) -> Duration {
+/// Returns the time for an answer of this path, after which it is 503.
+pub fn request_timeout(path: &str) -> Duration {
     if BILLS.contains(&path) { BILL_TIMEOUT } else { REQUEST_TIMEOUT }
 }
 
-async fn in_time(request: Request, next: Next) -> Response {
-    let patience = patience(request.uri().path());
-    match tokio::time::timeout(patience, next.run(request)).await {
+/// Whether a path needs a token, if tokens are configured.
+pub(super) fn needs_token(path: &str) -> bool {
+    !OPEN.contains(&path)
+}
+
+async fn with_timeout(request: Request, next: Next) -> Response {
+    let timeout = request_timeout(request.uri().path());
+    match tokio::time::timeout(timeout, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::unavailable("the answer took too long").into_response(),
     }
@@ -70,7 +73,7 @@ async fn with_token(
     request: Request,
     next: Next,
 ) -> Response {
-    if OPEN.contains(&request.uri().path()) {
+    if !needs_token(request.uri().path()) {
         return next.run(request).await;
     }
     let given = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
@@ -80,12 +83,13 @@ async fn with_token(
     if given.is_some_and(|(_, token)| is_known(&tokens, token.trim_ascii())) {
         return next.run(request).await;
     }
-    let problem = Problem::new(StatusCode::UNAUTHORIZED, "a bearer token is asked for");
+    let problem = Problem::new(StatusCode::UNAUTHORIZED, "a bearer token is needed");
     let challenge = [(header::WWW_AUTHENTICATE, "Bearer realm=\"stackledger\"")];
     (challenge, problem).into_response()
 }
 
-/// Compares digests, all of them and to their ends: how long it takes tells nothing of the tokens.
+/// Whether a token is one of those accepted. Compares every digest, and each to its end, so that the time it
+/// takes reveals nothing about the tokens.
 fn is_known(tokens: &[[u8; 32]], given: &[u8]) -> bool {
     let given: [u8; 32] = Sha256::digest(given).into();
     tokens.iter().fold(false, |known, token| {
@@ -94,23 +98,23 @@ fn is_known(tokens: &[[u8; 32]], given: &[u8]) -> bool {
     })
 }
 
-fn panicked(panic: Box<dyn Any + Send>) -> Response {
+fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
     tracing::error!(panic = text, "a request's handler panicked");
     Problem::internal().into_response()
 }
 
-/// What axum refuses by itself (a method, mostly) becomes a problem as everything else; headers
-/// such as `Allow` stay.
-async fn as_problem(response: Response) -> Response {
+/// Turns a refusal of axum's own (of a method, mostly) into a problem as for every other error. The header
+/// `Allow` is kept.
+async fn to_problem(response: Response) -> Response {
     let status = response.status();
     let is_error = status.is_client_error() || status.is_server_error();
     if !is_error || response.extensions().get::<Problem>().is_some() {
         return response;
     }
     let detail = match status {
-        StatusCode::METHOD_NOT_ALLOWED => "this route does not know the method",
+        StatusCode::METHOD_NOT_ALLOWED => "this route does not accept the method",
         _ => "the request cannot be served",
     };
     let mut problem = Problem::new(status, detail).into_response();
@@ -120,9 +124,10 @@ async fn as_problem(response: Response) -> Response {
     problem
 }
 
-async fn counted(request: Request, next: Next) -> Response {
+/// Measures the request by route and status.
+async fn with_metrics(request: Request, next: Next) -> Response {
     let started = Instant::now();
-    // Routes, not paths: the ids in paths would make a series each.
+    // By route, not by path: each id in a path would create a series of its own.
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let route = route.unwrap_or_else(|| "none".to_owned());
     let response = next.run(request).await;

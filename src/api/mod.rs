@@ -18,6 +18,6 @@ mod state;
 mod ttm;
 mod v1;
 
-pub use guard::patience;
+pub use guard::request_timeout;
 pub use server::serve;
 pub use state::State;

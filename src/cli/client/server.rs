@@ -114,7 +114,7 @@ impl Client {
         let started = Instant::now();
         loop {
             let mut request = self.http.request(method.clone(), format!("{}{path}", self.url));
-            request = request.query(query).timeout(api::patience(path) + ANSWER_TIMEOUT);
+            request = request.query(query).timeout(api::request_timeout(path) + ANSWER_TIMEOUT);
             if let Some(token) = &self.token {
                 request = request.bearer_auth(token);
             }

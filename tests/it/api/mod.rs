@@ -1,6 +1,7 @@
 //! The routes, called over HTTP.
 
 mod distil;
+mod docs;
 mod guard;
 mod hostile;
 mod lizmon;

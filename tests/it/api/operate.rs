@@ -186,9 +186,6 @@ async fn the_description_holds_every_route() {
         let name = name.split('"').next().unwrap();
         assert!(description["components"]["schemas"][name].is_object(), "{name}");
     }
-    let page = server.http.get(server.url("/docs")).send().await.unwrap();
-    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
-    assert!(!page.text().await.unwrap().contains("://"), "the page loads nothing from elsewhere");
 }
 
 #[tokio::test]
