@@ -1,4 +1,4 @@
-//! The parameter `at`: the time that an answer takes as now.
+//! The parameter `at`: the time that an answer uses as now.
 
 use jiff::Timestamp;
 use utoipa::IntoParams;
@@ -6,11 +6,11 @@ use utoipa::IntoParams;
 use crate::http::{FromParameters, Parameters, Problem};
 use crate::lifecycle;
 
-/// The clock of an answer.
+/// The present time of an answer.
 #[derive(Clone, Copy, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Clock {
-    /// Takes the place of the clock.
+    /// The time to use as now; the server's clock if it is not given.
     #[param(value_type = Option<String>, format = DateTime)]
     pub at: Timestamp,
 }

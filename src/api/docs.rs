@@ -17,7 +17,7 @@ use utoipa_swagger_ui::Config;
 use super::guard;
 use crate::http::{Problem, Segments};
 
-/// What Swagger UI may load: its own files, and icons within its style sheet. It connects to this server only.
+/// Lets Swagger UI load its own files and the icons inside its style sheet, and connect to this server only.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; connect-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; base-uri 'none'; form-action 'none'",
@@ -48,7 +48,7 @@ pub(super) fn routes(mut description: OpenApi) -> anyhow::Result<Router> {
     Ok(routes.merge(swagger_ui()))
 }
 
-/// Returns the routes of Swagger UI, whose files are part of the program.
+/// Returns the routes of Swagger UI. Its files are part of the program.
 fn swagger_ui() -> Router {
     let config = Config::new(["/openapi.json"])
         .use_base_layout()

@@ -1,6 +1,6 @@
 //! The HTTP server: every route, and the guards around them.
 //!
-//! Routes are grouped by whose shapes they serve: `v1` our own, `ttm`, `lizmon`, `audrey` and `distil`
+//! Routes are grouped by the owner of their shapes: `v1` has our own, `ttm`, `lizmon`, `audrey` and `distil`
 //! those of the programs that Stackledger replaces. A read model brings its own routes
 //! ([`Projection::routes`](crate::projection::Projection::routes)).
 

@@ -1,4 +1,4 @@
-//! What those who watch the process ask.
+//! Health, readiness and metrics.
 
 use std::fmt::Write;
 
@@ -22,7 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(metrics))
 }
 
-/// That all is well.
+/// The answer of a process that is well.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct Condition {
     /// `ok` or `ready`.
@@ -35,7 +35,7 @@ async fn healthz(_: Query<NoParameters>) -> Json<Condition> {
     Json(Condition { status: "ok" })
 }
 
-/// Whether the process can do its work; 503 says what is in the way
+/// Whether the process can do its work; 503 with the reasons if not
 #[utoipa::path(get, path = "/readyz", tag = "Operate", responses((status = 200, body = Condition)))]
 async fn readyz(
     extract::State(state): extract::State<State>,
@@ -51,7 +51,7 @@ async fn readyz(
         Err(_) => reasons.push("the database does not answer".to_owned()),
         Ok(client) => match state.database.check_schema(&client).await {
             Err(error) => reasons.push(format!("{error:#}")),
-            Ok(()) => reasons.extend(standing_still(&client).await?),
+            Ok(()) => reasons.extend(lagging_projections(&client).await?),
         },
     }
     if reasons.is_empty() {
@@ -61,8 +61,8 @@ async fn readyz(
     }
 }
 
-/// One sentence for each projection that does not follow the log.
-async fn standing_still(client: &Client) -> Result<Vec<String>, Problem> {
+/// Returns a sentence for each projection that does not follow the log.
+async fn lagging_projections(client: &Client) -> Result<Vec<String>, Problem> {
     let statuses = projection::statuses(client, lifecycle::now()).await?;
     let live = |name| statuses.iter().find(|status| status.is_live && status.name == name);
     let reason = |name| match live(name) {
@@ -75,7 +75,7 @@ async fn standing_still(client: &Client) -> Result<Vec<String>, Problem> {
     Ok(projection::ALL.iter().filter_map(|projection| reason(projection.name)).collect())
 }
 
-/// Metrics in Prometheus' text form
+/// Metrics in the text format of Prometheus
 #[utoipa::path(get, path = "/metrics", tag = "Operate",
     responses((status = 200, body = String, content_type = "text/plain")))]
 async fn metrics(
@@ -83,7 +83,7 @@ async fn metrics(
     _: Query<NoParameters>,
 ) -> impl IntoResponse {
     let mut text = telemetry::render_metrics();
-    // Without the database the process's own metrics are all the more wanted.
+    // Without the database, the process's own metrics are still served.
     if let Ok(client) = state.pool.get().await
         && let Ok(gauges) = gauges(&client).await
     {
@@ -92,47 +92,65 @@ async fn metrics(
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
 }
 
-/// What is true of the database and not of this process, asked when it is scraped.
+/// Reads the metrics of the database, which are not of this process, at each scrape.
 async fn gauges(client: &Client) -> Result<String, tokio_postgres::Error> {
     let (head, _) = log::read_head(client).await?;
     let dead_letters = log::count_open(client).await?;
     let statuses = projection::statuses(client, lifecycle::now()).await?;
     let mut text = String::new();
-    gauge(&mut text, "stackledger_log_head", [("", head.to_string())]);
-    gauge(&mut text, "stackledger_dead_letters_open", [("", dead_letters.to_string())]);
+    write_gauge(&mut text, "stackledger_log_head", [("", head.to_string())]);
+    write_gauge(&mut text, "stackledger_dead_letters_open", [("", dead_letters.to_string())]);
     let each = |value: fn(&Status) -> String| {
-        let live = statuses.iter().filter(|of| of.is_live);
-        live.map(move |of| (of.name.as_str(), value(of))).collect::<Vec<_>>()
+        let live = statuses.iter().filter(|status| status.is_live);
+        live.map(move |status| (status.name.as_str(), value(status))).collect::<Vec<_>>()
     };
-    gauge(&mut text, "stackledger_projection_checkpoint", each(|of| of.checkpoint.to_string()));
-    gauge(&mut text, "stackledger_projection_lag_events", each(|of| of.lag_events.to_string()));
-    gauge(&mut text, "stackledger_projection_lag_seconds", each(|of| of.lag_s.to_string()));
-    exports(&mut text, &export::progress(client).await?);
+    write_gauge(
+        &mut text,
+        "stackledger_projection_checkpoint",
+        each(|status| status.checkpoint.to_string()),
+    );
+    write_gauge(
+        &mut text,
+        "stackledger_projection_lag_events",
+        each(|status| status.lag_events.to_string()),
+    );
+    write_gauge(
+        &mut text,
+        "stackledger_projection_lag_seconds",
+        each(|status| status.lag_s.to_string()),
+    );
+    write_exports(&mut text, &export::progress(client).await?);
     Ok(text)
 }
 
-/// How far the tables in other databases have got; nothing where there are none.
-fn exports(text: &mut String, exports: &[Progress]) {
+/// Writes the progress of each exported table; nothing if there are none.
+fn write_exports(text: &mut String, exports: &[Progress]) {
     let quoted =
         |label: &str| label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
     let mut each = |name: &str, value: fn(&Progress) -> i64| {
         let _ = writeln!(text, "# TYPE {name} gauge");
-        for of in exports {
-            let (target, table) = (quoted(&of.target), quoted(&of.table));
-            let _ = writeln!(text, "{name}{{target=\"{target}\",table=\"{table}\"}} {}", value(of));
+        for export in exports {
+            let (target, table) = (quoted(&export.target), quoted(&export.table));
+            let value = value(export);
+            let _ = writeln!(text, "{name}{{target=\"{target}\",table=\"{table}\"}} {value}");
         }
     };
     if !exports.is_empty() {
-        each("stackledger_export_position", |of| of.position);
-        each("stackledger_export_lag_events", |of| of.lag_events);
-        each("stackledger_export_failing", |of| of.error.is_some().into());
+        each("stackledger_export_position", |export| export.position);
+        each("stackledger_export_lag_events", |export| export.lag_events);
+        each("stackledger_export_failing", |export| export.error.is_some().into());
     }
 }
 
-fn gauge<'a>(text: &mut String, name: &str, of: impl IntoIterator<Item = (&'a str, String)>) {
+/// Writes a gauge: a value per projection, or one under the name `""`.
+fn write_gauge<'a>(
+    text: &mut String,
+    name: &str,
+    values: impl IntoIterator<Item = (&'a str, String)>,
+) {
     // Writing to a string does not fail.
     let _ = writeln!(text, "# TYPE {name} gauge");
-    for (projection, value) in of {
+    for (projection, value) in values {
         let _ = match projection {
             "" => writeln!(text, "{name} {value}"),
             _ => writeln!(text, "{name}{{projection=\"{projection}\"}} {value}"),

@@ -1,4 +1,4 @@
-//! The problems that clients see for errors of the modules below.
+//! The problems that clients get for errors of other modules.
 
 use crate::http::Problem;
 use crate::projection::metering::Unread;
@@ -21,7 +21,7 @@ impl From<Error> for Problem {
             Error::Database(error) => error.into(),
             Error::Append(crate::log::AppendError::Transient(error)) => error.into(),
             Error::Append(_) | Error::Broken(_) => {
-                tracing::error!(error = detail, "a sales order failed");
+                tracing::error!(error = detail, "issuing a sales order failed");
                 Problem::internal()
             }
         }

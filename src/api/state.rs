@@ -1,4 +1,4 @@
-//! What the routes work with.
+//! The state of the server.
 
 use std::sync::Arc;
 
@@ -26,6 +26,6 @@ pub struct State {
     pub desk: Desk,
     /// Accepted bearer tokens; if empty, no request needs one.
     pub tokens: Arc<[Secret]>,
-    /// The configuration file: sources, billing and reports.
+    /// The configuration file, e.g. for rates and reports.
     pub file: Arc<File>,
 }

@@ -63,7 +63,8 @@ pub(super) async fn post(
             Err(Problem::malformed(detail))
         }
         Some(_) => {
-            let appended = intake::take(&state.intake, vec![sampled(&host, at, values)?]).await?;
+            let appended =
+                intake::append_events(&state.intake, vec![sampled(&host, at, values)?]).await?;
             let is_new = appended.is_new.contains(&true);
             Ok(if is_new { StatusCode::CREATED } else { StatusCode::OK })
         }

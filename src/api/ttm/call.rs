@@ -85,7 +85,7 @@ impl Call {
 
 /// Appends a call's event and waits until it is durable.
 pub(super) async fn append(state: &State, event: Event) -> Result<IntakeReceipt, Problem> {
-    intake::take(&state.intake, vec![event]).await
+    intake::append_events(&state.intake, vec![event]).await
 }
 
 /// Appends a call's event, waits until the read model has applied it, and returns the instance's metric. If

@@ -1,4 +1,4 @@
-//! What could not be decoded, for those who look after the service.
+//! Deliveries that could not be decoded, for operators.
 
 use axum::Json;
 use axum::extract;
@@ -20,35 +20,35 @@ pub(super) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(show))
 }
 
-/// A delivery that is no event.
+/// A delivery that could not be decoded into an event.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct DeadLetter {
     /// Its number.
     id: i64,
     /// `open`, `redriven` or `discarded`.
     status: &'static str,
-    /// Why it is no event.
+    /// Why it could not be decoded.
     reason: String,
-    /// The queue, exchange and routing key, or the file and line it came from.
+    /// Its queue, exchange and routing key, or its file and line.
     origin: String,
-    /// When it came first.
+    /// The time of its first arrival.
     #[schema(value_type = String, format = DateTime)]
     received_at: Timestamp,
     /// Its size in bytes.
     size: i64,
 }
 
-/// A delivery that is no event, with what was delivered.
+/// A dead letter with its body.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct DeadLetterWithBody {
     #[serde(flatten)]
     letter: DeadLetter,
-    /// What the transport said it is compressed with.
+    /// Its compression, as the transport declared it.
     compression: Option<String>,
-    /// The delivery as text; absent where it is not UTF-8.
+    /// The body as text; absent if it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
-    /// The delivery's bytes, where they are not UTF-8.
+    /// The body in base64, if it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
 }
@@ -66,7 +66,7 @@ impl From<StoredDeadLetter> for DeadLetter {
     }
 }
 
-/// Which dead letters are listed.
+/// The filter of the list.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Filter {
@@ -82,7 +82,7 @@ impl FromParameters for Filter {
     }
 }
 
-/// Dead letters in the order they came, without bodies
+/// Dead letters in the order of their arrival, without bodies
 #[utoipa::path(get, path = "/v1/dead-letters", tag = "Operate", operation_id = "dead_letters", params(Filter, Paging),
     responses((status = 200, body = Items<DeadLetter>)))]
 async fn list(
@@ -96,7 +96,7 @@ async fn list(
     Ok(Json(paging.page(items, |letter: &DeadLetter| letter.id)))
 }
 
-/// One dead letter with what was delivered
+/// One dead letter with its body
 #[utoipa::path(get, path = "/v1/dead-letters/{id}", tag = "Operate", operation_id = "dead_letter",
     params(("id" = i64, Path, description = "Its number")),
     responses((status = 200, body = DeadLetterWithBody)))]

@@ -1,4 +1,4 @@
-//! The log itself.
+//! The log's events.
 
 use axum::Json;
 use axum::extract;
@@ -27,30 +27,30 @@ pub(super) fn routes() -> OpenApiRouter<State> {
 /// An event's header.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct Event {
-    /// Its place in the log.
+    /// Its position in the log.
     position: i64,
-    /// Its identity.
+    /// Its id: two events of one id are the same.
     id: String,
-    /// Which part of the log it is in.
+    /// Its family, a part of the log.
     family: &'static str,
-    /// What happened, as on the wire.
+    /// Its type as on the wire, e.g. `compute.instance.create.end`.
     kind: String,
-    /// The entity it is about.
+    /// The entity it is about, e.g. an instance.
     stream: Option<String>,
     /// The tenant.
     project_id: Option<String>,
-    /// When it happened, by the sender's clock.
+    /// The time of the event, by the sender's clock.
     #[schema(value_type = Option<String>, format = DateTime)]
     occurred_at: Option<Timestamp>,
-    /// When it was appended.
+    /// The time when it was appended.
     #[schema(value_type = String, format = DateTime)]
     recorded_at: Timestamp,
-    /// Who sent it.
+    /// The sender.
     source: String,
-    /// Whether secrets were taken out of the body.
+    /// Whether secrets were removed from the body.
     redacted: bool,
-    /// Indexes, from 0, of the body's samples whose signature is missing or wrong; null where none
-    /// was checked.
+    /// Indexes, from 0, of the body's samples with a missing or wrong signature; null if no signature was
+    /// checked.
     bad_signatures: Option<Vec<i32>>,
 }
 
@@ -59,11 +59,11 @@ struct Event {
 struct EventWithBody {
     #[serde(flatten)]
     event: Event,
-    /// The body, number for number as it is kept; absent where it is not JSON.
+    /// The body, with every digit of its numbers; absent if it is not JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     body: Option<Box<RawValue>>,
-    /// The body's bytes, where it is not JSON.
+    /// The body in base64, if it is not JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     body_base64: Option<String>,
 }
@@ -86,7 +86,7 @@ impl From<Recorded> for Event {
     }
 }
 
-/// Which events are listed.
+/// The filter of the list.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct Filter {
@@ -132,9 +132,9 @@ impl FromParameters for Filter {
 
 /// Events in the order of the log, without bodies
 ///
-/// A page may be empty and still have a next one: a rare kind is looked for a stretch at a time, and
-/// so is a stream. With a stream, name its family, and one index leads to its events however long the
-/// log is (not for perf and meter, which are split by day).
+/// A page may be empty and still have a next one: each page searches a limited stretch of the log for a rare
+/// kind or a stream. For a stream, give its family as well: an index then leads to its events however long
+/// the log is (except for perf and meter, which are split by day).
 #[utoipa::path(get, path = "/v1/events", tag = "Operate", operation_id = "events", params(Filter, Paging),
     responses((status = 200, body = Items<Event>)))]
 async fn list(
@@ -151,7 +151,7 @@ async fn list(
 
 /// One event with its body
 #[utoipa::path(get, path = "/v1/events/{position}", tag = "Operate", operation_id = "event",
-    params(("position" = i64, Path, description = "Its place in the log")),
+    params(("position" = i64, Path, description = "Its position in the log")),
     responses((status = 200, body = EventWithBody)))]
 async fn show(
     extract::State(state): extract::State<State>,
@@ -165,7 +165,7 @@ async fn show(
     let client = state.pool.get().await?;
     let mut recorded = log::read_at(&client, position)
         .await?
-        .ok_or_else(|| Problem::not_found("the log holds no event at this position"))?;
+        .ok_or_else(|| Problem::not_found("the log has no event at this position"))?;
     let bytes = std::mem::take(&mut recorded.event.body);
     let body = serde_json::from_slice(&bytes).ok();
     let body_base64 = body.is_none().then(|| STANDARD.encode(&bytes));

@@ -14,8 +14,8 @@ use crate::ingest::find_reserved_attribute;
 use crate::ingest::intake::{Intake, IntakeReceipt};
 use crate::log::Refusal;
 
-/// The header of a CloudEvent, to say what is wrong with it; the event itself is decoded from the
-/// same bytes.
+/// The header of a CloudEvent, read only to name the wrong field; the event itself is decoded from the same
+/// bytes.
 #[derive(Deserialize)]
 struct Header<'a> {
     #[serde(borrow)]
@@ -35,16 +35,16 @@ struct Header<'a> {
 pub(super) struct CloudEvent {
     /// `1.0`
     specversion: String,
-    /// With `source` the event's identity.
+    /// Together with `source` the event's identity.
     id: String,
-    /// Who sends it.
+    /// The sender.
     source: String,
-    /// What happened, e.g. `build.started`.
+    /// The type of the event, e.g. `build.started`.
     r#type: String,
-    /// When it happened; the types of builds, bootstraps, recipes and deployments need it.
+    /// The time of the event; the types of builds, bootstraps, recipes and deployments need it.
     #[schema(value_type = Option<String>, format = DateTime)]
     time: Option<String>,
-    /// What there is to say, depending on the type.
+    /// The content, which depends on the type.
     #[schema(value_type = Object)]
     data: Option<()>,
 }
@@ -52,7 +52,7 @@ pub(super) struct CloudEvent {
 /// One event or a list of them.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "describes what is sent")]
+#[expect(dead_code, reason = "describes the request body")]
 pub(super) enum CloudEvents {
     /// One.
     One(CloudEvent),
@@ -60,7 +60,7 @@ pub(super) enum CloudEvents {
     Several(Vec<CloudEvent>),
 }
 
-/// What became of one event.
+/// The outcome of one event.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct Receipt {
     /// Its id in the log.
@@ -69,7 +69,7 @@ struct Receipt {
     created: bool,
 }
 
-/// What became of the events, in their order.
+/// The outcomes of the events, in their order.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct Receipts {
     items: Vec<Receipt>,
@@ -77,8 +77,8 @@ pub(super) struct Receipts {
 
 /// Append CloudEvents; answered when they are durable
 ///
-/// 201 when any of them is new, 200 when all were there already: a retry is harmless. 409 when one
-/// lies before its family's horizon: it is kept as a dead letter, the others are stored.
+/// 201 if any of them is new, 200 if the log had all of them: a retry is harmless. 409 if one lies before its
+/// family's horizon: that one is kept as a dead letter, the others are stored.
 #[utoipa::path(post, path = "/v1/events", tag = "Write", operation_id = "append_events",
     request_body(content((CloudEvents = "application/json"),
         (CloudEvent = "application/cloudevents+json"),
@@ -91,7 +91,7 @@ pub(super) async fn append(
 ) -> Result<(StatusCode, Json<Receipts>), Problem> {
     let events = read(&body)?;
     let ids: Vec<String> = events.iter().map(|event| event.id.to_string()).collect();
-    let appended = take(&state.intake, events).await?;
+    let appended = append_events(&state.intake, events).await?;
     let items = ids.into_iter().zip(appended.is_new).map(|(id, created)| Receipt { id, created });
     let items: Vec<Receipt> = items.collect();
     let is_any_new = items.iter().any(|receipt| receipt.created);
@@ -100,7 +100,11 @@ pub(super) async fn append(
 }
 
 /// Appends events and waits until they are durable.
-pub(in crate::api) async fn take(
+///
+/// # Errors
+///
+/// 503 if the log cannot be written now; 400 or 409 if an event was refused and is kept as a dead letter.
+pub(in crate::api) async fn append_events(
     intake: &Intake,
     events: Vec<Event>,
 ) -> Result<IntakeReceipt, Problem> {
@@ -117,7 +121,7 @@ pub(in crate::api) async fn take(
     }
 }
 
-/// One event or a list of them, each from exactly its own bytes.
+/// Reads one event or a list of them, each from exactly its own bytes.
 fn read(body: &[u8]) -> Result<Vec<Event>, Problem> {
     let not_json = |error: serde_json::Error| Problem::malformed(format!("not JSON: {error}"));
     if body.trim_ascii_start().first() != Some(&b'[') {
@@ -126,7 +130,7 @@ fn read(body: &[u8]) -> Result<Vec<Event>, Problem> {
     }
     let list: Vec<&RawValue> = serde_json::from_slice(body).map_err(not_json)?;
     if list.is_empty() {
-        return Err(Problem::malformed("the list holds no event"));
+        return Err(Problem::malformed("the list contains no event"));
     }
     list.iter().enumerate().map(|(index, event)| read_one(event, Some(index))).collect()
 }
@@ -159,7 +163,7 @@ fn read_one(raw: &RawValue, index: Option<usize>) -> Result<Event, Problem> {
         ("id", header.id),
     ] {
         if text(value).is_none_or(|text| text.trim().is_empty() || text.contains('\0')) {
-            return Err(wrong(field, "a text is expected that says something"));
+            return Err(wrong(field, "a text is expected that is not empty"));
         }
     }
     let has_time = header.time.is_some_and(|time| time.get() != "null");
@@ -213,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn the_wrong_field_is_named() {
         for body in ["", " ", "[]", "x", "[", "1", "null", "\"text\"", "\u{1}", "{\"a\":1,}"] {
             assert_eq!(wrong(body), None, "{body}");
         }
@@ -260,7 +264,7 @@ mod tests {
             assert_eq!(wrong(&event).as_deref(), Some(field));
             assert_eq!(wrong(&format!("[{GOOD},{event}]")), Some(format!("events[1].{field}")));
         }
-        // One value that does not count is a projection's to tell of.
+        // A single value that does not count is not refused: the projection counts it as rejected.
         let broken = r#"{"host":"h","metrics":{"a":null}}"#;
         let broken = GOOD.replace(r#"{"instance_id":"i","n":1.10}"#, broken);
         assert!(read(broken.replace("build.started", "perf.sampled").as_bytes()).is_ok());

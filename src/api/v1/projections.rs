@@ -1,4 +1,4 @@
-//! Where the projections stand.
+//! The status of the projections.
 
 use axum::Json;
 use axum::extract;
@@ -16,36 +16,36 @@ pub(super) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(list))
 }
 
-/// Where a projection stands.
+/// A projection's position and state.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Projection)]
-struct Standing {
-    /// Its name.
+struct ProjectionStatus {
+    /// Its name, which is also that of its tables' PostgreSQL schema.
     name: String,
-    /// The last position it has applied.
+    /// The last position that is applied.
     checkpoint: i64,
     /// The log's last position.
     head: i64,
-    /// Events it has not seen yet.
+    /// Events after the checkpoint.
     lag_events: i64,
-    /// Age of the oldest append it has not seen; 0 when there is none.
+    /// Age of the oldest append after the checkpoint; 0 if there is none.
     lag_s: f64,
-    /// `running`; `stopped` while nobody projects it; `failed` where it stands still at an event;
-    /// `replaying` for rows that are being made anew, while the old ones go on answering.
+    /// `running`; `stopped` while no process runs it; `failed` if an error stops it; `replaying` for rows that
+    /// are computed anew, while the old ones go on answering.
     state: &'static str,
-    /// Version of its code that made the rows.
+    /// Version of the code that computed the rows.
     version: i32,
-    /// Why it stands still; null while it does not.
+    /// The error that stops it; null while none does.
     error: Option<String>,
-    /// The position after which it stands still.
+    /// The position after which the error stops it.
     error_at: Option<i64>,
-    /// Events that it could not use.
+    /// Events that it could not use and skipped.
     skipped: i64,
 }
 
-impl From<Status> for Standing {
+impl From<Status> for ProjectionStatus {
     fn from(status: Status) -> Self {
-        Standing {
+        ProjectionStatus {
             name: status.name,
             checkpoint: status.checkpoint,
             head: status.head,
@@ -62,12 +62,15 @@ impl From<Status> for Standing {
 
 /// Projections with their checkpoints and lags
 #[utoipa::path(get, path = "/v1/projections", tag = "Operate", operation_id = "projections", params(Clock),
-    responses((status = 200, body = Items<Standing>)))]
+    responses((status = 200, body = Items<ProjectionStatus>)))]
 async fn list(
     extract::State(state): extract::State<State>,
     Query(clock): Query<Clock>,
-) -> Result<Json<Items<Standing>>, Problem> {
+) -> Result<Json<Items<ProjectionStatus>>, Problem> {
     let client = state.pool.get().await?;
     let statuses = projection::statuses(&**client, clock.at).await?;
-    Ok(Json(Items { items: statuses.into_iter().map(Standing::from).collect(), next: None }))
+    Ok(Json(Items {
+        items: statuses.into_iter().map(ProjectionStatus::from).collect(),
+        next: None,
+    }))
 }

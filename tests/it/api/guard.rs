@@ -4,11 +4,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::database::database;
-
 use crate::support::server::{Server, answer, refused};
 
 #[tokio::test]
-async fn a_token_is_asked_for() {
+async fn a_token_is_needed() {
     let server = Server::with_tokens(&["one", "two"]).await;
     let get = |path: &str| server.http.get(server.url(path));
     for path in ["/v1/instances", "/metrics", "/docs", "/openapi.json", "/nothing"] {
@@ -32,7 +31,7 @@ async fn a_token_is_asked_for() {
 }
 
 #[tokio::test]
-async fn routes_and_methods_that_are_not_there_are_problems() {
+async fn unknown_routes_and_methods_are_problems() {
     let server = Server::start().await;
     assert_eq!(server.refused("/").await["status"], 404);
     assert_eq!(server.refused("/v1/nothing").await["status"], 404);
@@ -59,27 +58,27 @@ async fn a_body_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn bodies_hold_no_more_than_there_is_room_for() {
+async fn bodies_together_use_a_limited_amount_of_memory() {
     let server = Server::start().await;
     let address = server.base.trim_start_matches("http://");
-    let begun = async |header: &str| {
+    let begin_post = async |header: &str| {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!("POST /v1/events HTTP/1.1\r\nHost: a\r\n{header}\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         stream
     };
-    // A body of unknown length counts as the largest there may be.
+    // A body of unknown length counts as the largest allowed.
     let mut large = Vec::new();
     for _ in 0..3 {
-        large.push(begun("Content-Length: 16000000").await);
+        large.push(begin_post("Content-Length: 16000000").await);
     }
-    large.push(begun("Transfer-Encoding: chunked").await);
+    large.push(begin_post("Transfer-Encoding: chunked").await);
     let post = |size| server.http.post(server.url("/v1/events")).body(vec![b' '; size]);
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(refused(post(10_000_000)).await["status"], 503);
     assert_eq!(refused(post(1000)).await["status"], 400);
     drop(large);
-    crate::support::eventually("there is room again", || async {
+    crate::support::eventually("there is memory again", || async {
         answer(post(10_000_000)).await.0 == 400
     })
     .await;
@@ -102,7 +101,7 @@ async fn slow_clients_hold_up_nobody() {
 
     let started = std::time::Instant::now();
     server.stop.cancel();
-    // Idle and slow connections are cut off; this one was neither finished nor forgotten.
+    // Slow connections are closed without an answer.
     let mut server = server;
     (&mut server.served).await.unwrap().unwrap();
     assert!(started.elapsed() < Duration::from_secs(7), "{:?}", started.elapsed());
@@ -135,7 +134,7 @@ async fn a_stop_finishes_what_is_in_hand() {
 async fn without_the_database_answers_are_503() {
     let server = Server::start().await;
     server.ok("/v1/instances").await;
-    // Nobody gets in any more, and who is in gets out.
+    // No new connections, and an end to the present ones.
     let name: String = server.sql.query_one("SELECT current_database()", &[]).await.unwrap().get(0);
     let others = database().await;
     let shut = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false");

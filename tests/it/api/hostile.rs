@@ -1,6 +1,6 @@
 use crate::support::server::{Server, answer};
 
-/// Whatever comes, it is the client's fault and said so; and the next client is served.
+/// Whatever a client sends, the answer is an error of the client, and the next client is served.
 #[tokio::test]
 async fn garbage_is_never_a_defect_of_ours() {
     let server = Server::start().await;
@@ -30,7 +30,7 @@ async fn garbage_is_never_a_defect_of_ours() {
         &long,
     ];
     for (path, item) in description["paths"].as_object().unwrap() {
-        // Every parameter of every route, a piece of garbage at a time.
+        // Every parameter of every route, one piece of garbage at a time.
         for text in garbage {
             let filled = fill(path, text);
             if path.contains('{') {
@@ -43,8 +43,8 @@ async fn garbage_is_never_a_defect_of_ours() {
             for name in names.map(|parameter| parameter["name"].as_str().unwrap()).chain(["zz"]) {
                 let asked = format!("{calm}?{name}={text}");
                 let (status, body) = server.get(&asked).await;
-                let is_watched = path == "/readyz" && status == 503;
-                assert!(status < 500 || is_watched, "{asked}: {status} {body}");
+                let is_not_ready = path == "/readyz" && status == 503;
+                assert!(status < 500 || is_not_ready, "{asked}: {status} {body}");
                 if name == "zz" && !path.ends_with("time/now") {
                     assert!((400..500).contains(&status), "{asked}: {status} {body}");
                 }
@@ -66,7 +66,7 @@ async fn garbage_is_never_a_defect_of_ours() {
             ] {
                 let (status, answer) = server.post(&fill(path, "a"), body).await;
                 assert!(
-                    // Nobody projects here: which recipes are open is not known, nor usage.
+                    // No projection runs here: open recipes and usage are unknown.
                     status < 500
                         || (status == 503
                             && (path.ends_with("/recipe") || path == "/collect_usage")),

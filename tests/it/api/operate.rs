@@ -50,14 +50,14 @@ async fn ready_means_able_to_work() {
 }
 
 #[tokio::test]
-async fn projections_tell_where_they_stand() {
+async fn projections_show_their_position_and_state() {
     let server = Server::start().await;
-    let of = async |at: &str| {
-        let list = server.ok(&format!("/v1/projections{at}")).await;
-        assert_eq!(list["next"], Value::Null);
-        list["items"].as_array().unwrap().clone()
+    let list = async |at: &str| {
+        let page = server.ok(&format!("/v1/projections{at}")).await;
+        assert_eq!(page["next"], Value::Null);
+        page["items"].as_array().unwrap().clone()
     };
-    assert!(of("").await.is_empty());
+    assert!(list("").await.is_empty());
     run_all(&server).await;
     let event = r#"{"specversion":"1.0","id":"1","source":"s","type":"heat.done"}"#;
     assert_eq!(server.post("/v1/events", event).await.0, 201);
@@ -69,7 +69,7 @@ async fn projections_tell_where_they_stand() {
         .await;
     let recorded = server.ok("/v1/events/1").await["recorded_at"].as_str().unwrap().to_owned();
     let at = recorded.parse::<jiff::Timestamp>().unwrap() + jiff::SignedDuration::from_secs(90);
-    let items = of(&format!("?at={at}")).await;
+    let items = list(&format!("?at={at}")).await;
     let names: Vec<&str> = items.iter().map(|item| item["name"].as_str().unwrap()).collect();
     let mut expected: Vec<&str> =
         projection::ALL.iter().map(|projection| projection.name).collect();
@@ -87,12 +87,12 @@ async fn projections_tell_where_they_stand() {
     assert_eq!((&replay["lag_events"], &replay["lag_s"]), (&json!(0), &json!(0.0)));
 
     server.execute("UPDATE projection.checkpoint SET error = 'no', error_at = 0").await;
-    assert_eq!(of("").await[0]["state"], "failed");
+    assert_eq!(list("").await[0]["state"], "failed");
     assert_eq!(server.refused("/v1/projections?at=now").await["parameter"], "at");
 }
 
 #[tokio::test]
-async fn metrics_tell_what_is_true_of_the_database() {
+async fn metrics_include_those_of_the_database() {
     let server = Server::start().await;
     run_all(&server).await;
     server
@@ -121,7 +121,7 @@ async fn metrics_tell_what_is_true_of_the_database() {
 }
 
 #[tokio::test]
-async fn the_description_holds_every_route() {
+async fn the_description_contains_every_route() {
     let server = Server::start().await;
     let description = server.ok("/openapi.json").await;
     assert_eq!(description["info"]["title"], "Stackledger");
@@ -180,7 +180,7 @@ async fn the_description_holds_every_route() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), count, "each operation has an id of its own");
-    // Whatever is referred to is there.
+    // Every schema that is referred to exists.
     let text = description.to_string();
     for name in text.split("#/components/schemas/").skip(1) {
         let name = name.split('"').next().unwrap();
@@ -189,7 +189,7 @@ async fn the_description_holds_every_route() {
 }
 
 #[tokio::test]
-async fn a_read_model_that_is_not_there_yet_is_waited_for() {
+async fn a_read_model_that_does_not_exist_yet_is_waited_for() {
     let server = Server::start().await;
     server.execute("DROP SCHEMA timing CASCADE").await;
     for path in ["/v1/instances", "/v1/timings", "/ttm/api/v1.0/instances/i-1"] {
@@ -197,7 +197,7 @@ async fn a_read_model_that_is_not_there_yet_is_waited_for() {
     }
 }
 
-/// As an older program made it, until it is replayed.
+/// As with tables of an older program, until the replay ends.
 #[tokio::test]
 async fn a_read_model_without_a_column_yet_is_waited_for() {
     let server = Server::start().await;

@@ -38,15 +38,15 @@ async fn every_sample_is_a_line() {
     assert_eq!(lines, expected);
 }
 
-/// What was superseded after the position at which the reading began is as it was then.
+/// A sample that was superseded after the export began is written as it was then.
 #[tokio::test]
-async fn it_is_as_of_one_position() {
+async fn a_file_is_as_of_one_position() {
     let mut from = metered().await;
     from.tell(40, 16).await;
     let csv = || export(&from, "batch = 50", &["--format", "csv"]);
     let before = succeed(csv()).await;
     from.supersede(100).await;
-    // As if the reading had begun before.
+    // As if the export had begun before.
     from.db
         .superuser()
         .await
@@ -57,7 +57,7 @@ async fn it_is_as_of_one_position() {
 }
 
 #[tokio::test]
-async fn a_file_is_there_as_a_whole_or_not_at_all() {
+async fn a_file_is_complete_or_does_not_exist() {
     let mut from = metered().await;
     from.tell(3, 2).await;
     let name = format!("{}/{}.csv", env!("CARGO_TARGET_TMPDIR"), unique("samples"));

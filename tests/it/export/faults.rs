@@ -1,4 +1,4 @@
-//! What an export has to survive.
+//! Faults that an export survives.
 
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -19,7 +19,7 @@ impl Following {
         Following(follow.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
-    /// `kill -9`.
+    /// Kills it as `kill -9` does.
     fn kill(mut self) {
         assert!(self.0.try_wait().unwrap().is_none(), "it had ended by itself");
         self.0.kill().unwrap();
@@ -34,7 +34,7 @@ impl Drop for Following {
     }
 }
 
-/// Acceptance: kill -9 ten times in the middle; again equal.
+/// Acceptance: after kill -9 ten times in the middle, the table equals the read model.
 async fn killed_ten_times(to: OtherDatabase) {
     let mut from = metered().await;
     let events = if is_long() { 20_000 } else { 400 };
@@ -51,7 +51,7 @@ async fn killed_ten_times(to: OtherDatabase) {
         if position < from.position {
             in_the_middle += 1;
         }
-        // What is there is what was there at that position: no chunk is there by half.
+        // The rows are those of this position: no chunk is written by half.
         let of_whole_chunks = format!("position <= {position}");
         let rows = to.rows().await;
         let expected = from.rows(&of_whole_chunks).await;
@@ -76,7 +76,7 @@ async fn killed_ten_times_a_mariadb_is_equal() {
     killed_ten_times(OtherDatabase::mariadb().await).await;
 }
 
-/// The second waits, and goes on where the first has ended.
+/// The second exporter waits, and goes on at the position where the first ended.
 #[tokio::test]
 async fn two_exporters_do_not_write_at_once() {
     for to in [OtherDatabase::postgres().await, OtherDatabase::mariadb().await] {
@@ -97,28 +97,28 @@ async fn two_exporters_do_not_write_at_once() {
     }
 }
 
-/// Waits until this is noted of the export.
-async fn noted(from: &Metered, what: &str, condition: &str) {
+/// Waits until the recorded progress of the export meets a condition.
+async fn wait_for_progress(from: &Metered, what: &str, condition: &str) {
     let count = format!("SELECT count(*) FROM projection.export WHERE {condition}");
     eventually(what, || async { from.db.number(&count).await == 1 }).await;
 }
 
-/// Killed, and started again later: what it had lost of what it had confirmed is written again.
-async fn is_waited_for(server: &Private, to: OtherDatabase) {
+/// The target is killed and started again later; the export goes on and nothing is missing.
+async fn goes_on_when_the_target_is_back(server: &Private, to: OtherDatabase) {
     let mut from = metered().await;
     from.tell(20, 8).await;
     let following = Following::start(&from, to.url(), "");
-    noted(&from, "it has exported", "position = 20").await;
+    wait_for_progress(&from, "it has exported", "position = 20").await;
     server.stop(End::Immediate).await;
     from.tell(20, 8).await;
-    noted(&from, "what hinders it is known", "error IS NOT NULL").await;
+    wait_for_progress(&from, "the reason is recorded", "error IS NOT NULL").await;
     let mut status = command(&from.db, None);
     status.arg("status").env("AMQP_URL", "amqp://127.0.0.1:1");
     let shown = succeed(status).await;
     assert!(shown.contains("the target does not"), "{shown}");
 
     server.start().await;
-    noted(&from, "it goes on", "error IS NULL AND position = 40").await;
+    wait_for_progress(&from, "it goes on", "error IS NULL AND position = 40").await;
     assert_eq!(to.rows().await, from.rows("true").await);
     following.kill();
 }
@@ -127,18 +127,18 @@ async fn is_waited_for(server: &Private, to: OtherDatabase) {
 async fn a_postgresql_that_is_away_is_waited_for() {
     let server = Private::postgres().await;
     let target = OtherDatabase::Postgres(Box::new(server.empty_database().await));
-    is_waited_for(&server, target).await;
+    goes_on_when_the_target_is_back(&server, target).await;
 }
 
 #[tokio::test]
 async fn a_mariadb_that_is_away_is_waited_for() {
     let server = Private::mariadb().await;
     let target = OtherDatabase::Mariadb(server.mariadb_database().await);
-    is_waited_for(&server, target).await;
+    goes_on_when_the_target_is_back(&server, target).await;
 }
 
 #[tokio::test]
-async fn once_it_says_that_the_target_is_away() {
+async fn once_reports_that_the_target_is_away() {
     let from = metered().await;
     for url in ["mysql://u:geheim@127.0.0.1:1/d", "postgresql://u:geheim@127.0.0.1:1/d"] {
         let error = refused(export(&from, "", &["--once", "--to", url])).await;

@@ -18,14 +18,14 @@ use crate::support::samples::{polled, sample, with};
 use crate::support::target::OtherDatabase;
 use crate::support::unique;
 
-/// `stackledger export` with these arguments and this `[export]`.
+/// Builds `stackledger export` with these arguments and this section `[export]`.
 fn export(from: &Metered, configuration: &str, arguments: &[&str]) -> Command {
     let mut export = command(&from.db, None);
     export.arg("export").args(arguments).env("STACKLEDGER_CONFIG", file_of(configuration));
     export
 }
 
-/// One file for each text, which the next run finds again.
+/// Returns the file of a configuration: one per text, so that the next run finds it again.
 fn file_of(configuration: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(configuration);
@@ -51,15 +51,15 @@ async fn refused(export: Command) -> String {
     error
 }
 
-async fn equals(to: OtherDatabase) {
+async fn equals_the_read_model(to: OtherDatabase) {
     let mut from = metered().await;
     from.tell(300, 20).await;
-    let said = once(&from, &to, "batch = 500").await;
-    assert!(said.contains("6000 samples written") && said.contains("position 300"), "{said}");
+    let output = once(&from, &to, "batch = 500").await;
+    assert!(output.contains("6000 samples written") && output.contains("position 300"), "{output}");
     assert_eq!(to.rows().await, from.rows("true").await);
     assert_eq!(to.sums().await, from.sums().await);
 
-    // What comes later, and what better ones take the place of.
+    // Later samples, and samples that better ones supersede.
     from.supersede(700).await;
     from.tell(50, 3).await;
     from.supersede(30).await;
@@ -67,41 +67,41 @@ async fn equals(to: OtherDatabase) {
     assert_eq!(to.rows().await, from.rows("true").await);
     assert_eq!(to.sums().await, from.sums().await);
 
-    let said = once(&from, &to, "batch = 500").await;
-    assert!(said.contains(": 0 samples written, 0 superseded"), "{said}");
+    let output = once(&from, &to, "batch = 500").await;
+    assert!(output.contains(": 0 samples written, 0 superseded"), "{output}");
     assert_eq!(to.position().await, from.position);
 }
 
 #[tokio::test]
-async fn a_postgresql_holds_what_the_read_model_holds() {
-    equals(OtherDatabase::postgres().await).await;
+async fn a_postgresql_equals_the_read_model() {
+    equals_the_read_model(OtherDatabase::postgres().await).await;
 }
 
 #[tokio::test]
-async fn a_mariadb_holds_what_the_read_model_holds() {
-    equals(OtherDatabase::mariadb().await).await;
+async fn a_mariadb_equals_the_read_model() {
+    equals_the_read_model(OtherDatabase::mariadb().await).await;
 }
 
-/// From the log through the projection, one sample told by two messages among them; and a replay
-/// between two exports changes nothing.
+/// From the log through the projection, with a sample that two messages contain; and a replay between two
+/// exports changes nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn it_follows_what_is_projected() {
+async fn an_export_follows_the_projection() {
     let from = Metered { db: database().await, position: 0 };
-    let tell = async |number: u32| {
-        let told: Vec<Value> = (0..30)
+    let send = async |number: u32| {
+        let samples: Vec<Value> = (0..30)
             .map(|nth| sample(number * 30 + nth, "r", json!(f64::from(nth) / 7.0)))
             .collect();
         let again = with(
-            told[3].clone(),
+            samples[3].clone(),
             &json!({"message_id": format!("0-{number}"), "counter_volume": "1e-05"}),
         );
         let id = u128::from(number) * 2;
-        append(&from.db.database, &[polled(id, &told), polled(id + 1, &[again])]).await;
+        append(&from.db.database, &[polled(id, &samples), polled(id + 1, &[again])]).await;
     };
     let projecting = project(&from.db);
     let targets = [OtherDatabase::postgres().await, OtherDatabase::mariadb().await];
     for number in 0..4 {
-        tell(number).await;
+        send(number).await;
         caught_up(&from.db).await;
         for to in &targets {
             once(&from, to, "batch = 7").await;
@@ -113,8 +113,8 @@ async fn it_follows_what_is_projected() {
     replay.args(["replay", "metering"]);
     succeed(replay).await;
     for to in &targets {
-        let said = once(&from, to, "").await;
-        assert!(said.contains(": 0 samples written"), "{said}");
+        let output = once(&from, to, "").await;
+        assert!(output.contains(": 0 samples written"), "{output}");
         assert_eq!(to.sums().await, from.sums().await);
         assert_eq!(to.rows().await.len(), 120);
     }
@@ -133,7 +133,7 @@ async fn a_selection_gives_exactly_what_it_selects() {
         assert!(rows.len() > 100, "{}", rows.len());
         assert_eq!(to.rows().await, rows);
     }
-    // Several: what any of them selects.
+    // Several filters: a sample that any of them selects.
     let to = OtherDatabase::postgres().await;
     let several = "[[export.select]]\nmeters = ['cpu']\nmetadata = { 'flavor.name' = 'm1.small' }\n\
                    [[export.select]]\nresource_id = ['resource-3']\n\
@@ -176,7 +176,7 @@ async fn a_view_is_not_written_to() {
     succeed(export(&from, beside, &["--once", "--to", &from.db.url])).await;
 }
 
-/// A row that stood there before any export is somebody's.
+/// A row that was there before any export belongs to somebody else.
 #[tokio::test]
 async fn rows_of_somebody_else_are_left_alone() {
     let mut from = metered().await;
@@ -193,7 +193,7 @@ async fn rows_of_somebody_else_are_left_alone() {
         let error = refused(export(&from, "", &["--once", "--to", to.url()])).await;
         assert!(error.contains("contains rows that no export wrote"), "{error}");
 
-        // An empty table of the right columns will do.
+        // An empty table with the right columns is accepted.
         to.execute("DELETE FROM meter_samples").await;
         once(&from, &to, "").await;
         assert_eq!(to.rows().await, from.rows("true").await);
@@ -201,7 +201,7 @@ async fn rows_of_somebody_else_are_left_alone() {
 }
 
 #[tokio::test]
-async fn a_read_model_that_was_made_anew_is_noticed() {
+async fn a_replaced_read_model_is_noticed() {
     let mut from = metered().await;
     from.tell(10, 4).await;
     let to = OtherDatabase::postgres().await;
@@ -230,9 +230,9 @@ async fn a_read_model_that_was_made_anew_is_noticed() {
     assert!(error.contains("the samples of another log"), "{error}");
 }
 
-/// Senders choose message ids: two samples of one id are still two samples.
+/// Senders choose message ids: two samples with one id are still two samples.
 #[tokio::test]
-async fn samples_of_one_id_are_all_there() {
+async fn all_samples_of_one_id_are_exported() {
     let mut from = metered().await;
     from.tell(6, 8).await;
     let same = "UPDATE metering.sample SET message_id = 'id ' || position % 2";

@@ -2,6 +2,9 @@ use serde_json::{Value, json};
 
 use crate::support::server::Server;
 
+/// A list's sort key with a time in µs.
+type KeyAt = fn(i64) -> Value;
+
 fn cursor(key: &Value) -> String {
     hex::encode(key.to_string())
 }
@@ -12,7 +15,7 @@ async fn a_cursor_of_a_time_that_no_row_has_is_refused_by_every_list() {
     let server = Server::start().await;
     let id = "00000000-0000-0000-0000-000000000000";
     let samples = format!("/v1/sales-orders/{id}/lines/0/samples");
-    let lists: [(&str, fn(i64) -> Value); 7] = [
+    let lists: [(&str, KeyAt); 7] = [
         ("/v1/instances", |at| json!([at, "i"])),
         ("/v1/builds/incomplete", |at| json!([at, "i"])),
         ("/v1/requests/req-1", |at| json!([at, "00000000-0000-0000-0000-000000000000"])),

@@ -43,7 +43,7 @@ async fn an_event_without_time_is_taken() {
 }
 
 #[tokio::test]
-async fn what_is_no_event_is_refused_whole() {
+async fn a_body_with_anything_but_events_is_refused_whole() {
     let server = Server::start().await;
     let post = |body: String| refused(server.http.post(server.url("/v1/events")).body(body));
     for field in ["specversion", "type", "source", "id"] {
@@ -158,9 +158,9 @@ async fn dead_letters_are_shown() {
     assert_eq!(server.refused("/v1/dead-letters?status=x").await["parameter"], "status");
 }
 
-/// The client hears of it, and the event is kept.
+/// The client gets an error, and the event is kept as a dead letter.
 #[tokio::test]
-async fn what_is_older_than_the_horizon_is_refused() {
+async fn an_event_older_than_the_horizon_is_refused() {
     let server = Server::start().await;
     let sampled = |day: u32| {
         let time = format!("2020-03-{day:02}T01:00:00Z");
