@@ -1,7 +1,7 @@
 //! The HTTP server: every route, and the guards around them.
 //!
-//! Routes are grouped by the owner of their shapes: `v1` has our own, `ttm`, `lizmon`, `audrey` and `distil`
-//! those of the programs that Stackledger replaces. A read model brings its own routes
+//! Routes are grouped by the owner of their shapes: `v1` has our own; `ttm`, `lizmon`, `audrey` and `distil`
+//! have the shapes of the programs that Stackledger replaces. A read model brings its own routes
 //! ([`Projection::routes`](crate::projection::Projection::routes)).
 
 mod audrey;

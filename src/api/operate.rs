@@ -51,7 +51,7 @@ async fn readyz(
         Err(_) => reasons.push("the database does not answer".to_owned()),
         Ok(client) => match state.database.check_schema(&client).await {
             Err(error) => reasons.push(format!("{error:#}")),
-            Ok(()) => reasons.extend(lagging_projections(&client).await?),
+            Ok(()) => reasons.extend(stalled_projections(&client).await?),
         },
     }
     if reasons.is_empty() {
@@ -62,7 +62,7 @@ async fn readyz(
 }
 
 /// Returns a sentence for each projection that does not follow the log.
-async fn lagging_projections(client: &Client) -> Result<Vec<String>, Problem> {
+async fn stalled_projections(client: &Client) -> Result<Vec<String>, Problem> {
     let statuses = projection::statuses(client, lifecycle::now()).await?;
     let live = |name| statuses.iter().find(|status| status.is_live && status.name == name);
     let reason = |name| match live(name) {
@@ -85,7 +85,7 @@ async fn metrics(
     let mut text = telemetry::render_metrics();
     // Without the database, the process's own metrics are still served.
     if let Ok(client) = state.pool.get().await
-        && let Ok(gauges) = gauges(&client).await
+        && let Ok(gauges) = read_gauges(&client).await
     {
         text.push_str(&gauges);
     }
@@ -93,7 +93,7 @@ async fn metrics(
 }
 
 /// Reads the metrics of the database, which are not of this process, at each scrape.
-async fn gauges(client: &Client) -> Result<String, tokio_postgres::Error> {
+async fn read_gauges(client: &Client) -> Result<String, tokio_postgres::Error> {
     let (head, _) = log::read_head(client).await?;
     let dead_letters = log::count_open(client).await?;
     let statuses = projection::statuses(client, lifecycle::now()).await?;
@@ -142,7 +142,7 @@ fn write_exports(text: &mut String, exports: &[Progress]) {
     }
 }
 
-/// Writes a gauge: a value per projection, or one under the name `""`.
+/// Writes a gauge: a value per projection, or one without a label, under the name `""`.
 fn write_gauge<'a>(
     text: &mut String,
     name: &str,

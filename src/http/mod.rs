@@ -1,5 +1,5 @@
-//! What every route shares: problems, parameters, bodies, pages and cursors. Knows nothing of the data
-//! served.
+//! The parts that all routes share: problems, parameters, bodies, pages and cursors. Knows nothing of the
+//! data served.
 
 mod body;
 mod cursor;

@@ -176,19 +176,20 @@ fn read_one(raw: &RawValue, index: Option<usize>) -> Result<Event, Problem> {
         return Err(wrong(attribute, reason));
     }
     let bad_data = |fault: PayloadFault| wrong(fault.field, &fault.to_string());
-    // What would be kept for ever and be of use to nobody: better that the sender hears of it.
+    // Without these checks the log would keep an event for ever that no projection can use, and the sender
+    // would not notice.
     let mut is_known = false;
     if event.family == Family::Recipe {
-        let said = event::recipe::decode(&event.kind, &event.body);
-        is_known = said.map_err(bad_data)?.is_some();
+        let payload = event::recipe::decode(&event.kind, &event.body);
+        is_known = payload.map_err(bad_data)?.is_some();
     }
     if event.family == Family::Deployment {
-        let said = event::deployment::decode(&event.kind, &event.body);
-        is_known = said.map_err(bad_data)?.is_some();
+        let payload = event::deployment::decode(&event.kind, &event.body);
+        is_known = payload.map_err(bad_data)?.is_some();
     }
     if event.kind == event::perf::SAMPLED {
-        let said = event::perf::read(&event.body, |_| ());
-        said.map_err(bad_data)?;
+        let payload = event::perf::read(&event.body, |_| ());
+        payload.map_err(bad_data)?;
     }
     if is_known && !has_time {
         return Err(wrong("time", "events of this type need a time"));
