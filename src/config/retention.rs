@@ -59,8 +59,8 @@ impl TryFrom<String> for RetentionPeriod {
             Some(days) => Ok(RetentionPeriod::Days(days)),
             None if text == "forever" => Ok(RetentionPeriod::Forever),
             None => Err(format!(
-                "{text:?} is not a retention period: whole days from \"1d\" to \"{DAYS_MAX}d\", or \
-                 \"forever\" is accepted"
+                "{text:?} is not a retention period: it must be whole days from \"1d\" to \
+                 \"{DAYS_MAX}d\", or \"forever\""
             )),
         }
     }
@@ -89,8 +89,9 @@ impl TryFrom<RawRetention> for Retention {
 
     fn try_from(RawRetention { perf, meter }: RawRetention) -> Result<Self, String> {
         if meter.is_some() {
-            return Err("[retention.meter] is not accepted: usage could not be computed again \
-                        without the samples; there is [retention.perf]"
+            return Err("[retention.meter] is not accepted: samples of meters are kept for ever, \
+                        because usage could not be computed again without them; only \
+                        [retention.perf] can be set"
                 .to_owned());
         }
         let PerfRetention { raw, minutes, hours, days } = perf;
@@ -100,8 +101,8 @@ impl TryFrom<RawRetention> for Retention {
             if period < finer_period {
                 return Err(format!(
                     "[retention.perf] {name} = \"{period}\" is less than {finer} = \
-                     \"{finer_period}\": a replay would bring back dropped data; \"{finer_period}\" or \
-                     more is accepted"
+                     \"{finer_period}\": it must be at least as long, or a replay would bring back \
+                     dropped data"
                 ));
             }
         }
@@ -139,7 +140,8 @@ mod tests {
             assert_eq!(
                 error,
                 format!(
-                    "{wrong:?} is not a retention period: whole days from \"1d\" to \"36500d\", or \"forever\" is accepted"
+                    "{wrong:?} is not a retention period: it must be whole days from \"1d\" to \
+                     \"36500d\", or \"forever\""
                 )
             );
         }
