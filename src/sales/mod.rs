@@ -11,15 +11,15 @@
 
 mod adjust;
 mod compute;
-mod desk;
 mod error;
 mod issued;
 mod late;
+mod orders;
 mod provenance;
 mod readings;
 mod verify;
 
-pub use desk::{Ask, Desk, Written};
 pub use error::Error;
+pub use orders::{Ask, Desk, Written};
 pub use provenance::{Source, source_of};
 pub use verify::{Fault, Report, verify};

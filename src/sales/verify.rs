@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::compute::by_samples;
-use super::desk::{CATCH_UP, PATIENCE};
 use super::issued::{self, Issued};
+use super::orders::{CATCH_UP, PATIENCE};
 use super::{Error, adjust, late};
 use crate::billing::order::{CALCULATION, Heading, KIND};
 use crate::billing::{Order, Span};

@@ -1,11 +1,11 @@
 //! Distil's routes: usage of tenants and their sales orders, by its parameters and in its shapes.
 
-mod ask;
 mod collected;
+mod fields;
+mod issued;
 mod order;
-mod past;
 mod time;
-mod used;
+mod usage;
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -21,9 +21,9 @@ pub(super) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .routes(routes!(order::issue))
         .routes(routes!(order::draft))
-        .routes(routes!(past::historic))
-        .routes(routes!(past::range))
-        .routes(routes!(used::get_usage))
+        .routes(routes!(issued::historic))
+        .routes(routes!(issued::range))
+        .routes(routes!(usage::get_usage))
         .routes(routes!(collected::collect_usage))
         .routes(routes!(collected::last_collected))
 }

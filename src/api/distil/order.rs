@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use deadpool_postgres::Pool;
 use jiff::Timestamp;
 
-use super::ask::{DraftAsked, Fields, OrderAsked};
+use super::fields::{DraftAsked, Fields, OrderAsked};
 use super::json;
 use crate::api::State;
 use crate::billing::terms::Zone;

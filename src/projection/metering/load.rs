@@ -7,9 +7,9 @@ use tokio_postgres::{Row, Transaction};
 
 use super::fact::Facts;
 use super::fold::{Place, Stored};
+use super::located::Placed;
 use super::meter::Meter;
 use super::month::Month;
-use super::placed::Placed;
 use super::resource::{Key, Resource, Told};
 use super::sample::Sample;
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::fold::Changes;
-use super::placed::{Placed, Replaced};
+use super::located::{Placed, Replaced};
 use super::sample::{MeterKey, Sample};
 
 /// A row of `meter`.

@@ -3,7 +3,7 @@
 //!
 //! `fact` reads events; `fold` says which of several samples of one identity counts (`sample`) and
 //! what that changes; `meter` and `resource` sum up. All these are pure. `month` makes partitions,
-//! `load` and `write` carry rows (`placed`) from and to the database.
+//! `load` and `write` carry rows (`located`) from and to the database.
 //!
 //! Events are applied in the order of their positions, and rows hold them: that is how samples can
 //! be had as of a position. But for positions, nothing depends on the order in which samples came.
@@ -11,14 +11,14 @@
 mod fact;
 mod fold;
 mod load;
+mod located;
 mod meter;
 mod month;
-mod placed;
 pub mod read;
+mod reader;
 mod resource;
 pub mod routes;
 mod sample;
-mod session;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -30,7 +30,7 @@ use anyhow::{Result, anyhow};
 use futures_util::future::try_join3;
 use tokio_postgres::Transaction;
 
-pub use self::session::{Session, Snapshot, Unread};
+pub use self::reader::{Session, Snapshot, Unread};
 
 use self::fact::Facts;
 use self::month::Month;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::placed::{Placed, Replaced};
+use super::located::{Placed, Replaced};
 use super::sample::Sample;
 
 /// A row of `resource`.

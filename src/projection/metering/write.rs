@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::fact::Rejected;
 use super::fold::{Changes, Place};
+use super::located::Replaced;
 use super::meter::Meter;
 use super::month::Month;
-use super::placed::Replaced;
 use super::resource::Resource;
 use super::sample::Sample;
 use crate::db::{CopyRows, copy_in};

@@ -16,7 +16,7 @@ use tokio_postgres::Transaction;
 use uuid::Uuid;
 
 use super::fold::Changes;
-use super::placed::Placed;
+use super::located::Placed;
 use super::resource::Resource;
 use crate::billing::Mapping;
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::billing::window::{reach, reach_back};
 use crate::billing::{Mapping, Span};
 use crate::projection::metering::fold::Changes;
-use crate::projection::metering::placed::Placed;
+use crate::projection::metering::located::Placed;
 use crate::projection::metering::resource::{Key, Resource};
 use crate::projection::metering::sample::Sample;
 

@@ -3,7 +3,7 @@
 use axum::extract;
 use axum::response::Response;
 
-use super::ask::{DateAsked, Fields, RangeAsked, missing};
+use super::fields::{DateAsked, Fields, RangeAsked, missing};
 use super::{is_known, json};
 use crate::api::State;
 use crate::http::{Body, NoParameters, Problem, Query};

@@ -14,8 +14,8 @@ use tokio_postgres::types::ToSql;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::time::{MOMENT, distil_time, moment};
 use crate::api::State;
+use crate::api::distil::time::{MOMENT, distil_time, moment};
 use crate::billing::order::CALCULATION;
 use crate::billing::window::reach_back;
 use crate::billing::{
