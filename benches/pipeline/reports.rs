@@ -16,7 +16,7 @@ use stackledger::ingest::intake::Intake;
 use stackledger::lifecycle::now;
 use stackledger::log::Appender;
 use stackledger::projection::deployment;
-use stackledger::sales::Desk;
+use stackledger::sales::SalesOrders;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -78,7 +78,7 @@ async fn serve(database: Database) -> Result<String> {
         pool: database.query_pool(4)?,
         intake: Intake::start(database.clone(), decoder, Arc::clone(&health), stop.clone()),
         health,
-        desk: Desk::new(database.clone(), Arc::clone(&file)),
+        sales_orders: SalesOrders::new(database.clone(), Arc::clone(&file)),
         database,
         tokens: Arc::default(),
         file,

@@ -1,7 +1,8 @@
 //! The problems that clients get for errors of other modules.
 
 use crate::http::Problem;
-use crate::projection::metering::Unread;
+use crate::projection::metering::NotReady;
+use crate::projection::metering::read::ReadError;
 use crate::sales::Error;
 
 impl From<Error> for Problem {
@@ -28,11 +29,23 @@ impl From<Error> for Problem {
     }
 }
 
-impl From<Unread> for Problem {
-    fn from(unread: Unread) -> Self {
-        match unread {
-            Unread::NotYet(why) => Problem::unavailable(why),
-            Unread::Database(error) => error.into(),
+impl From<NotReady> for Problem {
+    fn from(not_ready: NotReady) -> Self {
+        match not_ready {
+            NotReady::Behind(why) => Problem::unavailable(why),
+            NotReady::Database(error) => error.into(),
+        }
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Database(error) => error.into(),
+            ReadError::Defect(_) => {
+                tracing::error!("{error}");
+                Problem::internal()
+            }
         }
     }
 }

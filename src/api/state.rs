@@ -8,7 +8,7 @@ use crate::config::File;
 use crate::db::Database;
 use crate::health::Health;
 use crate::ingest::intake::Intake;
-use crate::sales::Desk;
+use crate::sales::SalesOrders;
 use crate::secret::Secret;
 
 /// The services and settings that handlers share.
@@ -23,7 +23,7 @@ pub struct State {
     /// The database, for checking its schema and for connections outside the pool.
     pub database: Database,
     /// Issues orders and computes drafts.
-    pub desk: Desk,
+    pub sales_orders: SalesOrders,
     /// Accepted bearer tokens; if empty, no request needs one.
     pub tokens: Arc<[Secret]>,
     /// The configuration file, e.g. for rates and reports.

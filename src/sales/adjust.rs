@@ -1,9 +1,9 @@
-//! What an order bills in addition, or gives back, for times that were billed before their last
-//! samples came.
+//! Adjustments: what an order bills or gives back for times that were billed before their last samples
+//! arrived.
 //!
-//! Whether something is to be corrected is found from the samples as they were known to the tenant's
-//! last order and as they are known now, by the rules of the order that billed the time. So it does not
-//! matter which windows were computed when, or by which configuration.
+//! Corrections are found by comparing the samples that the tenant's last order knew with those known now,
+//! by the rules of the order that billed the time. So it does not matter when windows were computed, or by
+//! which configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,30 +11,31 @@ use jiff::Timestamp;
 use tokio_postgres::Transaction;
 use uuid::Uuid;
 
-use super::compute::changes;
-use super::late::Late;
-use super::readings::{Readings, Series, of_billed};
+use super::division::part_starts;
+use super::late::LateReadings;
+use super::readings::{Readings, series_of_billed};
 use super::{Error, issued};
 use crate::billing::order::{Adjustment, BilledPeriod, ChangedWindows, Line, compute_adjustments};
 use crate::billing::transform::compute_usage_of_part;
 use crate::billing::window::affected_windows;
 use crate::billing::{Basis, Bill, Mapping, Span, Timeline, Volume};
 use crate::log::RecordedClaim;
+use crate::projection::metering::read::{self, Series};
 
 /// Series that are compared at once.
-const SERIES: usize = 32;
+const SERIES_MAX: usize = 32;
 
-/// What is to be corrected, and with what.
-pub(super) struct Corrected<'c> {
+/// The correction of a tenant's earlier orders by a new one.
+pub(super) struct Correction<'c> {
     pub tenant_id: &'c str,
-    /// The tenant's orders up to now.
+    /// The tenant's orders so far, in order of time.
     pub claims: &'c [RecordedClaim],
-    /// What the last of them knew.
+    /// The position up to which the last of them counts samples.
     pub known: i64,
-    /// What is known now.
+    /// The position up to which the new order counts samples.
     pub position: i64,
-    pub late: Late,
-    /// The rules for the time before the first order.
+    pub late: LateReadings,
+    /// The basis for the time before the first order.
     pub basis: &'c Basis,
 }
 
@@ -46,33 +47,34 @@ struct Period {
     basis: Basis,
 }
 
-/// The span whose rates a new order has to keep: the time before the first order has no others.
-pub(super) fn basis_span(span: Span, claims: &[RecordedClaim], late: &Late) -> Span {
+/// Returns the span whose rates a new order has to keep. It begins with time if samples from before the
+/// first order arrived late, because no other order keeps the rates for those.
+pub(super) fn basis_span(span: Span, claims: &[RecordedClaim], late: &LateReadings) -> Span {
     let is_before = |first: &RecordedClaim| late.values().any(|at| *at < first.from);
     let from = if claims.first().is_some_and(is_before) { Timestamp::MIN } else { span.from };
     Span { from, ..span }
 }
 
-impl Corrected<'_> {
-    /// All corrections.
+impl Correction<'_> {
+    /// Computes all adjustments.
     pub async fn adjustments(&self, tx: &Transaction<'_>) -> Result<Vec<Adjustment>, Error> {
         let (Some(earliest), Some(last)) = (self.late.values().min(), self.claims.last()) else {
             return Ok(Vec::new());
         };
         let all = Span { from: Span::hour_of(*earliest).from, to: last.to };
         let (periods, earlier) = self.periods(tx, all).await?;
-        let touched = self.touched(tx, &periods, all).await?;
+        let changed = self.changed_windows(tx, &periods, all).await?;
         let mut found = Vec::new();
-        for (period, touched) in periods.iter().zip(&touched) {
-            if !touched.is_empty() {
-                found.extend(self.of_period(tx, period, touched, &earlier).await?);
+        for (period, changed) in periods.iter().zip(&changed) {
+            if !changed.is_empty() {
+                found.extend(self.adjustments_of(tx, period, changed, &earlier).await?);
             }
         }
         Ok(found)
     }
 
-    /// The periods that reach into the span, and the adjustments that their orders and later ones
-    /// made.
+    /// Returns the periods that reach into the span, and the adjustments that their orders and later ones
+    /// contain.
     async fn periods(
         &self,
         tx: &Transaction<'_>,
@@ -94,21 +96,15 @@ impl Corrected<'_> {
         Ok((periods, earlier))
     }
 
-    /// The start of the hour before which nothing was told of the tenant.
+    /// Returns the start of the hour of the tenant's first sample.
     async fn first_at(&self, tx: &Transaction<'_>) -> Result<Timestamp, Error> {
-        let row = tx
-            .query_one(
-                "-- sales::first_at
-                 SELECT min(first_at) FROM metering.resource WHERE project_id = $1",
-                &[&self.tenant_id],
-            )
-            .await?;
-        let first: Option<Timestamp> = row.get(0);
+        let first = read::first_sample_of(tx, self.tenant_id).await?;
         Ok(Span::hour_of(first.unwrap_or(Timestamp::MAX)).from)
     }
 
-    /// Of each period what was used otherwise than its order, and the orders since, knew.
-    async fn touched(
+    /// Returns, for each period, the windows whose usage now differs from what its order and the orders
+    /// since knew.
+    async fn changed_windows(
         &self,
         tx: &Transaction<'_>,
         periods: &[Period],
@@ -120,95 +116,95 @@ impl Corrected<'_> {
                 mappings.push(mapping.clone());
             }
         }
-        let mut before = Readings::new(tx, self.tenant_id, self.known, all.to).await?;
-        let mut after = Readings::new(tx, self.tenant_id, self.position, all.to).await?;
+        let mut known = Readings::open(tx, self.tenant_id, self.known, all.to).await?;
+        let mut now = Readings::open(tx, self.tenant_id, self.position, all.to).await?;
         let mut found = vec![ChangedWindows::new(); periods.len()];
-        let series: Vec<&Series> = self.late.keys().collect();
-        for chunk in series.chunks(SERIES) {
-            let chunk: Vec<Series> = chunk.iter().map(|series| (*series).clone()).collect();
-            let was = before.load(&chunk, &mappings, all).await?;
-            let is = after.load(&chunk, &mappings, all).await?;
+        let series: Vec<Series> = self.late.keys().cloned().collect();
+        for chunk in series.chunks(SERIES_MAX) {
+            let loaded_before = known.load(chunk, &mappings, all).await?;
+            let loaded_after = now.load(chunk, &mappings, all).await?;
             for (index, series) in chunk.iter().enumerate() {
-                let (was, is) = (before.timeline(&was, index), after.timeline(&is, index));
-                let changed = changed(&was, &is);
+                let before = known.timeline(&loaded_before, index);
+                let after = now.timeline(&loaded_after, index);
+                let changed = changed_times(&before, &after);
                 for (period, found) in periods.iter().zip(&mut found) {
-                    period.compare(series, &changed, &was, &is, found);
+                    period.add_changed_windows(series, &changed, &before, &after, found);
                 }
             }
         }
         Ok(found)
     }
 
-    /// The corrections of one period.
-    async fn of_period(
+    /// Computes the adjustments of one period.
+    async fn adjustments_of(
         &self,
         tx: &Transaction<'_>,
         period: &Period,
-        touched: &ChangedWindows,
+        changed: &ChangedWindows,
         earlier: &[Adjustment],
     ) -> Result<Vec<Adjustment>, Error> {
-        let resources: BTreeSet<&str> = touched.keys().map(|(id, _)| id.as_str()).collect();
+        let resources: BTreeSet<&str> = changed.keys().map(|(id, _)| id.as_str()).collect();
         let billed = match &period.order {
             Some(claim) => issued::of_claim(tx.client(), claim).await?.order.lines,
             None => Vec::new(),
         };
-        let computed = self.computed(tx, period, &resources).await?;
+        let computed = self.lines_by_now(tx, period, &resources).await?;
         let (billed, computed) = (by_resource(billed), by_resource(computed));
         let order_id: Option<Uuid> = period.order.as_ref().map(|claim| claim.order_id);
-        // One resource after another: what is looked for stands among few lines then.
+        // One resource after another, so that each search is among the few lines of one.
         let mut found = Vec::new();
         for resource in resources {
             let of = |lines: &BTreeMap<String, Vec<Line>>| {
                 lines.get(resource).cloned().unwrap_or_default()
             };
-            let touched: ChangedWindows = touched
+            let changed: ChangedWindows = changed
                 .iter()
                 .filter(|((id, _), _)| id == resource)
                 .map(|(key, windows)| (key.clone(), windows.clone()))
                 .collect();
             let lines = of(&billed);
             let billed = BilledPeriod { order_id, lines: &lines, adjustments: earlier };
-            found.extend(compute_adjustments(&billed, &of(&computed), &touched));
+            found.extend(compute_adjustments(&billed, &of(&computed), &changed));
         }
         Ok(found)
     }
 
-    /// What the resources cost by what is known now.
-    async fn computed(
+    /// Computes the lines of the resources from the samples known now.
+    async fn lines_by_now(
         &self,
         tx: &Transaction<'_>,
         period: &Period,
         resources: &BTreeSet<&str>,
     ) -> Result<Vec<Line>, Error> {
         let Period { basis, span, .. } = period;
-        let series = of_billed(&basis.mappings, resources.iter().copied());
+        let series = series_of_billed(&basis.mappings, resources.iter().copied());
         let mut bill = Bill::new(basis, *span);
-        let mut readings = Readings::new(tx, self.tenant_id, self.position, span.to).await?;
-        let is_asked = |billed: &str| resources.contains(billed);
-        readings.add_to(&mut bill, basis, &series, *span, is_asked).await?;
+        let mut readings = Readings::open(tx, self.tenant_id, self.position, span.to).await?;
+        let is_billed = |billed: &str| resources.contains(billed);
+        readings.add_to(&mut bill, basis, &series, *span, is_billed).await?;
         Ok(bill.price().lines)
     }
 }
 
 impl Period {
-    /// Adds what is used otherwise since the readings of these times changed.
-    fn compare(
+    /// Adds the windows whose usage differs because the readings of the `changed` times do.
+    fn add_changed_windows(
         &self,
         series: &Series,
         changed: &[Timestamp],
-        was: &Timeline<'_>,
-        is: &Timeline<'_>,
+        before: &Timeline<'_>,
+        after: &Timeline<'_>,
         found: &mut ChangedWindows,
     ) {
         let of_meter = self.basis.mappings.iter().filter(|mapping| mapping.meter == series.meter);
         for mapping in of_meter {
             let windows: BTreeSet<Span> = changed
                 .iter()
-                .flat_map(|at| affected_windows(mapping, *at, next(is, *at)))
+                .flat_map(|at| affected_windows(mapping, *at, next_time(after, *at)))
                 .collect();
             for window in windows {
                 let Some(part) = window.clip(self.span) else { continue };
-                for service in self.differing(mapping, part, was, is) {
+                for service in self.differing_services(mapping, part, before, after) {
                     let key = (mapping.billed_resource(&series.resource_id), service);
                     found.entry(key).or_default().insert(window.from);
                 }
@@ -216,29 +212,28 @@ impl Period {
         }
     }
 
-    /// The services of which something else was used in the window, or in a part of it that has
-    /// another rate.
-    fn differing(
+    /// Returns the services whose usage differs in the window, or in a part of it that has another rate.
+    fn differing_services(
         &self,
         mapping: &Mapping,
         window: Span,
-        was: &Timeline<'_>,
-        is: &Timeline<'_>,
+        before: &Timeline<'_>,
+        after: &Timeline<'_>,
     ) -> BTreeSet<String> {
-        let starts = changes(&self.basis, window);
+        let starts = part_starts(&self.basis, window);
         let ends = starts.iter().skip(1).copied().chain([window.to]);
         let parts = starts.iter().copied().zip(ends).map(|(from, to)| Span { from, to });
         let mut differing = BTreeSet::new();
         for part in parts {
-            let used = |timeline| -> BTreeMap<String, Volume> {
+            let volumes = |timeline| -> BTreeMap<String, Volume> {
                 let usage = compute_usage_of_part(mapping, timeline, window, part).into_iter();
                 usage.map(|used| (used.service, used.volume)).collect()
             };
-            let (was, is) = (used(was), used(is));
-            let services: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+            let (before, after) = (volumes(before), volumes(after));
+            let services: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
             let others = services.into_iter().filter(|service| {
                 let nothing = Volume::default();
-                was.get(*service).unwrap_or(&nothing) != is.get(*service).unwrap_or(&nothing)
+                before.get(*service).unwrap_or(&nothing) != after.get(*service).unwrap_or(&nothing)
             });
             differing.extend(others.cloned());
         }
@@ -246,16 +241,19 @@ impl Period {
     }
 }
 
-/// Times of the readings that are not what they were.
-fn changed(was: &Timeline<'_>, is: &Timeline<'_>) -> Vec<Timestamp> {
-    let was = was.readings();
-    let is_other = |at: &Timestamp, reading| {
-        was.binary_search_by_key(at, |reading| reading.at).map(|index| &was[index]) != Ok(reading)
+/// Returns the times of the readings that are new or differ.
+fn changed_times(before: &Timeline<'_>, after: &Timeline<'_>) -> Vec<Timestamp> {
+    let before = before.readings();
+    let of_time = |at: &Timestamp| {
+        let index = before.binary_search_by_key(at, |reading| reading.at).ok()?;
+        before.get(index)
     };
-    is.readings().iter().filter(|it| is_other(&it.at, *it)).map(|reading| reading.at).collect()
+    let changed = after.readings().iter().filter(|reading| of_time(&reading.at) != Some(*reading));
+    changed.map(|reading| reading.at).collect()
 }
 
-fn next(timeline: &Timeline<'_>, at: Timestamp) -> Option<Timestamp> {
+/// Returns the time of the first reading after a time.
+fn next_time(timeline: &Timeline<'_>, at: Timestamp) -> Option<Timestamp> {
     let readings = timeline.readings();
     readings.get(readings.partition_point(|reading| reading.at <= at)).map(|reading| reading.at)
 }

@@ -1,4 +1,4 @@
-//! Orders as they stand in the log.
+//! Orders as the log contains them.
 
 use serde::Deserialize;
 use tokio_postgres::Client;
@@ -11,17 +11,17 @@ use crate::config::{File, Pattern};
 use crate::event::Recorded;
 use crate::log::{self, RecordedClaim};
 
-/// The namespace of orders' ids. It must never change: ids are kept for ever.
+/// The namespace of orders' ids. It must never change, because ids are kept for ever.
 const NAMESPACE: Uuid = Uuid::from_u128(0x2f6b_71c8_40d5_4e0e_b7c3_95a1_6e2d_08f4);
 
-/// The id of the order of a tenant and a span: there is never more than one.
+/// Returns the id of the order of a tenant and a span, of which there is never more than one.
 pub(super) fn order_id(tenant_id: &str, span: Span) -> Uuid {
     let name = format!("{tenant_id}\0{}\0{}", span.from, span.to);
     Uuid::new_v5(&NAMESPACE, name.as_bytes())
 }
 
-/// What is set today.
-pub(super) fn circumstances(file: &File) -> SettingsAtIssue {
+/// Returns the settings that an order issued now records.
+pub(super) fn settings_at_issue(file: &File) -> SettingsAtIssue {
     let terms = &file.billing.terms;
     let texts = |patterns: &Vec<Pattern>| {
         patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect()
@@ -34,39 +34,39 @@ pub(super) fn circumstances(file: &File) -> SettingsAtIssue {
     }
 }
 
-/// An order as it stands in the log.
+/// An order of the log.
 #[derive(Debug)]
-pub(super) struct Issued {
-    /// The order as text.
+pub(super) struct LoggedOrder {
+    /// The order's text, byte by byte.
     pub text: String,
     /// The order.
     pub order: Order,
-    /// What it was computed with.
+    /// The basis it was computed with.
     pub basis: Basis,
-    /// What else was set.
+    /// The other settings at that time.
     pub settings: SettingsAtIssue,
 }
 
-/// An issued order without what may be long: its lines.
+/// An order of the log without its lines, of which there may be many.
 #[derive(Debug, Deserialize)]
-pub(super) struct Head {
-    pub order: HeadOrder,
+pub(super) struct LoggedHead {
+    pub order: OrderHead,
     pub basis: Basis,
 }
 
-/// See [`Head`].
+/// See [`LoggedHead`].
 #[derive(Debug, Deserialize)]
-pub(super) struct HeadOrder {
-    /// Up to where the order knew the log.
+pub(super) struct OrderHead {
+    /// The position up to which the order counts samples.
     pub position: i64,
     pub adjustments: Vec<Adjustment>,
 }
 
-impl Issued {
-    /// The order that an event issued.
-    pub fn read(recorded: &Recorded) -> Result<Issued, Error> {
+impl LoggedOrder {
+    /// Reads the order that an event issued.
+    pub fn read(recorded: &Recorded) -> Result<LoggedOrder, Error> {
         let record = Record::read(&recorded.event).map_err(Error::broken)?;
-        Ok(Issued {
+        Ok(LoggedOrder {
             order: serde_json::from_str(record.order.get()).map_err(Error::broken)?,
             text: record.order.get().to_owned(),
             basis: record.basis,
@@ -75,13 +75,13 @@ impl Issued {
     }
 }
 
-/// The order that covers the claim's time.
-pub(super) async fn of_claim(client: &Client, claim: &RecordedClaim) -> Result<Issued, Error> {
-    Issued::read(&event_of(client, claim).await?)
+/// Reads the order of a claim.
+pub(super) async fn of_claim(client: &Client, claim: &RecordedClaim) -> Result<LoggedOrder, Error> {
+    LoggedOrder::read(&event_of(client, claim).await?)
 }
 
-/// The same without its lines.
-pub(super) async fn head_of(client: &Client, claim: &RecordedClaim) -> Result<Head, Error> {
+/// Reads the order of a claim without its lines.
+pub(super) async fn head_of(client: &Client, claim: &RecordedClaim) -> Result<LoggedHead, Error> {
     let recorded = event_of(client, claim).await?;
     record::read(&recorded.event).map_err(Error::broken)
 }
@@ -89,6 +89,6 @@ pub(super) async fn head_of(client: &Client, claim: &RecordedClaim) -> Result<He
 async fn event_of(client: &Client, claim: &RecordedClaim) -> Result<Recorded, Error> {
     let RecordedClaim { order_id, position, .. } = claim;
     log::read_at(client, *position).await?.ok_or_else(|| {
-        Error::Broken(format!("the log has no event at {position}, where order {order_id} stood"))
+        Error::Broken(format!("the log has no event at {position}, where order {order_id} was"))
     })
 }

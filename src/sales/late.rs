@@ -1,4 +1,4 @@
-//! Which readings became known after a time was billed.
+//! Readings that became known after their time was billed.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,66 +7,44 @@ use jiff::Timestamp;
 use tokio_postgres::Transaction;
 
 use super::Error;
-use super::readings::Series;
 use crate::billing::Mapping;
+use crate::projection::metering::read::{self, Series};
 
-/// Series with readings that came late, and no later than the earliest of them. That something is
-/// in here says that it is to be looked at, no more.
-pub(super) type Late = BTreeMap<Series, Timestamp>;
+/// Series with readings that arrived late, each with a time not after the earliest of them. A series in
+/// here has to be examined; it need not have changed.
+pub(super) type LateReadings = BTreeMap<Series, Timestamp>;
 
-/// Of windows that begin before `before`, computed from something that was told after the position.
+/// Finds them by the windows that begin before `before` and depend on a reading after the position.
 pub(super) async fn by_windows(
     tx: &Transaction<'_>,
     tenant_id: &str,
     mappings: &[Mapping],
     before: Timestamp,
     position: i64,
-) -> Result<Late, Error> {
-    let rows = tx
-        .query(
-            "-- sales::late_windows
-             SELECT resource_id, mapping, min(\"window\") FROM metering.usage_window
-             WHERE project_id = $1 AND \"window\" < $2 AND position > $3 GROUP BY 1, 2",
-            &[&tenant_id, &before, &position],
-        )
-        .await?;
-    let mut late = Late::new();
-    for row in &rows {
-        let mapping = usize::try_from(row.get::<_, i16>(1)).ok().and_then(|it| mappings.get(it));
+) -> Result<LateReadings, Error> {
+    let mut late = LateReadings::new();
+    for windows in read::late_windows(tx, tenant_id, before, position).await? {
+        let mapping = usize::try_from(windows.mapping).ok().and_then(|index| mappings.get(index));
         let mapping = mapping.ok_or_else(|| Error::broken("a window is of no mapping"))?;
-        let series = Series { resource_id: row.get(0), meter: mapping.meter.clone() };
-        let at = late.entry(series).or_insert(Timestamp::MAX);
-        *at = row.get::<_, Timestamp>(2).min(*at);
+        let series = Series { resource_id: windows.resource_id, meter: mapping.meter.clone() };
+        let first = late.entry(series).or_insert(Timestamp::MAX);
+        *first = windows.first.min(*first);
     }
     Ok(late)
 }
 
-/// Of times before `before`, told after the first of the positions and not after the last.
+/// Finds them by the samples before `before` whose events come after the first of the positions and not
+/// after the last.
 pub(super) async fn by_samples(
     tx: &Transaction<'_>,
     tenant_id: &str,
     meters: &[&str],
     before: Timestamp,
     positions: Range<i64>,
-) -> Result<Late, Error> {
+) -> Result<LateReadings, Error> {
     if meters.is_empty() {
-        return Ok(Late::new());
+        return Ok(LateReadings::new());
     }
-    let rows = tx
-        .query(
-            "-- sales::late_samples
-             SELECT resource_id, counter_name, min(\"timestamp\") FROM (
-                 SELECT resource_id, counter_name, \"timestamp\" FROM metering.sample
-                 WHERE position > $4 AND position <= $5 AND project_id = $1
-                   AND counter_name = ANY ($2) AND \"timestamp\" < $3 AND trusted
-                 UNION ALL
-                 SELECT resource_id, counter_name, \"timestamp\" FROM metering.superseded
-                 WHERE superseded_at > $5 AND position > $4 AND position <= $5 AND project_id = $1
-                   AND counter_name = ANY ($2) AND \"timestamp\" < $3 AND trusted
-             ) AS late GROUP BY 1, 2",
-            &[&tenant_id, &meters, &before, &positions.start, &positions.end],
-        )
-        .await?;
-    let series = |row: &tokio_postgres::Row| Series { resource_id: row.get(0), meter: row.get(1) };
-    Ok(rows.iter().map(|row| (series(row), row.get(2))).collect())
+    let late = read::late_samples(tx, tenant_id, meters, before, positions).await?;
+    Ok(late.into_iter().map(|late| (late.series, late.first)).collect())
 }

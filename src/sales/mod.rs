@@ -1,25 +1,27 @@
-//! Sales orders: computed from one snapshot of the read model `metering`, issued once, proved again.
+//! Sales orders: computed from one moment of the read model `metering`, issued once, and verified later.
 //!
-//! An order is a function of the samples as of a position of the log and of what its event keeps: the
-//! mappings, rates and rounding it was computed with ([`crate::billing::Basis`]). [`Desk`] makes drafts
-//! and issues orders from windows of usage (`compute`); [`verify`] makes the same bytes of them from the
-//! samples, however long ago that was (`readings`). What came late for an order that was issued
-//! before is found by either (`late`) and billed by the next one (`adjust`).
+//! An order is a function of the samples as of a position of the log and of the basis that its event
+//! contains: mappings, rates and rounding ([`crate::billing::Basis`]). [`SalesOrders`] computes drafts and
+//! issues orders from windows of usage (`compute`). [`verify`] computes the same bytes from the samples
+//! (`readings`), however long ago the order was issued. Both find the samples that arrived after their
+//! time was billed (`late`), which the next order bills (`adjust`).
 //!
-//! The event `billing.sales_order.issued` is the order (`issued`); it is appended together with the
-//! row that keeps its time from being billed again ([`crate::log::Claim`]).
+//! The event `billing.sales_order.issued` is the order (`issued`). It is appended together with the row
+//! that keeps its time from being billed again ([`crate::log::Claim`]).
 
 mod adjust;
 mod compute;
+mod division;
 mod error;
 mod issued;
 mod late;
 mod orders;
 mod provenance;
 mod readings;
+mod snapshot;
 mod verify;
 
 pub use error::Error;
-pub use orders::{Ask, Desk, Written};
-pub use provenance::{Source, source_of};
+pub use orders::{IssuedOrder, OrderRequest, SalesOrders};
+pub use provenance::{Source, find_source};
 pub use verify::{Fault, Report, verify};

@@ -1,4 +1,4 @@
-//! Where drafts and orders are asked for.
+//! Issues orders and computes drafts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,121 +8,112 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use uuid::Uuid;
 
 use super::Error;
-use super::compute::{self, Computed, Plan};
+use super::compute::{self, ComputedOrder, Plan};
 use super::issued;
+use super::snapshot::open_reader;
 use crate::billing::Order;
 use crate::billing::order::Record;
 use crate::config::File;
 use crate::db::Database;
 use crate::lifecycle::{self, run_on_own_thread};
 use crate::log::{self, AppendError, Appender, Claim, RecordedClaim};
-use crate::projection::metering::Session;
 
 /// Orders that one process computes at once; each takes a connection, memory and a core.
-const PLACES: usize = 4;
+const ORDERS_MAX: usize = 4;
 
-/// How long one waits for its turn.
-const TURN: Duration = Duration::from_secs(60);
-
-/// How long one waits for the read model to know what is in the log.
-pub(super) const CATCH_UP: Duration = Duration::from_secs(10);
-
-/// How long a statement may take: whoever waits for the bill of a large tenant waits no longer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(600);
+/// How long a request waits for its turn.
+const TURN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Computes drafts and issues orders.
 #[derive(Clone)]
-pub struct Desk {
+pub struct SalesOrders {
     database: Database,
     file: Arc<File>,
-    places: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
 }
 
-/// An order that is wanted.
+/// A request for an order.
 #[derive(Clone, Debug)]
-pub struct Ask {
-    /// Whose.
+pub struct OrderRequest {
+    /// The tenant to bill.
     pub tenant_id: String,
-    /// Until when, not included.
+    /// The end of the time to bill, not included.
     pub end: Timestamp,
-    /// The time of asking.
+    /// The time of the request.
     pub at: Timestamp,
-    /// Whether it shall not wait for samples that are still on their way.
+    /// Whether to issue the order although samples may still be on their way.
     pub is_forced: bool,
 }
 
 /// An order that is in the log now.
 #[derive(Clone, Debug)]
-pub struct Written {
-    /// Its id.
+pub struct IssuedOrder {
+    /// The order's id.
     pub order_id: Uuid,
-    /// Where its event stands.
+    /// The position of its event.
     pub position: i64,
     /// The order as JSON.
     pub text: String,
 }
 
-impl Desk {
-    /// Opens when asked; `file` says what is billed.
+impl SalesOrders {
+    /// Creates the service. It connects when a request arrives; `file` contains the mappings and rates.
     pub fn new(database: Database, file: Arc<File>) -> Self {
-        Desk { database, file, places: Arc::new(Semaphore::new(PLACES)) }
+        SalesOrders { database, file, turns: Arc::new(Semaphore::new(ORDERS_MAX)) }
     }
 
-    /// What an order up to `end` would be now.
+    /// Computes the order up to `end` as it would be issued now.
     ///
     /// # Errors
     ///
-    /// When there is nothing to bill, or the database or the read model is away.
+    /// When there is nothing to bill, the database does not answer, or the read model is not ready.
     pub async fn draft(&self, tenant_id: &str, end: Timestamp) -> Result<Order, Error> {
-        let _place = self.place().await?;
-        let (desk, tenant_id) = (self.clone(), tenant_id.to_owned());
+        let _turn = self.turn().await?;
+        let (orders, tenant_id) = (self.clone(), tenant_id.to_owned());
         let thread = run_on_own_thread("draft", move || async move {
-            let mut session = Session::open(&desk.database, PATIENCE).await?;
-            session.catch_up(&desk.file, CATCH_UP).await?;
-            let snapshot = session.snapshot(&desk.file).await?;
+            let mut reader = open_reader(&orders.database, &orders.file).await?;
+            let snapshot = reader.snapshot(&orders.file).await?;
             let plan = compute::plan(&snapshot, &tenant_id, end).await?;
-            Ok(compute::order(&snapshot, &desk.file, &plan, None).await?.order)
+            Ok(compute::order(&snapshot, &orders.file, &plan, None).await?.order)
         });
         thread.await.unwrap_or_else(|_| Err(Error::broken("computing a draft panicked")))
     }
 
-    /// Issues an order: all of it is in the log, or nothing. Nothing is, either, when this future is
-    /// dropped before it could be appended.
+    /// Issues an order: the whole order is in the log, or nothing of it. NoParameters is either if this future is
+    /// dropped before the order is appended.
     ///
     /// # Errors
     ///
-    /// When it may not be issued, with the reason, or cannot be now.
-    pub async fn issue(&self, ask: Ask) -> Result<Written, Error> {
-        let _place = self.place().await?;
-        let desk = self.clone();
-        let thread =
-            run_on_own_thread(
-                "sales order",
-                move || async move { desk.compute_and_write(&ask).await },
-            );
+    /// When the order may not be issued, with the reason, or cannot be issued now.
+    pub async fn issue(&self, request: OrderRequest) -> Result<IssuedOrder, Error> {
+        let _turn = self.turn().await?;
+        let orders = self.clone();
+        let thread = run_on_own_thread("sales order", move || async move {
+            orders.compute_and_append(&request).await
+        });
         thread.await.unwrap_or_else(|_| Err(Error::broken("computing an order panicked")))
     }
 
-    async fn place(&self) -> Result<SemaphorePermit<'_>, Error> {
+    /// Waits until fewer than [`ORDERS_MAX`] orders are being computed.
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
         let busy = || Error::NotYet("too many orders are being computed".to_owned());
-        let place = tokio::time::timeout(TURN, self.places.acquire()).await;
-        place.map_err(|_| busy())?.map_err(|_| busy())
+        let turn = tokio::time::timeout(TURN_TIMEOUT, self.turns.acquire()).await;
+        turn.map_err(|_| busy())?.map_err(|_| busy())
     }
 
-    async fn compute_and_write(&self, ask: &Ask) -> Result<Written, Error> {
-        let (plan, computed) = self.compute(ask).await?;
-        self.write(&plan, &computed).await
+    async fn compute_and_append(&self, request: &OrderRequest) -> Result<IssuedOrder, Error> {
+        let (plan, computed) = self.compute(request).await?;
+        self.append(&plan, &computed).await
     }
 
-    async fn compute(&self, ask: &Ask) -> Result<(Plan, Computed), Error> {
-        let mut session = Session::open(&self.database, PATIENCE).await?;
-        session.catch_up(&self.file, CATCH_UP).await?;
-        let snapshot = session.snapshot(&self.file).await?;
-        let plan = compute::plan(&snapshot, &ask.tenant_id, ask.end).await?;
+    async fn compute(&self, request: &OrderRequest) -> Result<(Plan, ComputedOrder), Error> {
+        let mut reader = open_reader(&self.database, &self.file).await?;
+        let snapshot = reader.snapshot(&self.file).await?;
+        let plan = compute::plan(&snapshot, &request.tenant_id, request.end).await?;
         let terms = &self.file.billing.terms;
-        let settled = ask.end.checked_add(SignedDuration::from_secs(terms.settle_s.into()));
+        let settled = request.end.checked_add(SignedDuration::from_secs(terms.settle_s.into()));
         let settled = settled.unwrap_or(Timestamp::MAX);
-        if ask.at < settled && !ask.is_forced {
+        if request.at < settled && !request.is_forced {
             return Err(Error::Settling(settled));
         }
         let order_id = issued::order_id(&plan.tenant_id, plan.span);
@@ -134,9 +125,9 @@ impl Desk {
         Ok((plan, computed))
     }
 
-    /// The short transaction.
-    async fn write(&self, plan: &Plan, computed: &Computed) -> Result<Written, Error> {
-        let settings = issued::circumstances(&self.file);
+    /// Appends the order's event and the claim on its time in one short transaction.
+    async fn append(&self, plan: &Plan, computed: &ComputedOrder) -> Result<IssuedOrder, Error> {
+        let settings = issued::settings_at_issue(&self.file);
         let record = Record::new(&computed.order, computed.basis.clone(), settings)
             .map_err(Error::broken)?;
         let now = lifecycle::now();
@@ -152,18 +143,20 @@ impl Desk {
         match appender.append_order(&event, &claim, now).await {
             Ok(position) => {
                 let text = record.order.get().to_owned();
-                Ok(Written { order_id: record.order_id, position, text })
+                Ok(IssuedOrder { order_id: record.order_id, position, text })
             }
             Err(AppendError::Claimed) => Err(self.covered(plan).await?),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Which order was quicker.
+    /// Returns the error that names the order that was issued first.
     async fn covered(&self, plan: &Plan) -> Result<Error, Error> {
         let client = self.database.connect(None).await?;
         let claims = log::load_claims_of(&client, &plan.tenant_id).await?;
-        let last = claims.last().ok_or_else(|| Error::broken("an order was refused by none"))?;
+        let last = claims.last().ok_or_else(|| {
+            Error::broken("the log refused an order, and has no other of the tenant")
+        })?;
         let overlaps =
             |claim: &&RecordedClaim| claim.from < plan.span.to && plan.span.from < claim.to;
         let order_id = claims.iter().rev().find(overlaps).unwrap_or(last).order_id;

@@ -1,4 +1,4 @@
-//! What a line was computed from.
+//! Provenance: the samples that a line was computed from.
 
 use jiff::Timestamp;
 use tokio_postgres::Client;
@@ -9,31 +9,31 @@ use crate::billing::Span;
 use crate::billing::window::reach_back;
 use crate::log;
 
-/// Which samples a line was computed from: those of the span, and the last one before it that is not
+/// The samples that a line was computed from: those of the span, and the last one before it that is not
 /// earlier than `reaches_back_to`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     /// The tenant.
     pub tenant_id: String,
-    /// The samples' resource.
+    /// The samples' resource, before the mapping made another one of it.
     pub resource_id: String,
-    /// Their meter.
+    /// The samples' meter.
     pub meter: String,
-    /// When they were measured.
+    /// The line's time.
     pub span: Span,
-    /// How far back the last one before it still mattered; `None`: however far.
+    /// The earliest time at which the last sample before the span still counts; `None`: at any distance.
     pub reaches_back_to: Option<Timestamp>,
-    /// Up to where the order knew the log.
+    /// The position up to which the order counts samples.
     pub position: i64,
 }
 
-/// The samples of line `line`, counted from 0, of an order; `None` when there is no such order or no
-/// such line.
+/// Finds out which samples line `line`, counted from 0, of an order was computed from. `None`: there is
+/// no such order, or no such line.
 ///
 /// # Errors
 ///
-/// When the database is away.
-pub async fn source_of(
+/// When the database does not answer, or the order cannot be read.
+pub async fn find_source(
     client: &Client,
     order_id: Uuid,
     line: usize,

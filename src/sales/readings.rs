@@ -1,108 +1,81 @@
-//! Readings of one tenant as they stood at a position of the log: from `sample`, and those that
-//! counted then from `superseded`.
+//! Readings of one tenant as of a position of the log, a few series at a time.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
-use rust_decimal::Decimal;
-use tokio_postgres::{Row, Transaction};
+use tokio_postgres::Transaction;
 use uuid::Uuid;
 
 use super::Error;
 use crate::billing::window::reach_back;
-use crate::billing::{Basis, Bill, Mapping, Metadata, Reading, Span, Timeline};
+use crate::billing::{Basis, Bill, Mapping, Metadata, Span, Timeline};
+use crate::projection::metering::read::{self, ReadingRow, Series};
 
-/// What readings are of: one resource and one meter.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Series {
-    pub resource_id: String,
-    pub meter: String,
-}
-
-/// The earliest time at which the last reading before a span still matters to some mapping of the
-/// meter.
-fn since(mappings: &[Mapping], meter: &str, span: Span) -> Timestamp {
-    let of_meter = mappings.iter().filter(|mapping| mapping.meter == meter);
-    let first = Timestamp::from_microsecond(FIRST_US).unwrap_or(span.from);
-    let earliest = of_meter.map(|mapping| reach_back(mapping, span).unwrap_or(first)).min();
-    earliest.unwrap_or(span.from).max(first)
-}
-
-/// No sample is earlier.
+/// No sample is earlier: 2000-01-01, in microseconds.
 const FIRST_US: i64 = 946_684_800_000_000;
 
 /// Readings that are read at once, about.
 const ROWS: usize = 100_000;
 
-/// Series that are asked for at once, at most.
+/// Series that are read first, before it is known how many readings they have.
+const SERIES_FIRST: usize = 32;
+
+/// Series that are read at once, at most.
 const SERIES_MAX: usize = 1000;
 
-/// Texts of metadata that are remembered.
+/// Texts of metadata that are kept for later series.
 const METADATA_MAX: usize = 10_000;
 
-/// The samples of a tenant at a position.
+/// The readings of a tenant as of a position.
 pub(super) struct Readings<'t> {
     tx: &'t Transaction<'t>,
     tenant_id: &'t str,
     position: i64,
-    /// What counted at the position and does no longer.
-    superseded: HashMap<Series, Vec<Told>>,
+    /// The readings that counted at the position and were superseded since.
+    superseded: HashMap<Series, Vec<ReadingRow>>,
     metadata: HashMap<Uuid, Metadata>,
 }
 
-/// Readings of some series, in their order.
-pub(super) struct Loaded(Vec<Vec<Told>>);
-
-#[derive(Clone, Debug)]
-struct Told {
-    at: Timestamp,
-    volume: Decimal,
-    message_id: String,
-    metadata_id: Option<Uuid>,
-}
+/// Readings of some series, in the order of the series.
+pub(super) struct LoadedReadings(Vec<Vec<ReadingRow>>);
 
 impl<'t> Readings<'t> {
-    /// Those of times before `until`.
-    pub async fn new(
+    /// Opens the readings of times before `until`.
+    pub async fn open(
         tx: &'t Transaction<'t>,
         tenant_id: &'t str,
         position: i64,
         until: Timestamp,
     ) -> Result<Self, Error> {
-        // Most that is superseded was so within seconds: hardly any row has the position between.
-        let rows = tx
-            .query(
-                "-- sales::superseded
-                 SELECT \"timestamp\", counter_volume, message_id, metadata_id, resource_id, counter_name
-                 FROM metering.superseded
-                 WHERE superseded_at > $2 AND position <= $2 AND project_id = $1 AND trusted
-                   AND \"timestamp\" < $3",
-                &[&tenant_id, &position, &until],
-            )
-            .await?;
-        let mut superseded = HashMap::<Series, Vec<Told>>::new();
-        for row in &rows {
-            let series = Series { resource_id: row.get(4), meter: row.get(5) };
-            superseded.entry(series).or_default().push(told(row, 0));
+        let mut superseded = HashMap::<Series, Vec<ReadingRow>>::new();
+        for row in read::superseded_readings(tx, tenant_id, position, until).await? {
+            superseded.entry(row.series).or_default().push(row.reading);
         }
         Ok(Readings { tx, tenant_id, position, superseded, metadata: HashMap::new() })
     }
 
-    /// Calls `each` with the index of each of the series and its readings in the span, with the last
-    /// one before it, if some mapping can ask for that. Those of a few series are in memory.
-    async fn each(
+    /// Adds the usage of the span that the basis's mappings make of these series to the bill, for the
+    /// billed resources that fulfil `is_billed`. The readings of a few series at a time are in memory.
+    pub async fn add_to(
         &mut self,
+        bill: &mut Bill<'_>,
+        basis: &Basis,
         series: &[Series],
-        mappings: &[Mapping],
         span: Span,
-        mut each: impl FnMut(usize, &Timeline<'_>),
+        is_billed: impl Fn(&str) -> bool,
     ) -> Result<(), Error> {
-        let (mut first, mut count) = (0, 32);
+        let by_meter = indexes_by_meter(&basis.mappings);
+        let (mut first, mut count) = (0, SERIES_FIRST);
         while first < series.len() {
             let chunk = &series[first..series.len().min(first + count)];
-            let loaded = self.load(chunk, mappings, span).await?;
-            for index in 0..chunk.len() {
-                each(first + index, &self.timeline(&loaded, index));
+            let loaded = self.load(chunk, &basis.mappings, span).await?;
+            for (index, Series { resource_id, meter }) in chunk.iter().enumerate() {
+                let timeline = self.timeline(&loaded, index);
+                for mapping in by_meter.get(meter.as_str()).into_iter().flatten() {
+                    if is_billed(&basis.mappings[*mapping].billed_resource(resource_id)) {
+                        bill.add_readings(*mapping, resource_id, &timeline, span);
+                    }
+                }
             }
             let rows: usize = loaded.0.iter().map(Vec::len).sum();
             first += chunk.len();
@@ -111,166 +84,57 @@ impl<'t> Readings<'t> {
         Ok(())
     }
 
-    /// Adds to the bill what the basis's mappings make of these series in the span, for the billed
-    /// resources that are asked for.
-    pub async fn add_to(
-        &mut self,
-        bill: &mut Bill<'_>,
-        basis: &Basis,
-        series: &[Series],
-        span: Span,
-        is_asked: impl Fn(&str) -> bool,
-    ) -> Result<(), Error> {
-        let by_meter = by_meter(&basis.mappings);
-        self.each(series, &basis.mappings, span, |index, timeline| {
-            let Series { resource_id, meter } = &series[index];
-            for place in by_meter.get(meter.as_str()).into_iter().flatten() {
-                if is_asked(&basis.mappings[*place].billed_resource(resource_id)) {
-                    bill.add_readings(*place, resource_id, timeline, span);
-                }
-            }
-        })
-        .await
-    }
-
-    /// The readings of a few series at once.
+    /// Reads the readings of a few series in the span, and the last one before it where a mapping can
+    /// depend on it.
     pub async fn load(
         &mut self,
         series: &[Series],
         mappings: &[Mapping],
         span: Span,
-    ) -> Result<Loaded, Error> {
-        let told = self.told(series, mappings, span).await?;
-        self.learn(&told).await?;
-        Ok(Loaded(told))
-    }
-
-    /// Those of one of the series.
-    pub fn timeline<'r>(&'r self, loaded: &'r Loaded, index: usize) -> Timeline<'r> {
-        let reading = |told: &'r Told| Reading {
-            at: told.at,
-            volume: told.volume,
-            metadata: told.metadata_id.and_then(|id| self.metadata.get(&id)),
-            message_id: &told.message_id,
-        };
-        Timeline::new(loaded.0.get(index).into_iter().flatten().map(reading).collect())
-    }
-
-    async fn told(
-        &self,
-        series: &[Series],
-        mappings: &[Mapping],
-        span: Span,
-    ) -> Result<Vec<Vec<Told>>, Error> {
-        let resources: Vec<&str> = series.iter().map(|it| it.resource_id.as_str()).collect();
-        let meters: Vec<&str> = series.iter().map(|it| it.meter.as_str()).collect();
-        let since: Vec<Timestamp> =
-            series.iter().map(|it| since(mappings, &it.meter, span)).collect();
-        let rows = self
-            .tx
-            .query(
-                "-- sales::readings
-                 SELECT s.*, k.n
-                 FROM unnest($2::text[], $3::text[], $4::timestamptz[]) WITH ORDINALITY
-                      AS k (resource_id, counter_name, since, n),
-                      LATERAL (
-                          (SELECT \"timestamp\", counter_volume, message_id, metadata_id
-                           FROM metering.sample
-                           WHERE resource_id = k.resource_id AND counter_name = k.counter_name
-                             AND project_id = $1 AND \"timestamp\" >= $5 AND \"timestamp\" < $6
-                             AND trusted AND position <= $7)
-                          UNION ALL
-                          (SELECT \"timestamp\", counter_volume, message_id, metadata_id
-                           FROM metering.sample
-                           WHERE resource_id = k.resource_id AND counter_name = k.counter_name
-                             AND project_id = $1 AND \"timestamp\" >= k.since AND \"timestamp\" < $5
-                             AND trusted AND position <= $7
-                           ORDER BY \"timestamp\" DESC LIMIT 1)
-                      ) AS s",
-                &[
-                    &self.tenant_id,
-                    &resources,
-                    &meters,
-                    &since,
-                    &span.from,
-                    &span.to,
-                    &self.position,
-                ],
-            )
-            .await?;
-        let mut all = vec![Vec::new(); series.len()];
-        for row in &rows {
-            let nth = usize::try_from(row.get::<_, i64>(4) - 1).map_err(Error::broken)?;
-            let of = all.get_mut(nth).ok_or_else(|| Error::broken("a row of no key"))?;
-            of.push(told(row, 0));
+    ) -> Result<LoadedReadings, Error> {
+        let floors: Vec<Timestamp> =
+            series.iter().map(|series| floor(mappings, &series.meter, span)).collect();
+        let (tx, tenant_id, position) = (self.tx, self.tenant_id, self.position);
+        let mut all = read::readings_as_of(tx, tenant_id, position, span, series, &floors).await?;
+        for (series, readings) in series.iter().zip(&mut all) {
+            let superseded = self.superseded.get(series).into_iter().flatten();
+            readings.extend(superseded.filter(|reading| reading.at < span.to));
         }
-        for (series, all) in series.iter().zip(&mut all) {
-            let before = self.superseded.get(series).into_iter().flatten();
-            all.extend(before.filter(|told| told.at < span.to).cloned());
-        }
-        Ok(all)
+        self.load_metadata(&all).await?;
+        Ok(LoadedReadings(all))
     }
 
-    /// Reads the metadata that is not known yet.
-    async fn learn(&mut self, told: &[Vec<Told>]) -> Result<(), Error> {
+    /// Returns the readings of one of the loaded series, by its index.
+    pub fn timeline(&self, loaded: &LoadedReadings, index: usize) -> Timeline<'_> {
+        read::timeline(loaded.0.get(index).map_or(&[], Vec::as_slice), &self.metadata)
+    }
+
+    /// Reads the metadata that is not in memory yet.
+    async fn load_metadata(&mut self, readings: &[Vec<ReadingRow>]) -> Result<(), Error> {
         if self.metadata.len() > METADATA_MAX {
             self.metadata.clear();
         }
-        let ids: HashSet<Uuid> = told
+        let ids: HashSet<Uuid> = readings
             .iter()
             .flatten()
-            .filter_map(|told| told.metadata_id)
+            .filter_map(|reading| reading.metadata_id)
             .filter(|id| !self.metadata.contains_key(id))
             .collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        let rows = self
-            .tx
-            .query(
-                "-- sales::metadata
-                 SELECT metadata_id, body FROM metering.metadata WHERE metadata_id = ANY($1)",
-                &[&Vec::from_iter(ids)],
-            )
-            .await?;
-        self.metadata.extend(rows.iter().map(|row| (row.get(0), Metadata::read(row.get(1)))));
+        self.metadata.extend(read::metadata(self.tx, &Vec::from_iter(ids)).await?);
         Ok(())
     }
 }
 
-fn told(row: &Row, first: usize) -> Told {
-    Told {
-        at: row.get(first),
-        volume: row.get(first + 1),
-        message_id: row.get(first + 2),
-        metadata_id: row.get(first + 3),
-    }
+/// Returns the earliest time at which the last reading before a span matters to some mapping of the meter.
+fn floor(mappings: &[Mapping], meter: &str, span: Span) -> Timestamp {
+    let of_meter = mappings.iter().filter(|mapping| mapping.meter == meter);
+    let first = Timestamp::from_microsecond(FIRST_US).unwrap_or(span.from);
+    let earliest = of_meter.map(|mapping| reach_back(mapping, span).unwrap_or(first)).min();
+    earliest.unwrap_or(span.from).max(first)
 }
 
-/// The series that these mappings ask for of everything that was told of a tenant by times before
-/// `until`.
-pub(super) async fn of_tenant(
-    tx: &Transaction<'_>,
-    tenant_id: &str,
-    mappings: &[Mapping],
-    until: Timestamp,
-) -> Result<Vec<Series>, Error> {
-    let meters: Vec<&str> = mappings.iter().map(|mapping| mapping.meter.as_str()).collect();
-    let rows = tx
-        .query(
-            "-- sales::series
-             SELECT r.resource_id, m.meter
-             FROM metering.resource AS r, unnest(r.meters) AS m (meter)
-             WHERE r.project_id = $1 AND r.first_at < $3 AND m.meter = ANY($2)
-             ORDER BY 1, 2",
-            &[&tenant_id, &meters, &until],
-        )
-        .await?;
-    Ok(rows.iter().map(|row| Series { resource_id: row.get(0), meter: row.get(1) }).collect())
-}
-
-/// The series that mappings make the usage of these billed resources of.
-pub(super) fn of_billed<'r>(
+/// Returns the series that the mappings compute the usage of these billed resources from, in order.
+pub(super) fn series_of_billed<'r>(
     mappings: &[Mapping],
     billed: impl IntoIterator<Item = &'r str>,
 ) -> Vec<Series> {
@@ -288,8 +152,8 @@ pub(super) fn of_billed<'r>(
     series
 }
 
-/// By meter the places of its mappings.
-fn by_meter(mappings: &[Mapping]) -> BTreeMap<&str, Vec<usize>> {
+/// Returns, by meter, the indexes of its mappings.
+fn indexes_by_meter(mappings: &[Mapping]) -> BTreeMap<&str, Vec<usize>> {
     let mut by_meter = BTreeMap::<&str, Vec<usize>>::new();
     for (index, mapping) in mappings.iter().enumerate() {
         by_meter.entry(&mapping.meter).or_default().push(index);

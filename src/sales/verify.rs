@@ -1,27 +1,29 @@
-//! `verify --orders`: every issued order is computed again, from the samples as of its position and by
-//! the rules that its event keeps, and has to have the same bytes.
+//! `verify --orders`: computes every issued order again, from the samples as of its position and by the
+//! rules that its event contains. The bytes have to be the same.
 
 use std::collections::BTreeMap;
 
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::compute::by_samples;
-use super::issued::{self, Issued};
-use super::orders::{CATCH_UP, PATIENCE};
-use super::{Error, adjust, late};
+use super::Error;
+use super::adjust::Correction;
+use super::compute::price_samples;
+use super::issued::{self, LoggedOrder};
+use super::late::{self, LateReadings};
+use super::snapshot::open_reader;
 use crate::billing::order::{CALCULATION, Heading, KIND};
 use crate::billing::{Order, Span};
 use crate::config::File;
 use crate::db::Database;
 use crate::event::{Family, Recorded};
 use crate::log::{self, Limit, Reader, RecordedClaim};
-use crate::projection::metering::{Session, Snapshot};
+use crate::projection::Snapshot;
 
-/// The first order that is not what it should be.
+/// An order that differs from what its samples determine, or that the log and its claim disagree on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Where its event stands, or should.
+    /// The position of its event, or where it should be.
     pub position: i64,
     /// The order.
     pub order_id: Uuid,
@@ -29,43 +31,42 @@ pub struct Fault {
     pub what: String,
 }
 
-/// What was seen.
+/// The outcome of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Orders that gave the same bytes.
+    /// The number of orders that had the same bytes when computed again.
     pub same: usize,
-    /// Orders that cannot be computed again, and why. That they are what was issued is proved by the
-    /// hash of their event alone.
+    /// Orders that cannot be computed again, and why. Only the hash of their event proves that they are
+    /// as issued.
     pub not_recomputable: Vec<(Uuid, String)>,
-    /// The first one that differs.
+    /// The first order that differs.
     pub fault: Option<Fault>,
 }
 
-/// Computes all orders again, in the order of the log, up to the first that differs. `progress` is
-/// called with how many there were so far.
+/// Computes all orders again, in the order of the log, up to the first that differs. Calls `progress` with
+/// the number of orders so far.
 ///
 /// # Errors
 ///
-/// When the database or the read model is away.
+/// When the database does not answer, the read model is not ready, or `stop` is cancelled.
 pub async fn verify(
     database: &Database,
     file: &File,
     stop: &CancellationToken,
     mut progress: impl FnMut(usize),
 ) -> Result<Report, Error> {
-    let mut session = Session::open(database, PATIENCE).await?;
-    session.catch_up(file, CATCH_UP).await?;
-    let snapshot = session.snapshot(file).await?;
+    let mut reader = open_reader(database, file).await?;
+    let snapshot = reader.snapshot(file).await?;
     let client = snapshot.tx.client();
     let (head, _) = log::read_head(client).await?;
     let claims = log::load_claims(&snapshot.tx).await?;
     let mut claimed: BTreeMap<i64, &RecordedClaim> =
         claims.iter().map(|claim| (claim.position, claim)).collect();
     let mut report = Report::default();
-    let reader = Reader::new(&[Family::Billing]);
+    let events = Reader::new(&[Family::Billing]);
     let mut position = 0;
     loop {
-        let stretch = reader.next(client, position, head, Limit::USUAL).await?;
+        let stretch = events.next(client, position, head, Limit::USUAL).await?;
         if stretch.position == position {
             break;
         }
@@ -95,7 +96,7 @@ pub async fn verify(
     Ok(report)
 }
 
-/// Checks one order; the inner result is what is wrong with it.
+/// Checks one order. The inner error is the fault of the order.
 async fn check(
     snapshot: &Snapshot<'_>,
     file: &File,
@@ -106,7 +107,7 @@ async fn check(
 ) -> Result<Result<(), Fault>, Error> {
     let position = recorded.position;
     let fault = |order_id: Uuid, what: String| Ok(Err(Fault { position, order_id, what }));
-    let issued = match Issued::read(recorded) {
+    let issued = match LoggedOrder::read(recorded) {
         Ok(issued) => issued,
         Err(error) => return fault(recorded.event.id, format!("it cannot be read: {error}")),
     };
@@ -123,10 +124,10 @@ async fn check(
         report.not_recomputable.push((id, why));
         return Ok(Ok(()));
     }
-    if issued.order.position > snapshot.position {
+    if issued.order.position > snapshot.live.position {
         return Err(Error::NotYet(format!(
-            "the read model stands at {}, the order {id} knew {}",
-            snapshot.position, issued.order.position
+            "the read model has applied position {}, and the order {id} counts samples up to {}",
+            snapshot.live.position, issued.order.position
         )));
     }
     let before: Vec<RecordedClaim> = claims
@@ -134,7 +135,7 @@ async fn check(
         .filter(|claim| claim.tenant_id == *tenant_id && claim.position < position)
         .cloned()
         .collect();
-    let again = again(snapshot, &issued, before).await?;
+    let again = compute_again(snapshot, &issued, before).await?;
     let text = again.to_bytes().map_err(Error::broken)?;
     if text != issued.text.as_bytes() {
         return fault(id, difference(&issued.order, &again));
@@ -143,32 +144,32 @@ async fn check(
     Ok(Ok(()))
 }
 
-/// Why an order cannot be computed again; `None`: it can.
-fn not_recomputable(issued: &Issued, file: &File) -> Option<String> {
+/// Returns why an order cannot be computed again; `None` if it can.
+fn not_recomputable(issued: &LoggedOrder, file: &File) -> Option<String> {
     if issued.basis.calculation != CALCULATION {
         let theirs = issued.basis.calculation;
         return Some(format!(
-            "it was computed by version {theirs} of the rules, these are of {CALCULATION}"
+            "it was computed by version {theirs} of the rules, and this program has version {CALCULATION}"
         ));
     }
-    let trusted = issued::circumstances(file).trust_sources;
+    let trusted = issued::settings_at_issue(file).trust_sources;
     (trusted != issued.settings.trust_sources)
         .then(|| "samples of other sources were trusted then".to_owned())
 }
 
-/// The order as it has to be. `before` are the tenant's earlier orders.
-async fn again(
+/// Computes an order from its samples. `before` are the tenant's earlier orders.
+async fn compute_again(
     snapshot: &Snapshot<'_>,
-    issued: &Issued,
+    issued: &LoggedOrder,
     mut before: Vec<RecordedClaim>,
 ) -> Result<Order, Error> {
     let tx = &snapshot.tx;
-    let Issued { order, basis, .. } = issued;
+    let LoggedOrder { order, basis, .. } = issued;
     let Order { tenant_id, position, .. } = order;
     let span = Span::new(order.from, order.to).ok_or_else(|| Error::broken("it has no span"))?;
-    let priced = by_samples(tx, tenant_id, *position, basis, span).await?;
+    let priced = price_samples(tx, tenant_id, *position, basis, span).await?;
     before.sort_by_key(|claim| claim.from);
-    let mut late = late::Late::default();
+    let mut late = LateReadings::default();
     let mut known = 0;
     if let Some(last) = before.last() {
         let last = issued::head_of(tx.client(), last).await?;
@@ -177,8 +178,8 @@ async fn again(
         let meters: Vec<&str> = mappings.map(|mapping| mapping.meter.as_str()).collect();
         late = late::by_samples(tx, tenant_id, &meters, span.from, known..*position).await?;
     }
-    let corrected =
-        adjust::Corrected { tenant_id, claims: &before, known, position: *position, late, basis };
+    let correction =
+        Correction { tenant_id, claims: &before, known, position: *position, late, basis };
     let heading = Heading {
         order_id: order.order_id,
         tenant_id: tenant_id.clone(),
@@ -186,16 +187,15 @@ async fn again(
         span,
         position: *position,
     };
-    Ok(Order::new(heading, basis, priced, corrected.adjustments(tx).await?))
+    Ok(Order::new(heading, basis, priced, correction.adjustments(tx).await?))
 }
 
-/// The first thing in which two orders differ.
+/// Returns the first difference of two orders, as a clause.
 fn difference(issued: &Order, again: &Order) -> String {
     let lines = issued.lines.iter().zip(&again.lines).find(|(issued, again)| issued != again);
     if let Some((issued, again)) = lines {
         return format!(
-            "the line of {} and {} was issued with {} {} at {} and comes to {} {} of {} at {} when \
-             computed again",
+            "the line of {} and {} was issued with {} {} at {}; computed again it has {} {} of {} at {}",
             issued.resource_id,
             issued.service,
             issued.volume,
@@ -213,7 +213,7 @@ fn difference(issued: &Order, again: &Order) -> String {
         let at = text.floor_char_boundary(at.saturating_sub(20));
         text[at..].chars().take(60).collect()
     };
-    format!("it was issued with …{}…, computed again it has …{}…", from(&was), from(&is))
+    format!("it was issued with …{}…; computed again it has …{}…", from(&was), from(&is))
 }
 
 fn text(order: &Order) -> String {

@@ -1,4 +1,4 @@
-//! `POST /collect_usage` and `/last_collected`: usage is collected all the time; these say how far.
+//! `POST /collect_usage` and `/last_collected`. Usage is collected all the time; these report how far.
 
 use std::time::Duration;
 
@@ -13,28 +13,29 @@ use crate::api::State;
 use crate::api::clock::Clock;
 use crate::http::{NoParameters, Problem, Query};
 use crate::log;
-use crate::projection::metering::{PROJECTION, Session};
+use crate::projection::metering::{PROJECTION, Reader, read};
 use crate::projection::{self, Status};
 
-/// How long a request waits for the projection.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a request waits for the projection, and how long a statement may take.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How far usage is known.
+/// The time up to which usage is complete, by tenant.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct Collected {
-    /// Every tenant there are samples of.
+    /// All tenants with samples.
     tenants: Vec<Tenant>,
-    /// Distil's; what is not projected is 503 here.
+    /// Always 0, a field of Distil: where it would count errors, the answer here is 503.
     errors: u64,
-    /// Everything up to this position of the log is in it.
+    /// Usage includes all samples up to this position of the log.
     position: i64,
 }
 
-/// A tenant's usage is known from `start` to `end`.
+/// A tenant, whose usage is known from `start` to `end`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct Tenant {
+    /// The tenant's id.
     id: String,
-    /// Always.
+    /// Always true.
     updated: bool,
     /// The time of the first sample, UTC.
     start: String,
@@ -48,57 +49,48 @@ struct Tenant {
     last_at: Timestamp,
 }
 
-/// Make sure that all samples that came so far are in usage, and say how far each tenant has got
+/// Wait until usage includes all samples received so far, and report how far each tenant's usage is known
 ///
-/// Nothing has to be collected: usage is computed as samples arrive. 503 when not everything that is
-/// in the log now is projected within a while.
+/// NoParameters has to be collected: usage is computed as samples arrive. 503 if the samples that are in the
+/// log now are not all projected within 15 seconds.
 #[utoipa::path(post, path = "/collect_usage", tag = "Usage", operation_id = "collect_usage",
     responses((status = 200, body = Collected)))]
 pub(super) async fn collect_usage(
     extract::State(state): extract::State<State>,
     _: Query<NoParameters>,
 ) -> Result<Json<Collected>, Problem> {
-    let mut session = Session::open(&state.database, PATIENCE).await?;
-    session.catch_up(&state.file, PATIENCE).await?;
-    let snapshot = session.snapshot(&state.file).await?;
-    let rows = snapshot
-        .tx
-        .query(
-            "-- usage::collected
-             SELECT project_id, min(first_at), max(last_at) FROM metering.resource
-             WHERE project_id IS NOT NULL GROUP BY project_id ORDER BY project_id",
-            &[],
-        )
-        .await?;
-    let tenants = rows.iter().map(|row| {
-        let (first_at, last_at): (Timestamp, Timestamp) = (row.get(1), row.get(2));
-        Tenant {
-            id: row.get(0),
-            updated: true,
-            start: distil_time(first_at, 'T'),
-            end: distil_time(last_at, 'T'),
-            first_at,
-            last_at,
-        }
-    });
-    Ok(Json(Collected { tenants: tenants.collect(), errors: 0, position: snapshot.position }))
+    let mut reader = Reader::open(&state.database, TIMEOUT).await?;
+    reader.wait_until_applied(&state.file, TIMEOUT).await?;
+    let snapshot = reader.snapshot(&state.file).await?;
+    let tenants = read::tenants(&snapshot.tx, None, None).await?;
+    let tenant = |tenant: read::Tenant| Tenant {
+        id: tenant.tenant_id,
+        updated: true,
+        start: distil_time(tenant.first_at, 'T'),
+        end: distil_time(tenant.last_at, 'T'),
+        first_at: tenant.first_at,
+        last_at: tenant.last_at,
+    };
+    let tenants = tenants.into_iter().map(tenant).collect();
+    Ok(Json(Collected { tenants, errors: 0, position: snapshot.live.position }))
 }
 
-/// Until when everything that came is in usage.
+/// The time up to which usage includes all samples received.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct LastCollected {
-    /// UTC, to the second; null where nobody has projected samples yet.
+    /// UTC, to the second; null if samples have never been projected.
     last_collected: Option<String>,
     /// The same, to the µs.
     #[schema(value_type = Option<String>, format = DateTime)]
     at: Option<Timestamp>,
-    /// The log's position up to which it is.
+    /// Usage includes all samples up to this position of the log.
     position: i64,
     /// The log's last position.
     head: i64,
 }
 
-/// Until when everything that came is in usage: now, or when the first came that is not
+/// The time up to which usage includes all samples received: now, or when the first arrived that is not
+/// included
 #[utoipa::path(get, path = "/last_collected", tag = "Usage", operation_id = "last_collected", params(Clock),
     responses((status = 200, body = LastCollected)))]
 pub(super) async fn last_collected(
@@ -107,8 +99,8 @@ pub(super) async fn last_collected(
 ) -> Result<Json<LastCollected>, Problem> {
     let client = state.pool.get().await?;
     let statuses = projection::statuses(&**client, clock.at).await?;
-    let is_ours = |status: &Status| status.is_live && status.name == PROJECTION.name;
-    let Some(status) = statuses.into_iter().find(is_ours) else {
+    let is_metering = |status: &Status| status.is_live && status.name == PROJECTION.name;
+    let Some(status) = statuses.into_iter().find(is_metering) else {
         let (head, _) = log::read_head(&client).await?;
         return Ok(Json(LastCollected { last_collected: None, at: None, position: 0, head }));
     };

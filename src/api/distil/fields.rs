@@ -1,23 +1,23 @@
-//! What is asked for: a JSON object, strictly. What is unknown or wrong is 400 and named.
+//! The fields of a request's body, a JSON object. A field that is unknown or wrong is refused with 400 and
+//! its name.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::Serialize;
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
 
-use super::time::{MOMENT, moment};
+use super::time::{MOMENT_EXPECTED, parse_moment};
 use crate::billing::Terms;
 use crate::http::Problem;
 
-/// The longest text, in bytes.
+/// Bytes of a text, at most.
 const TEXT_MAX: usize = 1024;
 
-/// The fields of a body that are not taken yet.
+/// The message for a text that is no date.
+const DAY_EXPECTED: &str = "a date is expected, as 2026-11-20, from 2000 on and before 2100";
+
+/// The fields of a body that have not been taken yet.
 #[derive(Debug)]
 pub(super) struct Fields(Map<String, Value>);
-
-const DAY: &str = "a date is expected, as 2026-11-20, from 2000 on and before 2100";
 
 impl Fields {
     /// Reads the body.
@@ -29,7 +29,7 @@ impl Fields {
         }
     }
 
-    /// Takes a text; `null` is as if it was not given.
+    /// Takes a text. `null` counts as absent.
     fn text(&mut self, name: &str) -> Result<Option<String>, Problem> {
         match self.0.remove(name) {
             None | Some(Value::Null) => Ok(None),
@@ -37,7 +37,7 @@ impl Fields {
                 Err(Problem::bad_request(name, format!("at most {TEXT_MAX} bytes")))
             }
             Some(Value::String(text)) if text.contains('\0') => {
-                Err(Problem::bad_request(name, "the value holds a NUL"))
+                Err(Problem::bad_request(name, "the value contains a NUL"))
             }
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(Problem::bad_request(name, "a text is expected")),
@@ -50,7 +50,7 @@ impl Fields {
         tenant.ok_or_else(|| Problem::bad_request("tenant", "the tenant's id is expected"))
     }
 
-    /// Takes `true` or `false`; absent, it is false.
+    /// Takes `true` or `false`. An absent one is false.
     pub fn flag(&mut self, name: &str) -> Result<bool, Problem> {
         match self.0.remove(name) {
             None | Some(Value::Null) => Ok(false),
@@ -59,18 +59,18 @@ impl Fields {
         }
     }
 
-    /// Takes a date: the moment at which it begins.
+    /// Takes a date, and returns its midnight in the billing time zone.
     pub fn day(&mut self, name: &str, terms: &Terms) -> Result<Option<Timestamp>, Problem> {
-        let day = |text: &str| terms.zone.midnight(date(text)?);
-        self.moment_by(name, DAY, day)
+        let day = |text: &str| terms.zone.midnight(read_date(text)?);
+        self.moment_by(name, DAY_EXPECTED, day)
     }
 
     /// Takes a date, or a date and time.
     pub fn moment(&mut self, name: &str, terms: &Terms) -> Result<Option<Timestamp>, Problem> {
-        self.moment_by(name, MOMENT, |text| moment(text, terms))
+        self.moment_by(name, MOMENT_EXPECTED, |text| parse_moment(text, terms))
     }
 
-    /// Takes the time that stands for that of asking.
+    /// Takes the time that replaces that of the request, `now`.
     pub fn at(&mut self, terms: &Terms, now: Timestamp) -> Result<Timestamp, Problem> {
         Ok(self.moment("at", terms)?.unwrap_or(now))
     }
@@ -88,7 +88,7 @@ impl Fields {
         }
     }
 
-    /// As Distil has it: an empty text is as if it was not given.
+    /// Drops a field whose text is empty, as Distil does.
     pub fn lenient(mut self, name: &str) -> Self {
         if self.0.get(name).is_some_and(|value| value == "") {
             self.0.remove(name);
@@ -96,7 +96,7 @@ impl Fields {
         self
     }
 
-    /// Ends the reading.
+    /// Refuses the fields that were not taken.
     pub fn finish(self) -> Result<(), Problem> {
         match self.0.into_iter().next() {
             None => Ok(()),
@@ -105,13 +105,13 @@ impl Fields {
     }
 }
 
-/// That a field without a default was not given.
-pub(super) fn missing(name: &str) -> Problem {
+/// Returns the problem of a missing field that has no default.
+pub(super) fn missing_field(name: &str) -> Problem {
     Problem::bad_request(name, "it is missing")
 }
 
-/// `YYYY-MM-DD`; month and day may be without their zeros, as Distil takes them.
-fn date(text: &str) -> Option<Date> {
+/// Reads a date, `YYYY-MM-DD`. Month and day may lack their leading zeros, as Distil accepts them.
+fn read_date(text: &str) -> Option<Date> {
     let mut parts = text.split('-');
     let mut number = |digits: std::ops::RangeInclusive<usize>| {
         let part = parts.next()?;
@@ -119,60 +119,9 @@ fn date(text: &str) -> Option<Date> {
         part.parse::<i16>().ok().filter(|_| is_plain)
     };
     let (year, month, day) = (number(4..=4)?, number(1..=2)?, number(1..=2)?);
-    let is_ours = (2000..2100).contains(&year) && parts.next().is_none();
+    let is_accepted = (2000..2100).contains(&year) && parts.next().is_none();
     let date = Date::new(year, i8::try_from(month).ok()?, i8::try_from(day).ok()?);
-    date.ok().filter(|_| is_ours)
-}
-
-/// Which order is wanted.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct OrderAsked {
-    /// The tenant's id.
-    tenant: String,
-    /// The first day that it is not for; today unless given.
-    #[schema(value_type = Option<String>, format = Date)]
-    end: Option<String>,
-    /// Whether it shall not wait until the last samples are in.
-    force: Option<bool>,
-    /// Takes the clock's place; not later than that.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    at: Option<String>,
-}
-
-/// Which draft is wanted.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct DraftAsked {
-    /// The tenant's id.
-    tenant: String,
-    /// Until when, not included: a date, or a date and time; now unless given.
-    end: Option<String>,
-    /// Takes the clock's place.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    at: Option<String>,
-}
-
-/// Which issued order is wanted.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct DateAsked {
-    /// The tenant's id.
-    tenant: String,
-    /// A day whose beginning it covers.
-    #[schema(value_type = String, format = Date)]
-    date: String,
-}
-
-/// Which issued orders are wanted.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct RangeAsked {
-    /// The tenant's id.
-    tenant: String,
-    /// A date, or a date and time.
-    start: String,
-    /// Likewise, not included; now unless given.
-    end: Option<String>,
-    /// Takes the clock's place.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    at: Option<String>,
+    date.ok().filter(|_| is_accepted)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Distil's routes: usage of tenants and their sales orders, by its parameters and in its shapes.
+//! Distil's routes: usage of tenants and their sales orders, with its parameters and in its shapes.
 
 mod collected;
 mod fields;
@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 
 use super::State;
 use crate::http::Problem;
+use crate::projection::metering::read;
 use crate::sales::Error;
 
 pub(super) fn routes() -> OpenApiRouter<State> {
@@ -28,17 +29,15 @@ pub(super) fn routes() -> OpenApiRouter<State> {
         .routes(routes!(collected::last_collected))
 }
 
-/// An answer of which every byte stands already.
+/// Returns an answer whose text is JSON already.
 fn json(text: impl Into<axum::body::Body>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text.into()).into_response()
 }
 
-/// That something was told of the tenant.
-async fn is_known(client: &Client, tenant_id: &str) -> Result<(), Problem> {
-    let statement = "-- sales::is_known
-        SELECT FROM metering.resource WHERE project_id = $1 LIMIT 1";
-    match client.query_opt(statement, &[&tenant_id]).await? {
-        Some(_) => Ok(()),
-        None => Err(Error::UnknownTenant(tenant_id.to_owned()).into()),
+/// Refuses a tenant without samples.
+async fn require_known(client: &Client, tenant_id: &str) -> Result<(), Problem> {
+    match read::is_known_tenant(client, tenant_id).await? {
+        true => Ok(()),
+        false => Err(Error::UnknownTenant(tenant_id.to_owned()).into()),
     }
 }

@@ -1,4 +1,4 @@
-//! `POST /sales_order` and `POST /sales_draft`
+//! `POST /sales_order` and `POST /sales_draft`.
 
 use std::time::Duration;
 
@@ -7,28 +7,56 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use deadpool_postgres::Pool;
 use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::fields::{DraftAsked, Fields, OrderAsked};
+use super::fields::Fields;
 use super::json;
 use crate::api::State;
 use crate::billing::terms::Zone;
 use crate::http::{Body, NoParameters, Problem, Query};
 use crate::lifecycle;
 use crate::projection::sales::PROJECTION;
-use crate::sales::Ask;
+use crate::projection::{live_position, wait_until_applied};
+use crate::sales::OrderRequest;
 
-/// How long an answer waits for the read model to know the order.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How often it looks.
-const POLL: Duration = Duration::from_millis(10);
+/// How long an answer waits for the read model to list the order.
+const APPLY_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A request for a sales order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OrderBody {
+    /// The tenant's id.
+    tenant: String,
+    /// The first day that the order does not cover; today unless given.
+    #[schema(value_type = Option<String>, format = Date)]
+    end: Option<String>,
+    /// Whether to issue the order although samples may still be on their way.
+    force: Option<bool>,
+    /// The time of the request; now unless given, and not later than that.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    at: Option<String>,
+}
+
+/// A request for a draft.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DraftBody {
+    /// The tenant's id.
+    tenant: String,
+    /// The end of the draft's time, not included: a date, or a date and time; now unless given.
+    end: Option<String>,
+    /// The time of the request; now unless given.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    at: Option<String>,
+}
 
 /// Issue a sales order
 ///
-/// From the end of the tenant's last order, or its first usage, to `end`. 409 says what is in the way:
-/// an order that covers the time already (`order_id`), samples that may still be on their way, usage
-/// without a rate.
+/// The order covers the time from the end of the tenant's last order, or its first usage, to `end`. 409
+/// names the obstacle: an order that covers the time already (`order_id`), samples that may still be on
+/// their way, usage without a rate.
 #[utoipa::path(post, path = "/sales_order", tag = "Money", operation_id = "issue_sales_order",
-    request_body = OrderAsked,
+    request_body = OrderBody,
     responses((status = 200, description = "The order", body = Object)))]
 pub(super) async fn issue(
     extract::State(state): extract::State<State>,
@@ -46,18 +74,19 @@ pub(super) async fn issue(
     let is_forced = fields.flag("force")?;
     let tenant_id = fields.tenant()?;
     fields.finish()?;
-    not_in_the_future(end, at)?;
-    let written = state.desk.issue(Ask { tenant_id, end, at, is_forced }).await?;
-    see(&state.pool, written.position).await;
-    let location = [(header::LOCATION, format!("/v1/sales-orders/{}", written.order_id))];
-    Ok((location, json(written.text)).into_response())
+    refuse_future(end, at)?;
+    let request = OrderRequest { tenant_id, end, at, is_forced };
+    let issued = state.sales_orders.issue(request).await?;
+    wait_until_listed(&state.pool, issued.position).await;
+    let location = [(header::LOCATION, format!("/v1/sales-orders/{}", issued.order_id))];
+    Ok((location, json(issued.text)).into_response())
 }
 
-/// What a sales order would be
+/// Compute a sales order without issuing it
 ///
-/// The same computation up to `end`, and nothing is stored.
+/// The same computation as for an order up to `end`. NoParameters is stored.
 #[utoipa::path(post, path = "/sales_draft", tag = "Money", operation_id = "draft_sales_order",
-    request_body = DraftAsked,
+    request_body = DraftBody,
     responses((status = 200, description = "The order, without an id", body = Object)))]
 pub(super) async fn draft(
     extract::State(state): extract::State<State>,
@@ -70,18 +99,19 @@ pub(super) async fn draft(
     let end = fields.moment("end", terms)?.unwrap_or(at);
     let tenant_id = fields.tenant()?;
     fields.finish()?;
-    not_in_the_future(end, at)?;
-    let order = state.desk.draft(&tenant_id, end).await?;
+    refuse_future(end, at)?;
+    let order = state.sales_orders.draft(&tenant_id, end).await?;
     match order.to_bytes() {
         Ok(bytes) => Ok(json(bytes)),
         Err(error) => {
-            tracing::error!(error = %error, "a draft cannot be shown");
+            tracing::error!(error = %error, "a draft cannot be written as JSON");
             Err(Problem::internal())
         }
     }
 }
 
-fn not_in_the_future(end: Timestamp, at: Timestamp) -> Result<(), Problem> {
+/// Refuses an end later than the time of the request.
+fn refuse_future(end: Timestamp, at: Timestamp) -> Result<(), Problem> {
     if end > at {
         let detail = format!("{end} lies in the future: it is {at}");
         return Err(Problem::bad_request("end", detail));
@@ -89,31 +119,19 @@ fn not_in_the_future(end: Timestamp, at: Timestamp) -> Result<(), Problem> {
     Ok(())
 }
 
-/// When the day began.
+/// Returns the start of the day.
 fn today(at: Timestamp, zone: &Zone) -> Timestamp {
     let date = at.to_zoned(zone.time_zone().clone()).date();
     zone.midnight(date).unwrap_or(at)
 }
 
-/// Waits until the read model knows the order, so that it can be asked for at once. The order is issued
-/// whether it does or not.
-async fn see(pool: &Pool, position: i64) {
-    let give_up = tokio::time::Instant::now() + PATIENCE;
-    while !is_seen(pool, position).await.unwrap_or(true) && tokio::time::Instant::now() < give_up {
-        tokio::time::sleep(POLL).await;
-    }
-}
-
-async fn is_seen(pool: &Pool, position: i64) -> Result<bool, Problem> {
-    let row = pool
-        .get()
-        .await?
-        .query_opt(
-            "-- sales::is_seen
-             SELECT position >= $2 OR error IS NOT NULL FROM projection.checkpoint
-             WHERE name = $1 AND slot = 'live'",
-            &[&PROJECTION.name, &position],
-        )
-        .await?;
-    Ok(row.is_none_or(|row| row.get(0)))
+/// Waits until the read model lists the order, so that the client can request it at once. The order is
+/// issued in any case.
+async fn wait_until_listed(pool: &Pool, position: i64) {
+    let look = || async {
+        let client = pool.get().await?;
+        Ok::<_, Problem>(live_position(&**client, &PROJECTION).await?)
+    };
+    // An order that is not listed yet is no reason to fail.
+    let _ = wait_until_applied(position, None, APPLY_TIMEOUT, look).await;
 }

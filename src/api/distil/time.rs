@@ -1,4 +1,4 @@
-//! Times as Distil's clients write them, and as it writes them itself.
+//! Times as Distil's clients write them, and as Distil writes them itself.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
@@ -6,15 +6,16 @@ use jiff::tz::TimeZone;
 
 use crate::billing::Terms;
 
-/// What a moment may be written like.
-pub(super) const MOMENT: &str = "a time is expected, like 2026-11-20T03:05:54 (UTC), 2026-11-20T03:05:54Z or \
+/// The message for a text that is no time.
+pub(super) const MOMENT_EXPECTED: &str = "a time is expected, like 2026-11-20T03:05:54 (UTC), 2026-11-20T03:05:54Z or \
     2026-11-20 (midnight in the billing time zone)";
 
-/// The last year that all clocks know, in seconds.
-const YEAR_9999: i64 = 253_402_300_799;
+/// The last second of the year 9999, the last year that all parsers of times accept.
+const YEAR_9999_END: i64 = 253_402_300_799;
 
-/// A time as Distil's clients write it, or RFC 3339, or a day.
-pub(super) fn moment(text: &str, terms: &Terms) -> Option<Timestamp> {
+/// Reads a time as Distil's clients write it, a time of RFC 3339, or a day, which is its midnight in the
+/// billing time zone.
+pub(super) fn parse_moment(text: &str, terms: &Terms) -> Option<Timestamp> {
     let at = if text.len() == "2026-11-20".len() {
         terms.zone.midnight(text.parse::<Date>().ok()?)?
     } else if let Ok(at) = text.replace(' ', "+").parse::<Timestamp>() {
@@ -23,11 +24,11 @@ pub(super) fn moment(text: &str, terms: &Terms) -> Option<Timestamp> {
     } else {
         text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp()
     };
-    // PostgreSQL's calendar is not as long as ours, nor are samples older than the clock's epoch.
-    (0..=YEAR_9999).contains(&at.as_second()).then_some(at)
+    // PostgreSQL's calendar is shorter than that of `Timestamp`, and no sample is older than 1970.
+    (0..=YEAR_9999_END).contains(&at.as_second()).then_some(at)
 }
 
-/// As Distil writes times: UTC, without saying so, to the second.
+/// Formats a time as Distil does: in UTC, without a zone, to the second.
 pub(super) fn distil_time(at: Timestamp, separator: char) -> String {
     let civil = TimeZone::UTC.to_datetime(at);
     let (date, time) = (civil.date(), civil.time().with().subsec_nanosecond(0).build());
@@ -48,13 +49,13 @@ mod tests {
             "2026-11-20T05:00:00+02:00",
             "2026-11-20T05:00:00 02:00",
         ] {
-            let at = moment(text, &terms).map(|at| at.to_string());
+            let at = parse_moment(text, &terms).map(|at| at.to_string());
             assert_eq!(at.as_deref(), Some("2026-11-20T03:00:00Z"), "{text}");
         }
-        let midnight = moment("2026-11-20", &terms).map(|at| at.to_string());
+        let midnight = parse_moment("2026-11-20", &terms).map(|at| at.to_string());
         assert_eq!(midnight.as_deref(), Some("2026-11-20T00:00:00Z"));
         for text in ["", "now", "2026-13-01", "1969-12-31T00:00:00", "-009999-01-01T00:00:00Z"] {
-            assert_eq!(moment(text, &terms), None, "{text}");
+            assert_eq!(parse_moment(text, &terms), None, "{text}");
         }
     }
 

@@ -128,10 +128,9 @@ pub(super) async fn wait_until_current(state: &State) -> Result<bool, Problem> {
 /// Waits until the read model has applied the position. Returns `false` under the same conditions as
 /// [`wait_until_current`].
 async fn wait_until_applied(state: &State, position: i64) -> Result<bool, Problem> {
-    let pool = state.pool.clone();
-    let outcome = projection::wait_until_applied(position, None, APPLY_TIMEOUT, async move || {
+    let outcome = projection::wait_until_applied(position, None, APPLY_TIMEOUT, || async {
         // A connection is taken for each look: waiting requests must not keep others from theirs.
-        let client = pool.get().await?;
+        let client = state.pool.get().await?;
         Ok::<_, Problem>(projection::live_position(&**client, &timing::PROJECTION).await?)
     });
     Ok(outcome.await? == Wait::Applied)

@@ -12,7 +12,7 @@ use super::environment::{Environment, no_answer};
 use crate::api;
 use crate::health::Health;
 use crate::ingest::{Decoder, amqp, intake::Intake};
-use crate::sales::Desk;
+use crate::sales::SalesOrders;
 use crate::{lifecycle, projection, telemetry};
 
 /// Database connections that answer queries: more than the cores of most servers, and fewer than the
@@ -71,7 +71,7 @@ pub(super) async fn run(env: &Environment, roles: Roles) -> Result<()> {
             intake,
             health: Arc::clone(&health),
             database: database.clone(),
-            desk: Desk::new(database.clone(), Arc::clone(&env.config.file)),
+            sales_orders: SalesOrders::new(database.clone(), Arc::clone(&env.config.file)),
             tokens: env.config.tokens.clone().into(),
             file: Arc::clone(&env.config.file),
         };

@@ -79,12 +79,15 @@ pub async fn live_position(
 /// # Errors
 ///
 /// Whatever `look` fails with.
-pub async fn wait_until_applied<E>(
+pub async fn wait_until_applied<E, L>(
     position: i64,
     wanted: Option<&RowsVersion>,
     timeout: Duration,
-    mut look: impl AsyncFnMut() -> Result<Option<LivePosition>, E>,
-) -> Result<Wait, E> {
+    mut look: impl FnMut() -> L,
+) -> Result<Wait, E>
+where
+    L: Future<Output = Result<Option<LivePosition>, E>>,
+{
     let give_up = Instant::now() + timeout;
     loop {
         let live = look().await?;

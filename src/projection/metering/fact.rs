@@ -1,8 +1,11 @@
-//! Facts: what the projection needs of events, without their bodies.
+//! Facts: the parts of events that the projection needs, without the bodies.
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use super::sample::Sample;
@@ -10,37 +13,44 @@ use super::{fold, meter, resource};
 use crate::config::Metering;
 use crate::event::meter::{self as wire, InvalidSample};
 use crate::event::{Event, Recorded};
+use crate::projection::engine::table::{Columns, TableRow, table};
 use crate::projection::{Decode, Decoded};
 
-/// What a stretch of the log says.
+/// The facts of a stretch of the log.
 #[derive(Debug, Default)]
 pub(super) struct Facts {
-    /// The valid samples, as [`fold::sort`] leaves them.
+    /// The valid samples, in the order of [`fold::sort`].
     pub samples: Vec<Sample>,
-    /// The resources they are of.
+    /// The resources of the samples.
     pub resources: Vec<resource::Resource>,
-    /// The meters they are of.
+    /// The meters of the samples.
     pub meters: Vec<meter::Meter>,
-    /// Their metadata, each text once.
+    /// The metadata of the samples, each text once.
     pub metadata: HashMap<Uuid, String>,
-    /// What does not count.
-    pub rejected: Vec<Rejected>,
+    /// The samples that do not count.
+    pub rejected: Vec<RejectedSample>,
 }
 
-/// A row of `rejected`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Rejected {
-    pub event_id: Uuid,
-    pub index: i32,
-    pub position: i64,
-    /// Why, and what could be read of it.
-    pub said: Box<InvalidSample>,
+table! {
+    /// A sample that does not count, and as much of it as could be read.
+    RejectedSample in metering.rejected;
+    event_id: Uuid = UUID,
+    /// Its index among the event's samples, from 0.
+    index: i32 = INT4,
+    position: i64 = INT8,
+    reason: String = TEXT,
+    counter_name: Option<String> = TEXT,
+    project_id: Option<String> = TEXT,
+    resource_id: Option<String> = TEXT,
+    timestamp: Option<Timestamp> = TIMESTAMPTZ,
+    message_id: Option<String> = TEXT,
+    counter_volume: Option<String> = TEXT,
 }
 
-/// Why a sample whose text can be read may still not count.
+/// The reason for rejecting a valid sample that was not signed by its sender.
 const BAD_SIGNATURE: &str = "its signature is wrong";
 
-/// The facts of a stretch of the log.
+/// Reads the facts of a stretch of the log.
 pub(super) struct Decoder<'a> {
     metering: &'a Metering,
     facts: Facts,
@@ -48,7 +58,7 @@ pub(super) struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    /// Trusts whom the configuration trusts.
+    /// Creates a decoder that trusts the sources that the configuration trusts.
     pub fn new(metering: &'a Metering) -> Self {
         Decoder { metering, facts: Facts::default(), skipped: 0 }
     }
@@ -65,14 +75,14 @@ impl Decode for Decoder<'_> {
     fn finish(self: Box<Self>) -> Decoded {
         let Decoder { mut facts, skipped, .. } = *self;
         fold::sort(&mut facts.samples);
-        facts.resources = resource::seen(&facts.samples);
-        facts.meters = meter::seen(&facts.samples);
+        facts.resources = resource::resources_of(&facts.samples);
+        facts.meters = meter::meters_of(&facts.samples);
         Decoded { facts: Box::new(facts), skipped }
     }
 }
 
 impl Facts {
-    /// Adds what one event says.
+    /// Adds the samples of one event.
     fn add(
         &mut self,
         metering: &Metering,
@@ -81,10 +91,10 @@ impl Facts {
         samples: Vec<Result<wire::Sample, Box<InvalidSample>>>,
     ) {
         for (index, sample) in (0..).zip(samples) {
-            let rejected = |said| Rejected { event_id: event.id, index, position, said };
             match sample {
-                Ok(sample) if is_signed_badly(event, index) => {
-                    self.rejected.push(rejected(signed_badly(sample)));
+                Ok(sample) if has_bad_signature(event, index) => {
+                    let invalid = with_bad_signature(sample);
+                    self.rejected.push(RejectedSample::new(event.id, index, position, invalid));
                 }
                 Ok(sample) => {
                     let metadata_id = sample.metadata.map(|body| self.add_metadata(body));
@@ -96,7 +106,7 @@ impl Facts {
                         counter_name: sample.counter_name,
                         counter_type: sample.counter_type,
                         counter_unit: sample.counter_unit,
-                        // 5.0 and 5 are the same volume and show so.
+                        // 5.0 and 5 are the same volume, and are to look the same.
                         counter_volume: sample.counter_volume.normalize(),
                         user_id: sample.user_id,
                         source: sample.source,
@@ -108,7 +118,9 @@ impl Facts {
                         position,
                     });
                 }
-                Err(invalid) => self.rejected.push(rejected(invalid)),
+                Err(invalid) => {
+                    self.rejected.push(RejectedSample::new(event.id, index, position, *invalid));
+                }
             }
         }
     }
@@ -120,7 +132,24 @@ impl Facts {
     }
 }
 
-/// The row of `metadata` that holds this text.
+impl RejectedSample {
+    fn new(event_id: Uuid, index: i32, position: i64, invalid: InvalidSample) -> Self {
+        RejectedSample {
+            event_id,
+            index,
+            position,
+            reason: invalid.reason.to_owned(),
+            counter_name: invalid.counter_name,
+            project_id: invalid.project_id,
+            resource_id: invalid.resource_id,
+            timestamp: invalid.timestamp,
+            message_id: invalid.message_id,
+            counter_volume: invalid.counter_volume,
+        }
+    }
+}
+
+/// Returns the id of the row of `metadata` with this text: the first 16 bytes of its SHA-256.
 fn metadata_id(body: &str) -> Uuid {
     let hash: [u8; 32] = Sha256::digest(body).into();
     let mut id = [0; 16];
@@ -128,14 +157,14 @@ fn metadata_id(body: &str) -> Uuid {
     Uuid::from_bytes(id)
 }
 
-/// Whether the one who appended the event found the sample's signature wrong.
-fn is_signed_badly(event: &Event, index: i32) -> bool {
+/// Whether the sample's signature was found to be wrong when the event was appended.
+fn has_bad_signature(event: &Event, index: i32) -> bool {
     event.bad_signatures.as_ref().is_some_and(|bad| bad.binary_search(&index).is_ok())
 }
 
-/// What is shown of a valid sample that does not count for its signature.
-fn signed_badly(sample: wire::Sample) -> Box<InvalidSample> {
-    Box::new(InvalidSample {
+/// Returns a valid sample as one that is rejected for its signature.
+fn with_bad_signature(sample: wire::Sample) -> InvalidSample {
+    InvalidSample {
         reason: BAD_SIGNATURE,
         counter_name: Some(sample.counter_name),
         project_id: sample.project_id,
@@ -143,5 +172,5 @@ fn signed_badly(sample: wire::Sample) -> Box<InvalidSample> {
         message_id: sample.message_id,
         timestamp: Some(sample.timestamp),
         counter_volume: Some(sample.counter_volume.to_string()),
-    })
+    }
 }

@@ -1,34 +1,34 @@
-//! Samples that were told and rows that are there in, changes of rows out. Pure.
+//! Folds new samples into the stored ones: decides which rows of `sample` and `superseded` change. Pure.
 
 use std::collections::HashMap;
 
 use super::month::Month;
 use super::sample::Sample;
 
-/// Where a row of `sample` stands.
+/// The place of a row of `sample`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    /// In which partition.
+pub(super) struct Location {
+    /// The partition's month.
     pub month: Month,
-    /// Its `ctid` there.
+    /// The row's `ctid` in the partition.
     pub ctid: String,
 }
 
-/// A row of `sample`, as it was found.
+/// A row of `sample`, and where it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stored {
-    pub place: Place,
+pub(super) struct StoredSample {
+    pub location: Location,
     pub sample: Sample,
 }
 
-/// A sample that held its identity's place until a better one was told.
+/// A sample that counted until a better one of its identity arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Superseded {
+pub(super) struct SupersededSample {
     pub sample: Sample,
-    /// Position of the event that told of the better one.
+    /// Position of the event that contains the better one.
     pub at: i64,
-    /// Where it stands, if it was a row before.
-    pub row: Option<Place>,
+    /// Its row of `sample`, if it has one.
+    pub row: Option<Location>,
 }
 
 /// How `sample` and `superseded` change.
@@ -36,20 +36,20 @@ pub(super) struct Superseded {
 pub(super) struct Changes {
     /// New rows of `sample`.
     pub new: Vec<Sample>,
-    /// New rows of `superseded`; those that have a place leave it.
-    pub superseded: Vec<Superseded>,
+    /// New rows of `superseded`; the row of `sample` is deleted where there is one.
+    pub superseded: Vec<SupersededSample>,
 }
 
-/// Puts samples in the order that [`fold`] needs: by identity, then by position.
+/// Sorts samples as [`fold`] needs them: by identity, then by position.
 pub(super) fn sort(samples: &mut [Sample]) {
     samples.sort_unstable_by(|a, b| {
         a.identity().cmp(&b.identity()).then_with(|| a.position.cmp(&b.position))
     });
 }
 
-/// What samples that are [`sort`]ed change about the rows there are. `rows` holds those of the same
-/// identities, each by the index of the first sample of its own.
-pub(super) fn fold(samples: Vec<Sample>, mut rows: HashMap<usize, Stored>) -> Changes {
+/// Returns how samples in the order of [`sort`] change the stored ones. `rows` are the stored samples of
+/// the same identities, each by the index of the first new sample of its identity.
+pub(super) fn fold(samples: Vec<Sample>, mut rows: HashMap<usize, StoredSample>) -> Changes {
     let mut changes = Changes::default();
     let mut winner: Option<Winner> = None;
     for (index, sample) in samples.into_iter().enumerate() {
@@ -61,8 +61,8 @@ pub(super) fn fold(samples: Vec<Sample>, mut rows: HashMap<usize, Stored>) -> Ch
                 changes.keep(winner.take());
                 winner = Some(match rows.remove(&index) {
                     None => Winner { sample, row: None },
-                    Some(Stored { sample: stored, place }) => {
-                        let mut winner = Winner { sample: stored, row: Some(place) };
+                    Some(StoredSample { sample: stored, location }) => {
+                        let mut winner = Winner { sample: stored, row: Some(location) };
                         changes.challenge(&mut winner, sample);
                         winner
                     }
@@ -77,12 +77,12 @@ pub(super) fn fold(samples: Vec<Sample>, mut rows: HashMap<usize, Stored>) -> Ch
 /// The sample of an identity that counts so far.
 struct Winner {
     sample: Sample,
-    /// Where it stands, if it is a row.
-    row: Option<Place>,
+    /// Its row of `sample`, if it has one.
+    row: Option<Location>,
 }
 
 impl Changes {
-    /// Lets the sample take the winner's place if it is better.
+    /// Replaces the winner by the sample if that is better.
     fn challenge(&mut self, winner: &mut Winner, sample: Sample) {
         if !sample.beats(&winner.sample) {
             return;
@@ -90,13 +90,13 @@ impl Changes {
         let at = sample.position;
         let sample = std::mem::replace(&mut winner.sample, sample);
         let row = winner.row.take();
-        // An event tells all its samples at once: none of them ever stood for another to see.
+        // All samples of an event become known at once: no reader ever saw an earlier one of them alone.
         if sample.position < at {
-            self.superseded.push(Superseded { sample, at, row });
+            self.superseded.push(SupersededSample { sample, at, row });
         }
     }
 
-    /// A winner that is no row yet becomes one.
+    /// Adds a row for a winner that has none.
     fn keep(&mut self, winner: Option<Winner>) {
         self.new.extend(winner.filter(|winner| winner.row.is_none()).map(|winner| winner.sample));
     }

@@ -1,33 +1,37 @@
-//! Meters: what is counted, in which unit, and how many samples of it there are.
+//! Meters: names of measurements with their types and units, and how many samples each has.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
 
 use super::fold::Changes;
-use super::located::{Placed, Replaced};
+use super::located::{Located, RowChanges};
 use super::sample::{MeterKey, Sample};
+use crate::projection::engine::table::{Columns, TableRow, table};
 
-/// A row of `meter`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Meter {
-    pub counter_name: String,
-    pub counter_type: Option<String>,
-    pub counter_unit: Option<String>,
-    pub samples: i64,
-    pub first_at: Timestamp,
-    pub last_at: Timestamp,
+table! {
+    /// A meter in one type and unit.
+    Meter in metering.meter;
+    counter_name: String = TEXT,
+    counter_type: Option<String> = TEXT,
+    counter_unit: Option<String> = TEXT,
+    samples: i64 = INT8,
+    first_at: Timestamp = TIMESTAMPTZ,
+    last_at: Timestamp = TIMESTAMPTZ,
 }
 
 impl Meter {
-    /// What tells it from others.
+    /// Returns the meter's key.
     pub fn key(&self) -> MeterKey<'_> {
         (&self.counter_name, self.counter_type.as_deref(), self.counter_unit.as_deref())
     }
 }
 
-/// The meters of samples, with the times they were seen; of how many count, nothing is known yet.
-pub(super) fn seen(samples: &[Sample]) -> Vec<Meter> {
+/// Returns the meters of the samples with the first and last of their times. The counts are 0: how many
+/// of the samples count is not known yet.
+pub(super) fn meters_of(samples: &[Sample]) -> Vec<Meter> {
     let mut times = HashMap::<MeterKey<'_>, (Timestamp, Timestamp)>::new();
     for sample in samples {
         let at = sample.timestamp;
@@ -45,35 +49,36 @@ pub(super) fn seen(samples: &[Sample]) -> Vec<Meter> {
     times.into_iter().map(row).collect()
 }
 
-/// What a stretch changes: `rows` are the stored ones of the meters' names, `seen` the stretch's
-/// meters, and `changes` what became of its samples.
+/// Folds the meters of a stretch of the log into the stored ones. `rows` are the stored meters of the
+/// same names, `meters` those of the stretch, and `changes` how its samples change the table `sample`.
 pub(super) fn fold(
-    rows: Vec<Placed<Meter>>,
-    seen: Vec<Meter>,
+    rows: Vec<Located<Meter>>,
+    meters: Vec<Meter>,
     changes: &Changes,
-) -> Replaced<Meter> {
+) -> RowChanges<Meter> {
     let mut counts = counts(changes);
-    let mut seen: HashMap<MeterKey<'_>, &Meter> =
-        seen.iter().map(|meter| (meter.key(), meter)).collect();
-    let mut replaced = Replaced::default();
-    for placed in &rows {
-        let mut row = placed.row.clone();
-        if let Some(seen) = seen.remove(&placed.row.key()) {
-            row.first_at = row.first_at.min(seen.first_at);
-            row.last_at = row.last_at.max(seen.last_at);
+    let mut meters: HashMap<MeterKey<'_>, &Meter> =
+        meters.iter().map(|meter| (meter.key(), meter)).collect();
+    let mut row_changes = RowChanges::default();
+    for stored in &rows {
+        let mut row = stored.row.clone();
+        if let Some(meter) = meters.remove(&stored.row.key()) {
+            row.first_at = row.first_at.min(meter.first_at);
+            row.last_at = row.last_at.max(meter.last_at);
         }
-        // A sample may have been superseded by one of another unit: its meter is not seen then.
-        row.samples += counts.remove(&placed.row.key()).unwrap_or(0);
-        replaced.put(placed, row);
+        // A sample of this meter may have been superseded by one of another unit; the stretch then has
+        // no sample of this meter.
+        row.samples += counts.remove(&stored.row.key()).unwrap_or(0);
+        row_changes.replace(stored, row);
     }
-    for (key, meter) in seen {
+    for (key, meter) in meters {
         let samples = counts.remove(&key).unwrap_or(0);
-        replaced.new.push(Meter { samples, ..meter.clone() });
+        row_changes.new.push(Meter { samples, ..meter.clone() });
     }
-    replaced
+    row_changes
 }
 
-/// How many more rows of `sample` each meter has.
+/// Returns by how many the rows of `sample` grow, by meter.
 fn counts(changes: &Changes) -> HashMap<MeterKey<'_>, i64> {
     let mut counts = HashMap::new();
     for sample in &changes.new {

@@ -1,12 +1,14 @@
-//! Metering: every valid sample once, by whichever routes and however often it came, and the meters
-//! and resources they are of.
+//! Metering: every valid sample once, whatever routes it took and however often it arrived, with the
+//! meters and resources of the samples, and the usage computed from them.
 //!
-//! `fact` reads events; `fold` says which of several samples of one identity counts (`sample`) and
-//! what that changes; `meter` and `resource` sum up. All these are pure. `month` makes partitions,
-//! `load` and `write` carry rows (`located`) from and to the database.
+//! `fact` reads events. `fold` decides which of several samples of one identity (`sample`) counts and
+//! which rows that changes; `meter` and `resource` sum samples up. All these are pure. `load` and `write`
+//! read and write rows, most of them by their place (`located`), `month` creates partitions, and `usage`
+//! keeps the usage of each hour. Everybody else reads the tables through `read`; a computation that takes
+//! longer than one statement does so with a [`Reader`].
 //!
-//! Events are applied in the order of their positions, and rows hold them: that is how samples can
-//! be had as of a position. But for positions, nothing depends on the order in which samples came.
+//! Events are applied in the order of their positions, and rows contain the position: so the samples as
+//! of an earlier position can be read. Except for positions, no row depends on the order of arrival.
 
 mod fact;
 mod fold;
@@ -30,14 +32,16 @@ use anyhow::{Result, anyhow};
 use futures_util::future::try_join3;
 use tokio_postgres::Transaction;
 
-pub use self::reader::{Session, Snapshot, Unread};
+pub use self::reader::{NotReady, Reader};
 
 use self::fact::Facts;
+use self::located::write_changes;
 use self::month::Month;
 use crate::config::{File, Pattern};
 use crate::event::Family;
 use crate::log::Limit;
 use crate::projection::Projection;
+use crate::projection::engine::table::copy;
 
 /// The read model.
 pub const PROJECTION: Projection = Projection {
@@ -55,7 +59,8 @@ pub const PROJECTION: Projection = Projection {
     routes: routes::routes,
 };
 
-/// Whose samples are trusted, and what is made of them. What it costs decides no row.
+/// Returns the configuration that rows depend on: the trusted sources, and how samples become usage.
+/// Rates are left out: no row contains a price.
 fn config(file: &File) -> String {
     let mut parts = Vec::new();
     if let Some(patterns) = &file.metering.trust_sources {
@@ -63,21 +68,21 @@ fn config(file: &File) -> String {
         parts.push(format!("trust_sources = {patterns:?}"));
     }
     for mapping in &file.billing.mappings {
-        // Texts and numbers, by names: JSON holds all of them.
+        // A mapping contains only texts and numbers by names, which JSON can express.
         parts.push(format!("usage = {}", serde_json::to_string(mapping).unwrap_or_default()));
     }
     parts.join("\n")
 }
 
-/// Folds facts into the rows of the search path's schema.
+/// Folds facts into the rows of the schema that the search path names.
 async fn apply(tx: &Transaction<'_>, file: &File, facts: Box<dyn Any + Send>) -> Result<()> {
     let facts: Box<Facts> =
         facts.downcast().map_err(|_| anyhow!("these are not facts of metering"))?;
-    write::rejected(tx, &facts.rejected).await?;
+    copy(tx, &facts.rejected).await?;
     if facts.samples.is_empty() {
         return Ok(());
     }
-    load::by_index(tx).await?;
+    load::prefer_indexes(tx).await?;
     let months = facts.samples.iter().map(|sample| Month::of(sample.timestamp)).collect();
     let (resources, meters, ()) = try_join3(
         load::resources(tx, &facts),
@@ -86,11 +91,10 @@ async fn apply(tx: &Transaction<'_>, file: &File, facts: Box<dyn Any + Send>) ->
     )
     .await?;
     let stored = load::samples(tx, &facts.samples, &resources).await?;
-    let Facts { samples, resources: seen, meters: seen_meters, metadata, .. } = *facts;
-    let changes = fold::fold(samples, stored);
-    usage::apply(tx, &file.billing.mappings, &changes, &resources, &metadata).await?;
+    let changes = fold::fold(facts.samples, stored);
+    usage::apply(tx, &file.billing.mappings, &changes, &resources, &facts.metadata).await?;
     write::samples(tx, &changes).await?;
-    write::metadata(tx, &metadata).await?;
-    write::resources(tx, &resource::fold(resources, seen)).await?;
-    write::meters(tx, &meter::fold(meters, seen_meters, &changes)).await
+    write::metadata(tx, facts.metadata).await?;
+    write_changes(tx, &resource::fold(resources, facts.resources)).await?;
+    write_changes(tx, &meter::fold(meters, facts.meters, &changes)).await
 }

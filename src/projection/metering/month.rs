@@ -1,4 +1,4 @@
-//! Months, by which `sample` and `usage_window` are partitioned.
+//! Months: the partitions of `sample` and `usage_window`.
 
 use std::collections::BTreeSet;
 
@@ -15,18 +15,18 @@ pub(super) struct Month {
 }
 
 impl Month {
-    /// The month in which a time lies.
+    /// Returns the month that contains a time.
     pub fn of(time: Timestamp) -> Self {
         let date = Offset::UTC.to_datetime(time).date();
         Month { year: date.year(), month: date.month() }
     }
 
-    /// The partition of the table that holds its rows.
+    /// Returns the name of the table's partition for this month.
     pub fn of_table(self, table: &str) -> String {
         format!("{table}_{:04}{:02}", self.year, self.month)
     }
 
-    /// The partition that holds its samples.
+    /// Returns the name of the partition of `sample` for this month.
     pub fn table(self) -> String {
         self.of_table("sample")
     }
@@ -38,13 +38,13 @@ impl Month {
         }
     }
 
-    /// Its first moment, for PostgreSQL.
+    /// Returns the first moment of the month, as PostgreSQL reads it.
     fn start(self) -> String {
         format!("{:04}-{:02}-01 00:00:00+00", self.year, self.month)
     }
 }
 
-/// Makes the table's partitions that are missing. Readers go on meanwhile.
+/// Creates the table's missing partitions. Readers are not blocked meanwhile.
 pub(super) async fn ensure(
     tx: &Transaction<'_>,
     table: &str,
@@ -56,21 +56,21 @@ pub(super) async fn ensure(
     let missing = tx.query(statement, &[&tables]).await.context("looking for partitions")?;
     for (month, row) in months.iter().zip(&missing) {
         if row.get(0) {
-            make(tx, table, *month).await?;
+            create(tx, table, *month).await?;
         }
     }
     Ok(())
 }
 
-async fn make(tx: &Transaction<'_>, table: &str, month: Month) -> Result<()> {
+async fn create(tx: &Transaction<'_>, table: &str, month: Month) -> Result<()> {
     let (name, start, end) = (month.of_table(table), month.start(), month.next().start());
-    // Made aside and attached: PARTITION OF would wait for readers and lock them out.
+    // Created by itself and attached: `PARTITION OF` would wait for readers and lock them out.
     tx.batch_execute(&format!(
         "CREATE TABLE {name} (LIKE {table} INCLUDING ALL);
          ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')"
     ))
     .await
-    .with_context(|| format!("making {name}"))
+    .with_context(|| format!("creating {name}"))
 }
 
 #[cfg(test)]

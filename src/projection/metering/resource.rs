@@ -1,150 +1,169 @@
-//! Resources: what was measured, by which meters, and what was last said of it.
+//! Resources: what was measured, by which meters, and the user, source and metadata of its latest sample.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::located::{Placed, Replaced};
+use super::located::{Located, RowChanges};
 use super::sample::Sample;
+use crate::projection::engine::table::{Columns, TableRow, table};
 
-/// A row of `resource`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Resource {
-    pub project_id: Option<String>,
-    pub resource_id: String,
-    pub first_at: Timestamp,
-    pub last_at: Timestamp,
-    /// Its meters, each with the time of its latest sample.
-    pub meters: BTreeMap<String, Timestamp>,
-    pub told: Told,
+table! {
+    /// A resource of a project.
+    Resource in metering.resource;
+    project_id: Option<String> = TEXT,
+    resource_id: String = TEXT,
+    first_at: Timestamp = TIMESTAMPTZ,
+    last_at: Timestamp = TIMESTAMPTZ,
+    /// The names of its meters, in order, each once.
+    meters: Vec<String> = TEXT_ARRAY,
+    /// For each of the meters, the time of its latest sample.
+    meters_last_at: Vec<Timestamp> = TIMESTAMPTZ_ARRAY,
+    user_id: Option<String> = TEXT,
+    source: Option<String> = TEXT,
+    metadata_id: Option<Uuid> = UUID,
+    /// The time of the sample that the user, the source and the metadata are of; the columns below are
+    /// of the same sample.
+    told_at: Timestamp = TIMESTAMPTZ,
+    told_trusted: bool = BOOL,
+    told_message_id: String = TEXT,
+    told_event_id: Uuid = UUID,
 }
 
-/// What tells a resource from others.
+/// The values that distinguish a resource from others: its id and its project.
 pub(super) type Key<'a> = (&'a str, Option<&'a str>);
 
-/// What was said of a resource, and by which sample.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Told {
-    pub user_id: Option<String>,
-    pub source: Option<String>,
-    pub metadata_id: Option<Uuid>,
-    pub at: Timestamp,
-    pub trusted: bool,
-    pub message_id: String,
-    pub event_id: Uuid,
-}
-
 impl Resource {
-    /// See [`Key`].
+    /// Returns the resource's [`Key`].
     pub fn key(&self) -> Key<'_> {
         (&self.resource_id, self.project_id.as_deref())
     }
 
-    /// Whether there may be a row of `sample` for this meter and time. What is later than all that
-    /// was told need not be looked for.
-    pub fn may_hold(&self, counter_name: &str, at: Timestamp) -> bool {
-        self.meters.get(counter_name).is_some_and(|last| at <= *last)
+    /// Returns the time of the latest sample of a meter; `None` if the resource has no such meter.
+    pub fn last_at_of(&self, counter_name: &str) -> Option<Timestamp> {
+        let index = self.meters.binary_search_by(|meter| meter.as_str().cmp(counter_name)).ok()?;
+        self.meters_last_at.get(index).copied()
     }
 
-    /// Adds what another one of the same key says.
-    pub fn merge(&mut self, other: Resource) {
+    /// Whether `sample` may have a row for this meter and time. Samples later than the latest known one
+    /// need not be looked up.
+    pub fn may_have_sample(&self, counter_name: &str, at: Timestamp) -> bool {
+        self.last_at_of(counter_name).is_some_and(|last| at <= last)
+    }
+
+    /// Adds the samples that another resource of the same key sums up.
+    pub fn merge(&mut self, mut other: Resource) {
         self.first_at = self.first_at.min(other.first_at);
         self.last_at = self.last_at.max(other.last_at);
-        for (meter, at) in other.meters {
-            let last = self.meters.entry(meter).or_insert(at);
-            *last = (*last).max(at);
+        let meters = std::mem::take(&mut other.meters).into_iter().zip(&other.meters_last_at);
+        for (meter, at) in meters {
+            match self.meters.binary_search(&meter) {
+                Ok(index) => self.meters_last_at[index] = self.meters_last_at[index].max(*at),
+                Err(index) => {
+                    self.meters.insert(index, meter);
+                    self.meters_last_at.insert(index, *at);
+                }
+            }
         }
-        if other.told.rank() < self.told.rank() {
-            self.told = other.told;
-        }
-    }
-}
-
-impl Told {
-    fn of(sample: &Sample) -> Self {
-        Told {
-            user_id: sample.user_id.clone(),
-            source: sample.source.clone(),
-            metadata_id: sample.metadata_id,
-            at: sample.timestamp,
-            trusted: sample.trusted,
-            message_id: sample.message_id.clone(),
-            event_id: sample.event_id,
+        if other.rank() < self.rank() {
+            *self = Resource {
+                first_at: self.first_at,
+                last_at: self.last_at,
+                meters: std::mem::take(&mut self.meters),
+                meters_last_at: std::mem::take(&mut self.meters_last_at),
+                ..other
+            };
         }
     }
 
+    /// Returns the rank of the sample that the user, the source and the metadata are of, as [`rank`] does.
     fn rank(&self) -> impl Ord + '_ {
-        let said = (&self.user_id, &self.source, self.metadata_id);
-        (!self.trusted, Reverse(self.at), &self.message_id, self.event_id, said)
+        let content = (&self.user_id, &self.source, self.metadata_id);
+        (
+            !self.told_trusted,
+            Reverse(self.told_at),
+            &self.told_message_id,
+            self.told_event_id,
+            content,
+        )
     }
 }
 
-/// Of two samples of a resource the one that counts is the smaller: a trusted one before others,
-/// then the latest. The rest only makes sure that it does not depend on which came first.
+/// Returns a sample's rank among those of its resource. The one of the smallest rank gives the user, the
+/// source and the metadata: a trusted one before others, then the latest. The rest of the rank only makes
+/// the choice independent of the order in which samples arrive.
 fn rank(sample: &Sample) -> impl Ord + '_ {
-    let said = (&sample.user_id, &sample.source, sample.metadata_id);
-    (!sample.trusted, Reverse(sample.timestamp), &sample.message_id, sample.event_id, said)
+    let content = (&sample.user_id, &sample.source, sample.metadata_id);
+    (!sample.trusted, Reverse(sample.timestamp), &sample.message_id, sample.event_id, content)
 }
 
-/// The resources that samples are of.
-pub(super) fn seen(samples: &[Sample]) -> Vec<Resource> {
-    let mut seen = HashMap::<Key<'_>, Seen<'_>>::new();
+/// Returns the resources of the samples.
+pub(super) fn resources_of(samples: &[Sample]) -> Vec<Resource> {
+    let mut summaries = HashMap::<Key<'_>, Summary<'_>>::new();
     for sample in samples {
         let at = sample.timestamp;
-        let seen = seen
+        let summary = summaries
             .entry((&sample.resource_id, sample.project_id.as_deref()))
-            .or_insert_with(|| Seen { told: sample, meters: BTreeMap::new() });
-        let (first, last) = seen.meters.entry(&sample.counter_name).or_insert((at, at));
+            .or_insert_with(|| Summary { first_ranked: sample, meters: BTreeMap::new() });
+        let (first, last) = summary.meters.entry(&sample.counter_name).or_insert((at, at));
         (*first, *last) = ((*first).min(at), (*last).max(at));
-        if rank(sample) < rank(seen.told) {
-            seen.told = sample;
+        if rank(sample) < rank(summary.first_ranked) {
+            summary.first_ranked = sample;
         }
     }
-    seen.into_values().map(Seen::resource).collect()
+    summaries.into_values().map(Summary::resource).collect()
 }
 
-/// A resource of samples, while they are gone through.
-struct Seen<'a> {
-    told: &'a Sample,
+/// A resource while its samples are gone through.
+struct Summary<'a> {
+    /// The sample of the smallest rank so far.
+    first_ranked: &'a Sample,
     /// The first and the last time of each meter.
     meters: BTreeMap<&'a str, (Timestamp, Timestamp)>,
 }
 
-impl Seen<'_> {
+impl Summary<'_> {
     fn resource(self) -> Resource {
-        let at = self.told.timestamp;
-        let meters = || self.meters.values();
+        let sample = self.first_ranked;
+        let at = sample.timestamp;
+        let times = || self.meters.values();
         Resource {
-            project_id: self.told.project_id.clone(),
-            resource_id: self.told.resource_id.clone(),
-            first_at: meters().map(|(first, _)| *first).min().unwrap_or(at),
-            last_at: meters().map(|(_, last)| *last).max().unwrap_or(at),
-            told: Told::of(self.told),
-            meters: self
-                .meters
-                .iter()
-                .map(|(meter, (_, last))| ((*meter).to_owned(), *last))
-                .collect(),
+            project_id: sample.project_id.clone(),
+            resource_id: sample.resource_id.clone(),
+            first_at: times().map(|(first, _)| *first).min().unwrap_or(at),
+            last_at: times().map(|(_, last)| *last).max().unwrap_or(at),
+            meters: self.meters.keys().map(|meter| (*meter).to_owned()).collect(),
+            meters_last_at: times().map(|(_, last)| *last).collect(),
+            user_id: sample.user_id.clone(),
+            source: sample.source.clone(),
+            metadata_id: sample.metadata_id,
+            told_at: at,
+            told_trusted: sample.trusted,
+            told_message_id: sample.message_id.clone(),
+            told_event_id: sample.event_id,
         }
     }
 }
 
-/// What a stretch changes: `rows` are the stored ones of the same keys, `seen` what it says.
-pub(super) fn fold(rows: Vec<Placed<Resource>>, seen: Vec<Resource>) -> Replaced<Resource> {
-    let stored: HashMap<Key<'_>, &Placed<Resource>> =
-        rows.iter().map(|placed| (placed.row.key(), placed)).collect();
-    let mut replaced = Replaced::default();
-    for new in seen {
-        match stored.get(&new.key()).copied() {
-            None => replaced.new.push(new),
-            Some(placed) => {
-                let mut row = placed.row.clone();
-                row.merge(new);
-                replaced.put(placed, row);
+/// Folds the resources of a stretch of the log into the stored ones. `rows` are the stored resources of
+/// the same keys.
+pub(super) fn fold(rows: Vec<Located<Resource>>, resources: Vec<Resource>) -> RowChanges<Resource> {
+    let stored: HashMap<Key<'_>, &Located<Resource>> =
+        rows.iter().map(|located| (located.row.key(), located)).collect();
+    let mut changes = RowChanges::default();
+    for resource in resources {
+        match stored.get(&resource.key()).copied() {
+            None => changes.new.push(resource),
+            Some(located) => {
+                let mut row = located.row.clone();
+                row.merge(resource);
+                changes.replace(located, row);
             }
         }
     }
-    replaced
+    changes
 }

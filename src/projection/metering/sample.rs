@@ -23,27 +23,28 @@ pub(super) struct Sample {
     pub position: i64,
 }
 
-/// What samples of which only one counts have in common: resource, meter, time and project, in the
-/// order of the index.
+/// Resource, meter, time and project of a sample, in the order of the index. Of the samples of one
+/// identity only one counts.
 pub(super) type Identity<'a> = (&'a str, &'a str, Timestamp, Option<&'a str>);
 
 /// A meter's name, type and unit.
 pub(super) type MeterKey<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
 
 impl Sample {
-    /// See [`Identity`].
+    /// Returns the sample's [`Identity`].
     pub fn identity(&self) -> Identity<'_> {
         (&self.resource_id, &self.counter_name, self.timestamp, self.project_id.as_deref())
     }
 
-    /// The meter it is of.
+    /// Returns the key of the sample's meter.
     pub fn meter(&self) -> MeterKey<'_> {
         (&self.counter_name, self.counter_type.as_deref(), self.counter_unit.as_deref())
     }
 
-    /// Whether it counts in the other one's place: a trusted one before others, then the smallest
-    /// message id, then the event's. Two that still do not differ were told by two messages of one
-    /// id, and their content decides, so that it is never the order in which they came.
+    /// Whether this sample counts in place of the other one of its identity: a trusted one before
+    /// others, then the one of the smallest message id, then of the smallest event id. Two that are still
+    /// equal were sent by two messages of one id; their content decides, so that the order of arrival
+    /// never does.
     pub fn beats(&self, other: &Sample) -> bool {
         self.rank() < other.rank()
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::bucket::{Bucket, LatestSample, nearest_f64};
 use super::fact::{BucketFact, Facts, Key, Rejection};
 use super::resolution::Resolution;
-use crate::event::perf::{self, Sample, HostSamples};
+use crate::event::perf::{self, HostSamples, Sample};
 use crate::event::{Event, Recorded};
 use crate::projection::{Decode, Decoded};
 use crate::sketch::numbers::{self, Sketch};

@@ -1,5 +1,6 @@
-//! Sales orders as they were issued: what their events say, and nothing beside it.
+//! Sales orders as they were issued: a copy of their events, with nothing computed.
 
+pub mod read;
 pub mod routes;
 
 use std::any::Any;
@@ -34,8 +35,8 @@ pub const PROJECTION: Projection = Projection {
     routes: routes::routes,
 };
 
-/// A row.
-struct Row {
+/// The fact of an event: an order that was issued.
+struct OrderFact {
     order_id: Uuid,
     head: Head,
     issued_at: Timestamp,
@@ -44,14 +45,14 @@ struct Row {
     position: i64,
 }
 
-/// As much of an event as is needed.
+/// The part of an event's data that is read.
 #[derive(Deserialize)]
-struct Told {
+struct Payload {
     order_id: Uuid,
     order: Box<RawValue>,
 }
 
-/// As much of an order as is needed.
+/// The part of an order that is read.
 #[derive(Deserialize)]
 struct Head {
     tenant_id: String,
@@ -67,26 +68,26 @@ struct Head {
 
 #[derive(Default)]
 struct Decoder {
-    rows: Vec<Row>,
+    facts: Vec<OrderFact>,
     skipped: u64,
 }
 
 impl Decode for Decoder {
     fn read(&mut self, recorded: Recorded) {
-        match row(&recorded) {
-            Some(row) => self.rows.push(row),
+        match read_order(&recorded) {
+            Some(fact) => self.facts.push(fact),
             None => self.skipped += 1,
         }
     }
 
     fn finish(self: Box<Self>) -> Decoded {
-        Decoded { facts: Box::new(self.rows), skipped: self.skipped }
+        Decoded { facts: Box::new(self.facts), skipped: self.skipped }
     }
 }
 
-fn row(recorded: &Recorded) -> Option<Row> {
-    let Told { order_id, order } = record::read(&recorded.event).ok()?;
-    Some(Row {
+fn read_order(recorded: &Recorded) -> Option<OrderFact> {
+    let Payload { order_id, order } = record::read(&recorded.event).ok()?;
+    Some(OrderFact {
         order_id,
         head: serde_json::from_str(order.get()).ok()?,
         issued_at: recorded.event.occurred_at.unwrap_or(recorded.recorded_at),
@@ -97,7 +98,7 @@ fn row(recorded: &Recorded) -> Option<Row> {
 }
 
 async fn apply(tx: &Transaction<'_>, facts: Box<dyn Any + Send>) -> Result<()> {
-    let rows: Box<Vec<Row>> =
+    let orders: Box<Vec<OrderFact>> =
         facts.downcast().map_err(|_| anyhow!("these are not facts of sales"))?;
     let count = |list: &[IgnoredAny]| i32::try_from(list.len()).unwrap_or(i32::MAX);
     let statement = tx
@@ -110,8 +111,9 @@ async fn apply(tx: &Transaction<'_>, facts: Box<dyn Any + Send>) -> Result<()> {
         )
         .await
         .context("writing sales_order")?;
-    // One by one: they are few, and may be large.
-    for Row { order_id, head, issued_at, body, event_id, position } in rows.iter() {
+    // One INSERT for each rather than the COPY of small tables: orders are few and may be large, totals are
+    // exact beyond the range of `Decimal`, and an order that is there already stays as it is.
+    for OrderFact { order_id, head, issued_at, body, event_id, position } in orders.iter() {
         tx.execute(
             &statement,
             &[

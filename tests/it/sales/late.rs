@@ -1,8 +1,8 @@
-//! Samples that come after their time was billed.
+//! Samples that arrive after their time was billed.
 
 use serde_json::{Value, json};
 use stackledger::billing::Amount;
-use stackledger::sales::Ask;
+use stackledger::sales::OrderRequest;
 
 use super::world::*;
 use crate::support::events::{append, now};
@@ -11,7 +11,7 @@ use crate::support::projecting::caught_up;
 use crate::support::server::Server;
 use crate::support::unique;
 
-async fn tell(server: &Server, number: u128, samples: &[Value]) {
+async fn append_samples(server: &Server, number: u128, samples: &[Value]) {
     append(&server.db.database, &[event(number, samples)]).await;
 }
 
@@ -21,7 +21,6 @@ fn dearer() -> String {
     format!("{USAGE}{rates}")
 }
 
-/// Acceptance 4.
 #[tokio::test]
 async fn late_samples_are_billed_by_the_next_order_at_the_rates_of_theirs() {
     let server = serving(config(""), &days("t", &["2026-11-02", "2026-11-03"])).await;
@@ -29,8 +28,8 @@ async fn late_samples_are_billed_by_the_next_order_at_the_rates_of_theirs() {
     let id = first["order_id"].as_str().unwrap();
     let path = format!("/v1/sales-orders/{id}");
     let bytes = server.bytes(&path).await;
-    // The instance ran an hour longer; another one was not known at all; and one that ran before the
-    // first order began. The last tells nothing that changes anything.
+    // The instance ran an hour longer, another one was unknown, and a third ran before the first order
+    // began. The sample of the address changes nothing.
     let late = [
         vm("t", "vm", "2026-11-02T12:45", "active"),
         vm("t", "vm", "2026-11-02T13:45", "stopped"),
@@ -39,20 +38,20 @@ async fn late_samples_are_billed_by_the_next_order_at_the_rates_of_theirs() {
         vm("t", "early", "2026-11-01T08:00", "active"),
         vm("t", "early", "2026-11-01T08:20", "stopped"),
         ip("t", "address", "2026-11-02T10:30"),
-        // A counter's first reading counts nothing, and its next, in another time, tells the increase.
+        // The first reading of a counter is no usage; the next one, billed by the next order, is an increase.
         traffic("t", "port", "2026-11-02T09:00", 1 << 30),
         traffic("t", "port", "2026-11-03T09:00", 3 << 30),
     ];
-    tell(&server, 2, &late).await;
-    // By now everything is dearer.
-    let desk = server.desk(file(&dearer()));
-    let ask = |end: &str| Ask {
+    append_samples(&server, 2, &late).await;
+    // Meanwhile the rates have risen.
+    let orders = server.sales_orders(file(&dearer()));
+    let request = |end: &str| OrderRequest {
         tenant_id: "t".to_owned(),
         end: format!("{end}T00:00:00Z").parse().unwrap(),
         at: now(),
         is_forced: false,
     };
-    let second = desk.issue(ask("2026-11-04")).await.unwrap();
+    let second = orders.issue(request("2026-11-04")).await.unwrap();
     let second: Value = serde_json::from_str(&second.text).unwrap();
     assert_eq!(
         lines(&second),
@@ -62,7 +61,7 @@ async fn late_samples_are_billed_by_the_next_order_at_the_rates_of_theirs() {
     assert_eq!(
         shown(&second["adjustments"], &members),
         [
-            // What was before the first order has no rates of its own.
+            // The time before the first order has no rates of its own.
             "null early m1 0.000000 0.900000 0.900000".to_owned(),
             format!("{id} vm m1 1.500000 2.000000 0.500000"),
             format!("{id} vm2 m1 0.000000 0.500000 0.500000"),
@@ -74,11 +73,11 @@ async fn late_samples_are_billed_by_the_next_order_at_the_rates_of_theirs() {
     );
     assert_eq!(second["total"], "6.62");
 
-    // It turns out that it was not up at first.
+    // A better sample: the instance was not up at first.
     let mut better = vm("t", "vm", "2026-11-02T10:00", "stopped");
     better["message_id"] = json!("0");
-    tell(&server, 3, &[better]).await;
-    let third = desk.issue(ask("2026-11-05")).await.unwrap();
+    append_samples(&server, 3, &[better]).await;
+    let third = orders.issue(request("2026-11-05")).await.unwrap();
     let third: Value = serde_json::from_str(&third.text).unwrap();
     assert_eq!(
         shown(&third["adjustments"], &members),
@@ -86,11 +85,11 @@ async fn late_samples_are_billed_by_the_next_order_at_the_rates_of_theirs() {
     );
     assert_eq!((&third["total"], lines(&third).len()), (&json!("-0.50"), 0));
 
-    // Issued orders stay, and come to the same bytes again.
+    // Issued orders stay, and have the same bytes when computed again.
     assert_eq!(server.bytes(&path).await, bytes);
     let report = server.verified(&file(&dearer())).await;
     assert_eq!((report.same, report.fault, report.not_recomputable), (3, None, vec![]));
-    // Billed and adjusted is what it costs when it is computed again.
+    // The billed amount and the adjustments add up to the amount computed now.
     let amount = |text: &Value| text.as_str().unwrap().parse::<Amount>().unwrap();
     let of_vm = first["lines"].as_array().unwrap().iter().find(|it| it["resource_id"] == "vm");
     let mut paid = amount(&of_vm.unwrap()["amount"]);
@@ -101,19 +100,19 @@ async fn late_samples_are_billed_by_the_next_order_at_the_rates_of_theirs() {
         }
     }
     assert_eq!(paid, amount(&third["adjustments"][0]["computed"]));
-    // Nothing more is late.
-    let draft = desk.draft("t", now()).await.unwrap();
+    // No more late samples.
+    let draft = orders.draft("t", now()).await.unwrap();
     assert_eq!(draft.adjustments, []);
 }
 
-/// What is late of a meter that nobody bills any more, of one that is billed with other options now,
-/// and of a service that collides.
+/// Late samples of a meter that is no longer billed, of one that is billed with other options now, and of a
+/// service that collides.
 #[tokio::test]
 async fn late_samples_count_by_the_rules_of_their_order() {
     let server = serving(config(""), &days("t", &["2026-11-02"])).await;
     let first = server.made("/sales_order", json!({"tenant": "t", "end": "2026-11-03"})).await;
     let id = first["order_id"].as_str().unwrap().to_owned();
-    // Without addresses from now on, and a state holds for two hours.
+    // From now on addresses are not billed, and a state holds for two hours.
     let changed = format!(
         "[[usage]]\nmeter = 'vcpus'\ntransformer = 'uptime'\nmax_gap_s = 7200\n{}",
         rate("m1", "hour", "0.5", "")
@@ -121,7 +120,7 @@ async fn late_samples_count_by_the_rules_of_their_order() {
     server.stop.cancel();
     let again = crate::support::server::Server::on(server.db, file(&changed)).await;
     caught_up(&again.db).await;
-    tell(
+    append_samples(
         &again,
         2,
         &[ip("t", "address", "2026-11-02T14:15"), vm("t", "vm3", "2026-11-02T10:00", "active")],
@@ -132,7 +131,7 @@ async fn late_samples_count_by_the_rules_of_their_order() {
         shown(&second["adjustments"], &["order_id", "resource_id", "service", "difference"]),
         [
             format!("{id} address ip 0.010000"),
-            // One hour, as the rules were then.
+            // One hour, by the rules of that time.
             format!("{id} vm3 m1 0.500000"),
         ]
     );
@@ -141,7 +140,7 @@ async fn late_samples_count_by_the_rules_of_their_order() {
 }
 
 #[tokio::test]
-async fn verify_finds_an_order_that_its_samples_do_not_come_to() {
+async fn verify_finds_an_order_that_differs_from_its_samples() {
     let server = serving(config(""), &days("t", &["2026-11-02", "2026-11-03"])).await;
     let first = server.made("/sales_order", json!({"tenant": "t", "end": "2026-11-03"})).await;
     server.made("/sales_order", json!({"tenant": "t", "end": "2026-11-04"})).await;
@@ -153,27 +152,27 @@ async fn verify_finds_an_order_that_its_samples_do_not_come_to() {
         run(verify)
     };
     let output = verify().await;
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.ends_with("2 sales orders have the same bytes when computed again\n"), "{said}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.ends_with("2 sales orders have the same bytes when computed again\n"), "{text}");
 
     server
         .execute("DELETE FROM metering.sample WHERE \"timestamp\" = '2026-11-02T12:00:00Z' AND counter_name = 'vcpus'")
         .await;
     let output = verify().await;
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    let last = said.lines().last().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let last = text.lines().last().unwrap();
     assert_eq!(
         last,
         format!(
-            "order {} at position 2: the line of vm and m1 was issued with 3 hour at 1.500000 and comes to \
-         2 hour of m1 at 1.000000 when computed again",
+            "order {} at position 2: the line of vm and m1 was issued with 3 hour at 1.500000; computed again it \
+             has 2 hour of m1 at 1.000000",
             first["order_id"].as_str().unwrap()
         )
     );
 
-    // By other sources nobody can tell.
+    // With other trusted sources the order cannot be verified.
     std::fs::write(&path, format!("[metering]\ntrust_sources = ['openstack']\n{USAGE}{}", rates()))
         .unwrap();
     let output = verify().await;
@@ -186,7 +185,7 @@ async fn verify_finds_an_order_that_its_samples_do_not_come_to() {
 }
 
 #[tokio::test]
-async fn verify_lists_what_cannot_be_computed_again() {
+async fn verify_lists_orders_that_cannot_be_computed_again() {
     let server = serving(config(""), &days("t", &["2026-11-02"])).await;
     let order = server.made("/sales_order", json!({"tenant": "t", "end": "2026-11-03"})).await;
     server.stop.cancel();

@@ -1,4 +1,4 @@
-//! Sales orders, from samples in the log to what is asked for over HTTP.
+//! Sales orders, from samples in the log to answers over HTTP.
 
 mod concurrent;
 mod issued;

@@ -1,4 +1,4 @@
-//! Every reason why there is no order, with its message.
+//! Every reason for refusing an order, with its message.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ async fn detail(server: &Server, path: &str, body: Value, status: u16) -> String
 }
 
 #[tokio::test]
-async fn what_is_wrong_in_a_request_is_named() {
+async fn a_fault_of_a_request_is_named() {
     let server = serving(config(""), &days("t", &["2026-11-02"])).await;
     let day = "a date is expected, as 2026-11-20, from 2000 on and before 2100";
     let moment = "a time is expected, like 2026-11-20T03:05:54 (UTC), 2026-11-20T03:05:54Z or \
@@ -82,14 +82,14 @@ async fn what_is_wrong_in_a_request_is_named() {
             _ => &["tenant"],
         };
         body.retain(|name, _| known.contains(&name.as_str()));
-        let said = detail(&server, path, body.into(), 404).await;
-        assert_eq!(said, "no sample of the tenant \"nobody\" is known");
+        let text = detail(&server, path, body.into(), 404).await;
+        assert_eq!(text, "no sample of the tenant \"nobody\" is known");
     }
     assert_eq!(server.get("/sales_order").await.0, 405);
 }
 
 #[tokio::test]
-async fn what_the_tenant_s_orders_do_not_allow_is_a_conflict() {
+async fn a_time_that_is_billed_already_is_a_conflict() {
     let server = serving(config(""), &days("t", &["2026-11-02", "2026-11-03"])).await;
     let ask = |end: &str| json!({"tenant": "t", "end": end});
     assert_eq!(
@@ -127,12 +127,12 @@ async fn an_order_waits_for_the_last_samples_unless_forced() {
     let at = |time: &str| json!({"tenant": "t", "at": format!("2026-11-03T{time}Z")});
     assert_eq!(
         detail(&server, "/sales_order", at("00:09:59"), 409).await,
-        "samples may still be on their way: the order can be had from 2026-11-03T00:10:00Z on, or at \
+        "samples may still be on their way: the order can be issued from 2026-11-03T00:10:00Z on, or at \
          once with \"force\": true"
     );
     let mut forced = at("00:00:00");
     forced["force"] = json!(true);
-    // The end is the day that has begun.
+    // The end is the start of the current day.
     let order = server.made("/sales_order", forced).await;
     assert_eq!(order["to"], "2026-11-03T00:00:00Z");
     let patient = serving(config("settle_s = 600"), &days("t", &["2026-11-02"])).await;
@@ -140,7 +140,7 @@ async fn an_order_waits_for_the_last_samples_unless_forced() {
 }
 
 #[tokio::test]
-async fn what_has_no_rate_is_not_billed_silently() {
+async fn usage_without_a_rate_is_not_billed_silently() {
     let text = format!("{USAGE}{}", rate("ip", "hour", "0.01", ""));
     let server = serving(file(&text), &days("t", &["2026-11-02"])).await;
     let ask = json!({"tenant": "t", "end": "2026-11-03"});
@@ -163,9 +163,9 @@ async fn what_has_no_rate_is_not_billed_silently() {
     assert_eq!((&order["total"], &order["unrated"]), (&json!("0.01"), &draft["unrated"]));
 }
 
-/// Nothing is billed by what is not known yet, nor by windows of another configuration.
+/// Windows of another configuration are not billed.
 #[tokio::test]
-async fn what_is_not_projected_is_waited_for() {
+async fn an_order_waits_for_the_read_model() {
     let stopped = Server::start().await;
     stopped
         .execute("INSERT INTO projection.checkpoint (name, slot, version, config) VALUES ('metering', 'live', 0, '')")
@@ -177,7 +177,7 @@ async fn what_is_not_projected_is_waited_for() {
 }
 
 #[tokio::test]
-async fn orders_come_from_nobody_else() {
+async fn orders_of_other_senders_are_refused() {
     let server = serving(config(""), &days("t", &["2026-11-02"])).await;
     let forged = json!({"specversion": "1.0", "id": "1", "source": "me", "type": "billing.sales_order.issued",
         "time": "2026-11-03T00:00:00Z", "data": {"tenant_id": "t"}});

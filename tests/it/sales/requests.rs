@@ -1,4 +1,4 @@
-//! Orders and drafts as they are asked for.
+//! Requests for orders and drafts.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ async fn an_order_follows_the_one_before() {
     let second = server.made("/sales_order", json!({"tenant": "t", "end": "2026-11-5"})).await;
     assert_eq!(second["from"], first["to"]);
     assert_eq!(lines(&second), ["address ip 2 0.020000", "vm m1 5 2.500000"]);
-    // Nothing was used: an order without lines.
+    // An order for a time without usage has no lines.
     let empty = server.made("/sales_order", json!({"tenant": "t", "end": "2026-11-06"})).await;
     assert_eq!((lines(&empty).len(), &empty["total"]), (0, &json!("0.00")));
 
@@ -54,7 +54,7 @@ async fn historic_orders_are_found_by_date_and_by_range() {
     for end in ["2026-11-03", "2026-11-04", "2026-11-05"] {
         orders.push(server.made("/sales_order", json!({"tenant": "t", "end": end})).await);
     }
-    // A date on which one ends and the next begins is the later one's.
+    // A date on which one order ends and the next begins belongs to the later one.
     for (date, expected) in [("2026-11-03", 1), ("2026-11-04", 2)] {
         let found = server.made("/sales_historic", json!({"tenant": "t", "date": date})).await;
         assert_eq!(found, orders[expected], "{date}");
@@ -65,16 +65,16 @@ async fn historic_orders_are_found_by_date_and_by_range() {
         ("2026-11-03T23:00:00", "2026-11-04T01:00:00", 1..3),
         ("2026-11-06", "2026-11-07", 0..0),
     ] {
-        let asked = json!({"tenant": "t", "start": start, "end": end});
-        let found = server.made("/sales_range", asked).await;
+        let request = json!({"tenant": "t", "start": start, "end": end});
+        let found = server.made("/sales_range", request).await;
         assert_eq!(found, json!(orders[expected]), "{start} {end}");
     }
     let all = server.made("/sales_range", json!({"tenant": "t", "start": "2026-11-01"})).await;
     assert_eq!(all, json!(orders));
 }
 
-/// Acceptance 6, edges within windows and a change of rate among them: whole windows are summed by
-/// the database, the others computed from samples.
+/// Includes edges within windows and a change of rate: the database sums whole windows, and the others are
+/// computed from samples.
 #[tokio::test]
 async fn a_draft_is_the_order_line_by_line() {
     let changing = format!(
@@ -84,13 +84,13 @@ async fn a_draft_is_the_order_line_by_line() {
         rate("ip", "hour", "0.01", ""),
     );
     let text = format!("{changing}{}", rate("traffic", "gigabyte", "1", ""));
-    let mut told = days("t", &["2026-11-02"]);
+    let mut samples = days("t", &["2026-11-02"]);
     // Midnight in Kolkata is 18:30 in UTC.
     for day in ["2026-11-02", "2026-11-03", "2026-11-04"] {
         for (minute, time) in ["17:50", "18:20", "18:40", "19:30"].iter().enumerate() {
-            told.push(vm("t", "night", &format!("{day}T{time}"), "active"));
-            told.push(ip("t", "night-address", &format!("{day}T{time}")));
-            told.push(traffic(
+            samples.push(vm("t", "night", &format!("{day}T{time}"), "active"));
+            samples.push(ip("t", "night-address", &format!("{day}T{time}")));
+            samples.push(traffic(
                 "t",
                 "port",
                 &format!("{day}T{time}"),
@@ -98,7 +98,7 @@ async fn a_draft_is_the_order_line_by_line() {
             ));
         }
     }
-    let server = serving(file(&text), &told).await;
+    let server = serving(file(&text), &samples).await;
     let draft = server.made("/sales_draft", json!({"tenant": "t", "end": "2026-11-05"})).await;
     assert_eq!(draft["order_id"], Value::Null);
     let order = server.made("/sales_order", json!({"tenant": "t", "end": "2026-11-05"})).await;
@@ -127,25 +127,25 @@ async fn a_line_s_samples_are_those_it_was_computed_from() {
     let early = [vm("t", "vm", "2026-11-02T09:30", "stopped")];
     append(&server.db.database, &[event(2, &early)]).await;
     let order = server.made("/sales_order", json!({"tenant": "t", "end": "2026-11-03"})).await;
-    // Later another sample takes the place of one: the order does not know it.
+    // A better sample that arrives later is not among those of the order.
     let mut better = vm("t", "vm", "2026-11-02T11:00", "stopped");
     better["message_id"] = json!("0");
     append(&server.db.database, &[event(3, &[better])]).await;
     crate::support::projecting::caught_up(&server.db).await;
     let id = order["order_id"].as_str().unwrap();
     let path = format!("/v1/sales-orders/{id}/lines/1/samples");
-    let mut seen = Vec::new();
+    let mut listed = Vec::new();
     let mut next = format!("{path}?limit=2");
     loop {
         let page = server.ok(&next).await;
-        seen.extend(shown(&page["items"], &["timestamp", "message_id"]));
+        listed.extend(shown(&page["items"], &["timestamp", "message_id"]));
         let Some(cursor) = page["next"].as_str() else { break };
         next = format!("{path}?limit=2&cursor={cursor}");
     }
     assert_eq!(
-        seen,
+        listed,
         [
-            // The one before counts, too.
+            // The last one before the span counts, too.
             "2026-11-02T09:30:00Z t-vm-vcpus-2026-11-02T09:30",
             "2026-11-02T10:00:00Z t-vm-vcpus-2026-11-02T10:00",
             "2026-11-02T11:00:00Z t-vm-vcpus-2026-11-02T11:00",

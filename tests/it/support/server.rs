@@ -9,7 +9,7 @@ use stackledger::health::Health;
 use stackledger::ingest::Decoder;
 use stackledger::ingest::intake::Intake;
 use stackledger::projection;
-use stackledger::sales::Desk;
+use stackledger::sales::SalesOrders;
 use stackledger::secret::Secret;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -110,7 +110,7 @@ impl Server {
             ),
             health: Arc::clone(&health),
             database: db.database.clone(),
-            desk: Desk::new(db.database.clone(), Arc::clone(&file)),
+            sales_orders: SalesOrders::new(db.database.clone(), Arc::clone(&file)),
             tokens: tokens.iter().map(|token| Secret::new(*token)).collect(),
             file,
         };

@@ -1,4 +1,4 @@
-//! The rows in PostgreSQL are those of memory.
+//! The rows in PostgreSQL do not depend on batches.
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;

@@ -1,4 +1,4 @@
-//! What samples come to, in memory and in PostgreSQL.
+//! The rows of samples, in memory and in PostgreSQL.
 
 mod database;
 mod order;

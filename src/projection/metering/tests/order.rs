@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 use super::world::*;
 use crate::event::{Event, Recorded};
 
-/// Samples of which many are of one identity, some worth nothing, and some from sources that are
-/// not trusted.
+/// A sample: many are of one identity, some are invalid, and some are of sources that are not trusted.
 fn one_sample() -> impl Strategy<Value = Value> {
     let key = (
         select(vec![json!("p"), json!("q"), Value::Null]),
@@ -18,7 +17,7 @@ fn one_sample() -> impl Strategy<Value = Value> {
         select(vec!["m", "n"]),
         select(vec![-4000_i64, 0, 600, 3600, 7200, 8000, 30_000]),
     );
-    let said = (
+    let content = (
         select(vec![json!(1), json!(1.0), json!("2.50"), json!(1e-5), Value::Null]),
         select(vec![json!("gauge"), json!("delta"), Value::Null]),
         select(vec!["B", "MB", "MiB", ""]),
@@ -31,8 +30,8 @@ fn one_sample() -> impl Strategy<Value = Value> {
         ]),
     );
     let message_id = prop::option::weighted(0.9, select(vec!["1", "2", "3"]));
-    (key, said, message_id).prop_map(|((project, resource, meter, at), said, message_id)| {
-        let (volume, kind, unit, source, metadata) = said;
+    (key, content, message_id).prop_map(|((project, resource, meter, at), content, message_id)| {
+        let (volume, kind, unit, source, metadata) = content;
         json!({
             "counter_name": meter, "counter_type": kind, "counter_unit": unit,
             "counter_volume": volume, "user_id": "u", "project_id": project,
@@ -42,10 +41,11 @@ fn one_sample() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Events, of which some have the same id, as they may at different times.
+/// Events. Some have the same id, as events of different times may.
 pub fn events() -> impl Strategy<Value = Vec<Event>> {
-    let told = (prop::option::weighted(0.2, 0..3_u128), prop::collection::vec(one_sample(), 0..6));
-    prop::collection::vec(told, 0..14).prop_map(|events| {
+    let event_parts =
+        (prop::option::weighted(0.2, 0..3_u128), prop::collection::vec(one_sample(), 0..6));
+    prop::collection::vec(event_parts, 0..14).prop_map(|events| {
         let numbered = |(number, (id, samples)): (u128, (Option<u128>, Vec<Value>))| {
             event(id.unwrap_or(100 + number), &samples)
         };
@@ -53,7 +53,7 @@ pub fn events() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-/// The events in another order, some twice.
+/// The events in another order, some of them twice.
 fn shuffled(events: &[Event]) -> impl Strategy<Value = Vec<Recorded>> + use<> {
     let doubled: Vec<Event> = events.iter().chain(events.iter().step_by(3)).cloned().collect();
     Just(doubled).prop_shuffle().prop_map(logged)
@@ -88,9 +88,9 @@ proptest! {
     #[test]
     fn usage_is_that_of_all_samples_at_once((_, shuffled, size) in events_and_shuffled()) {
         let tables = in_batches(&shuffled, size);
-        let used = tables.usage.iter().filter(|(_, told)| !told.usage.is_empty());
+        let used = tables.usage.iter().filter(|(_, window)| !window.usage.is_empty());
         let used: BTreeMap<_, _> =
-            used.map(|(key, told)| (key.clone(), (told.usage.clone(), told.description.clone()))).collect();
+            used.map(|(key, window)| (key.clone(), (window.usage.clone(), window.description.clone()))).collect();
         prop_assert_eq!(used, tables.usage_of_all());
     }
 

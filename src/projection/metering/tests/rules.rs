@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::world::*;
 
-/// What is there after an event for each list of samples.
+/// Returns the tables after one event for each list of samples.
 fn after<const N: usize>(events: [&[Value]; N]) -> Tables {
     Tables::of(&logged((1..).zip(events).map(|(id, samples)| event(id, samples))))
 }
@@ -33,8 +33,8 @@ fn a_trusted_sample_beats_one_that_is_not() {
 
 #[test]
 fn each_better_one_supersedes_the_one_before_it() {
-    let told = ["c", "d", "b", "a"].map(|id| [sample(0, json!(1), id)]);
-    let tables = after([&told[0], &told[1], &told[2], &told[3]]);
+    let samples = ["c", "d", "b", "a"].map(|id| [sample(0, json!(1), id)]);
+    let tables = after([&samples[0], &samples[1], &samples[2], &samples[3]]);
     let superseded: Vec<_> = tables
         .superseded
         .iter()
@@ -52,10 +52,10 @@ fn samples_of_one_event_do_not_supersede_each_other() {
 
 #[test]
 fn tenants_with_the_same_resource_id_see_nothing_of_each_other() {
-    let told =
+    let samples =
         ["p", "q"].map(|project| with(sample(0, json!(1), "a"), "project_id", json!(project)));
     let nobody_s = with(sample(0, json!(1), "a"), "project_id", Value::Null);
-    let tables = after([&told, &[nobody_s]]);
+    let tables = after([&samples, &[nobody_s]]);
     assert_eq!(tables.show(), ["m - r 0: 1 B", "m p r 0: 1 B", "m q r 0: 1 B"]);
 }
 
@@ -85,7 +85,7 @@ fn a_meter_counts_the_samples_that_count_and_knows_of_all() {
 }
 
 #[test]
-fn what_is_invalid_is_set_aside_and_harms_no_neighbour() {
+fn invalid_samples_are_set_aside_and_harm_no_neighbour() {
     let nothing = with(sample(0, json!(1), "a"), "counter_volume", Value::Null);
     let tables = after([&[nothing, json!(7), sample(60, json!(1), "b")]]);
     assert_eq!(tables.show(), ["m p r 60: 1 B"]);
@@ -93,33 +93,35 @@ fn what_is_invalid_is_set_aside_and_harms_no_neighbour() {
 }
 
 #[test]
-fn a_resource_shows_what_its_latest_trusted_sample_said() {
-    let told = |at, id, source: &str, name: &str| {
+fn a_resource_has_the_metadata_of_its_latest_trusted_sample() {
+    let named = |at, id, source: &str, name: &str| {
         let sample = with(sample(at, json!(1), id), "source", json!(source));
         with(sample, "resource_metadata", json!({"name": name}))
     };
-    let mut other = told(120, "c", "bad", "posted");
+    let mut other = named(120, "c", "bad", "posted");
     other["counter_name"] = json!("n");
-    let told = [told(0, "a", "good", "old"), other, told(60, "b", "good", "new")];
-    let expected = after([&[told[2].clone()]]).resource().told.metadata_id;
+    let samples = [named(0, "a", "good", "old"), other, named(60, "b", "good", "new")];
+    let expected = after([&[samples[2].clone()]]).resource().metadata_id;
     for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
-        let [one, two, three] = order.map(|nth| [told[nth].clone()]);
+        let [one, two, three] = order.map(|nth| [samples[nth].clone()]);
         let tables = after([&one, &two, &three]);
         let row = tables.resource();
-        assert_eq!(row.told.metadata_id, expected);
+        assert_eq!(row.metadata_id, expected);
         assert_eq!((row.first_at, row.last_at), (second(0), second(120)));
-        let meters: Vec<_> = row.meters.iter().map(|(name, at)| (name.as_str(), *at)).collect();
+        let meters: Vec<_> =
+            row.meters.iter().map(String::as_str).zip(row.meters_last_at.iter().copied()).collect();
         assert_eq!(meters, [("m", second(60)), ("n", second(120))]);
     }
 }
 
 #[test]
 fn a_sample_with_a_wrong_signature_is_set_aside_and_its_neighbours_count() {
-    let told = [sample(0, json!(1), "a"), sample(60, json!(2), "b"), sample(120, Value::Null, "c")];
-    let mut event = event(1, &told);
+    let samples =
+        [sample(0, json!(1), "a"), sample(60, json!(2), "b"), sample(120, Value::Null, "c")];
+    let mut event = event(1, &samples);
     event.bad_signatures = Some(vec![0, 2]);
     let tables = Tables::of(&logged([event]));
     assert_eq!(tables.show(), ["m p r 60: 2 B"]);
-    // The first thing that is wrong with it is what is said.
+    // The reason is the first fault that is found.
     assert_eq!(tables.reasons(), ["its signature is wrong", "it has no counter_volume"]);
 }

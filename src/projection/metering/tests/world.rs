@@ -1,4 +1,4 @@
-//! Messages of samples to say, tables in memory to fold them into, and what stands there then.
+//! Messages with samples, tables in memory to fold them into, and the contents of these tables.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -7,18 +7,19 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::billing::settings::Settings;
-use crate::billing::{Mapping, Metadata, Reading, Span, Timeline, Usage, transform};
+use crate::billing::{Mapping, Metadata, Span, Usage, transform};
 use crate::config::{File, Metering};
 use crate::event::{Event, Family, Recorded};
-use crate::projection::metering::fact::{Facts, Rejected};
-use crate::projection::metering::fold::{Changes, Place, Stored, fold};
-use crate::projection::metering::load::wanted;
-use crate::projection::metering::located::{Placed, Replaced};
+use crate::projection::metering::fact::{Facts, RejectedSample};
+use crate::projection::metering::fold::{Changes, Location, StoredSample, fold};
+use crate::projection::metering::load::look_ups;
+use crate::projection::metering::located::{Located, RowChanges};
 use crate::projection::metering::meter::Meter;
 use crate::projection::metering::month::Month;
+use crate::projection::metering::read::{ReadingRow, timeline};
 use crate::projection::metering::resource::Resource;
 use crate::projection::metering::sample::Sample;
-use crate::projection::metering::usage::{Known, Mapped, Texts, Windows, series};
+use crate::projection::metering::usage::{MappingsByMeter, Windows, changed_series};
 use crate::projection::metering::{PROJECTION, meter, resource};
 
 /// Second 0 of all tests, an hour before the month ends.
@@ -42,7 +43,7 @@ pub fn with(mut sample: Value, key: &str, value: Value) -> Value {
     sample
 }
 
-/// An event that tells these samples, of the id that the number makes.
+/// An event that contains these samples, with the number as its id.
 pub fn event(id: u128, samples: &[Value]) -> Event {
     let message = json!({
         "event_type": "telemetry.polling", "payload": {"samples": samples},
@@ -89,23 +90,23 @@ pub fn mappings() -> Vec<Mapping> {
     all.map(|text| toml::from_str(text).unwrap()).to_vec()
 }
 
-/// What tells a window of a mapping from others: tenant, start, resource, and the mapping's index.
+/// The key of a window of a mapping: tenant, start, resource, and the mapping's index.
 pub type WindowKey = (String, Timestamp, String, i16);
 
-/// What is told of a window.
+/// The contents of a window.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Told {
+pub struct WindowContents {
     pub usage: Vec<Usage>,
     pub description: Option<String>,
     pub position: i64,
 }
 
-/// What the events say.
+/// The facts of the events.
 pub fn facts(events: &[Recorded]) -> Facts {
     *PROJECTION.decode_all(&file(), events.to_vec()).facts.downcast().unwrap()
 }
 
-/// The tables, in memory; what stands for a `ctid` is a number.
+/// The tables, in memory. A row's number serves as its `ctid`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tables {
     samples: BTreeMap<u32, Sample>,
@@ -113,8 +114,8 @@ pub struct Tables {
     meters: BTreeMap<u32, Meter>,
     resources: BTreeMap<u32, Resource>,
     metadata: BTreeMap<Uuid, String>,
-    rejected: Vec<Rejected>,
-    pub usage: BTreeMap<WindowKey, Told>,
+    rejected: Vec<RejectedSample>,
+    pub usage: BTreeMap<WindowKey, WindowContents>,
     last: u32,
 }
 
@@ -126,89 +127,98 @@ impl Tables {
         tables
     }
 
-    /// What `apply` does with the database.
+    /// Does what `apply` does with the database.
     pub fn apply(&mut self, facts: Facts) {
-        let seen: HashSet<_> = facts.resources.iter().map(Resource::key).collect();
-        let resources = placed(&self.resources, |row| seen.contains(&row.key()));
+        let keys: HashSet<_> = facts.resources.iter().map(Resource::key).collect();
+        let resources = located(&self.resources, |row| keys.contains(&row.key()));
         let names: HashSet<_> = facts.meters.iter().map(|meter| &meter.counter_name).collect();
-        let meters = placed(&self.meters, |row| names.contains(&row.counter_name));
+        let meters = located(&self.meters, |row| names.contains(&row.counter_name));
         let stored = self.stored(&facts.samples, &resources);
         let changes = fold(facts.samples, stored);
         self.metadata.extend(facts.metadata);
         self.apply_usage(&changes, &resources);
         for superseded in &changes.superseded {
-            if let Some(Place { ctid, .. }) = &superseded.row {
+            if let Some(Location { ctid, .. }) = &superseded.row {
                 self.samples.remove(&ctid.parse().unwrap()).unwrap();
             }
             self.superseded.push((superseded.sample.clone(), superseded.at));
         }
-        let replaced = meter::fold(meters, facts.meters, &changes);
+        let meters = meter::fold(meters, facts.meters, &changes);
         for sample in changes.new {
             self.last += 1;
             self.samples.insert(self.last, sample);
         }
-        replace(&mut self.meters, &mut self.last, replaced);
-        let replaced = resource::fold(resources, facts.resources);
-        replace(&mut self.resources, &mut self.last, replaced);
+        replace(&mut self.meters, &mut self.last, meters);
+        let resources = resource::fold(resources, facts.resources);
+        replace(&mut self.resources, &mut self.last, resources);
         self.rejected.extend(facts.rejected);
         let identities: HashSet<_> = self.samples.values().map(Sample::identity).collect();
         assert_eq!(identities.len(), self.samples.len(), "every identity has one row");
     }
 
-    fn apply_usage(&mut self, changes: &Changes, resources: &[Placed<Resource>]) {
+    fn apply_usage(&mut self, changes: &Changes, resources: &[Located<Resource>]) {
         let mappings = mappings();
-        let mapped = Mapped::new(&mappings);
-        let texts = Texts::read(self.metadata.iter().map(|(id, body)| (*id, body.as_str())));
+        let by_meter = MappingsByMeter::new(&mappings);
+        let metadata = self.parsed_metadata();
         let mut windows = Windows::default();
-        for mut series in series(&mapped, changes, resources) {
+        for mut series in changed_series(&by_meter, changes, resources) {
             let stored = self.readings(series.project_id, series.resource_id, series.counter_name);
             for end in series.open_ends() {
-                let next = stored.iter().find(|known| known.at >= end);
-                next.into_iter().for_each(|known| series.open(known.at));
+                let next = stored.iter().find(|reading| reading.at >= end);
+                next.into_iter().for_each(|reading| series.add_window_of(reading.at));
             }
             let mut found = Vec::new();
-            for wanted in series.wanted() {
-                let floor = wanted.floor.unwrap_or(Timestamp::MIN);
-                let before = |it: &&Known| it.at >= floor && it.at < wanted.span.from;
-                found.extend(stored.iter().rfind(before));
-                found.extend(stored.iter().filter(|known| wanted.span.contains(known.at)));
+            for needed in series.needed_spans() {
+                let floor = needed.floor.unwrap_or(Timestamp::MIN);
+                let is_before = |row: &&ReadingRow| row.at >= floor && row.at < needed.span.from;
+                found.extend(stored.iter().rfind(is_before));
+                found.extend(stored.iter().filter(|reading| needed.span.contains(reading.at)));
             }
-            series.add(found);
-            windows.add(&series, &texts);
+            series.add_stored(found);
+            windows.add(&series, &metadata);
         }
-        for it in windows.0 {
-            let key = (it.project_id.to_owned(), it.at, it.resource_id.to_owned(), it.mapping);
-            let told = Told { usage: it.usage, description: it.description, position: it.position };
-            let before = self.usage.insert(key, told);
-            assert!(before.is_none() || it.may_be_there);
+        for window in windows.0 {
+            let (project, resource) = (window.project_id.to_owned(), window.resource_id.to_owned());
+            let key = (project, window.at, resource, window.mapping);
+            let contents = WindowContents {
+                usage: window.usage,
+                description: window.description,
+                position: window.position,
+            };
+            let before = self.usage.insert(key, contents);
+            assert!(before.is_none() || window.may_be_stored);
         }
     }
 
+    fn parsed_metadata(&self) -> HashMap<Uuid, Metadata> {
+        self.metadata.iter().map(|(id, body)| (*id, Metadata::read(body))).collect()
+    }
+
     /// The stored readings of a series, by time.
-    fn readings(&self, project: &str, resource: &str, meter: &str) -> Vec<Known> {
+    fn readings(&self, project: &str, resource: &str, meter: &str) -> Vec<ReadingRow> {
         let is_of = |row: &&Sample| {
             row.trusted
                 && row.project_id.as_deref() == Some(project)
                 && (row.resource_id.as_str(), row.counter_name.as_str()) == (resource, meter)
         };
-        let mut found: Vec<Known> = self.samples.values().filter(is_of).map(Known::from).collect();
-        found.sort_by_key(|known| known.at);
+        let of_series = self.samples.values().filter(is_of);
+        let mut found: Vec<ReadingRow> = of_series.map(ReadingRow::from).collect();
+        found.sort_by_key(|reading| reading.at);
         found
     }
 
     /// The usage of all windows as text, with its positions or without.
     pub fn usage(&self, with_positions: bool) -> Vec<String> {
-        let shown = |(key, told): (&WindowKey, &Told)| {
-            let position = told.position * i64::from(with_positions);
-            format!("{key:?}: {:?}", Told { position, ..told.clone() })
+        let shown = |(key, window): (&WindowKey, &WindowContents)| {
+            let position = window.position * i64::from(with_positions);
+            format!("{key:?}: {:?}", WindowContents { position, ..window.clone() })
         };
         self.usage.iter().map(shown).collect()
     }
 
-    /// What all windows come to, computed one by one from all samples at once.
+    /// The usage of all windows, computed one by one from all samples at once.
     pub fn usage_of_all(&self) -> BTreeMap<WindowKey, (Vec<Usage>, Option<String>)> {
-        let bodies: HashMap<Uuid, Metadata> =
-            self.metadata.iter().map(|(id, body)| (*id, Metadata::read(body))).collect();
+        let metadata = self.parsed_metadata();
         let mut all = BTreeMap::new();
         for (index, mapping) in (0_i16..).zip(&mappings()) {
             let of_meter = self.samples.values().filter(|row| row.counter_name == mapping.meter);
@@ -216,39 +226,38 @@ impl Tables {
                 .filter_map(|row| Some((row.project_id.clone()?, row.resource_id.clone())))
                 .collect();
             for (project, resource) in series {
-                let known = self.readings(&project, &resource, &mapping.meter);
-                let reading = |known: &Known| Reading {
-                    at: known.at,
-                    volume: known.volume,
-                    metadata: known.metadata_id.and_then(|id| bodies.get(&id)),
-                    message_id: "",
-                };
-                let timeline = Timeline::new(known.iter().map(reading).collect());
+                let readings = self.readings(&project, &resource, &mapping.meter);
+                let timeline = timeline(&readings, &metadata);
                 for window in Span::new(second(-36_000), second(72_000)).unwrap().windows() {
                     let usage = transform::compute_usage(mapping, &timeline, window);
                     if usage.is_empty() {
                         continue;
                     }
-                    let said = transform::describe_resource(mapping, &timeline, window);
-                    let said = (!said.is_empty()).then(|| serde_json::to_string(&said).unwrap());
+                    let fields = transform::describe_resource(mapping, &timeline, window);
+                    let description =
+                        (!fields.is_empty()).then(|| serde_json::to_string(&fields).unwrap());
                     let key = (project.clone(), window.from, resource.clone(), index);
-                    all.insert(key, (usage, said));
+                    all.insert(key, (usage, description));
                 }
             }
         }
         all
     }
 
-    fn stored(&self, samples: &[Sample], resources: &[Placed<Resource>]) -> HashMap<usize, Stored> {
+    fn stored(
+        &self,
+        samples: &[Sample],
+        resources: &[Located<Resource>],
+    ) -> HashMap<usize, StoredSample> {
         let mut stored = HashMap::new();
-        for (month, indexes) in wanted(samples, resources) {
+        for (month, indexes) in look_ups(samples, resources) {
             for index in indexes {
                 let identity = samples[index].identity();
                 let row = self.samples.iter().find(|(_, row)| row.identity() == identity);
                 if let Some((ctid, row)) = row {
                     assert_eq!(month, Month::of(row.timestamp));
-                    let place = Place { month, ctid: ctid.to_string() };
-                    stored.insert(index, Stored { place, sample: row.clone() });
+                    let location = Location { month, ctid: ctid.to_string() };
+                    stored.insert(index, StoredSample { location, sample: row.clone() });
                 }
             }
         }
@@ -272,7 +281,7 @@ impl Tables {
         lines(now.chain(then.map(|(sample, _)| sample)))
     }
 
-    /// The rows that replaced none, as text: what was superseded, and when.
+    /// The superseded samples, each with the position at which it was superseded, as text.
     pub fn superseded(&self) -> Vec<String> {
         lines(&self.superseded)
     }
@@ -280,7 +289,7 @@ impl Tables {
     /// The rows of all other tables, as text; those of `rejected` without positions, each once.
     pub fn sums(&self) -> [Vec<String>; 4] {
         let mut rejected =
-            lines(self.rejected.iter().cloned().map(|row| Rejected { position: 0, ..row }));
+            lines(self.rejected.iter().cloned().map(|row| RejectedSample { position: 0, ..row }));
         rejected.dedup();
         let (meters, resources) = (lines(self.meters.values()), lines(self.resources.values()));
         [meters, resources, lines(&self.metadata), rejected]
@@ -320,30 +329,30 @@ impl Tables {
         self.resources.values().next().unwrap()
     }
 
-    /// Why samples do not count, in the order in which they came.
-    pub fn reasons(&self) -> Vec<&'static str> {
-        self.rejected.iter().map(|row| row.said.reason).collect()
+    /// Why samples do not count, in order of arrival.
+    pub fn reasons(&self) -> Vec<&str> {
+        self.rejected.iter().map(|row| row.reason.as_str()).collect()
     }
 }
 
-fn placed<T: Clone>(rows: &BTreeMap<u32, T>, wanted: impl Fn(&T) -> bool) -> Vec<Placed<T>> {
+fn located<T: Clone>(rows: &BTreeMap<u32, T>, is_needed: impl Fn(&T) -> bool) -> Vec<Located<T>> {
     rows.iter()
-        .filter(|(_, row)| wanted(row))
-        .map(|(ctid, row)| Placed { ctid: ctid.to_string(), row: row.clone() })
+        .filter(|(_, row)| is_needed(row))
+        .map(|(ctid, row)| Located { ctid: ctid.to_string(), row: row.clone() })
         .collect()
 }
 
-fn replace<T>(rows: &mut BTreeMap<u32, T>, last: &mut u32, replaced: Replaced<T>) {
-    for ctid in replaced.gone {
+fn replace<T>(rows: &mut BTreeMap<u32, T>, last: &mut u32, changes: RowChanges<T>) {
+    for ctid in changes.gone {
         rows.remove(&ctid.parse().unwrap()).unwrap();
     }
-    for row in replaced.new {
+    for row in changes.new {
         *last += 1;
         rows.insert(*last, row);
     }
 }
 
-/// Rows as text, in an order that is not theirs.
+/// Returns rows as text, sorted by the text.
 fn lines<T: std::fmt::Debug>(rows: impl IntoIterator<Item = T>) -> Vec<String> {
     let mut lines: Vec<String> = rows.into_iter().map(|row| format!("{row:?}")).collect();
     lines.sort();

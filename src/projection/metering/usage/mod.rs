@@ -1,8 +1,8 @@
-//! Usage: what resources used in each window, kept as samples come.
+//! Usage: what resources used in each window, kept up to date as samples arrive.
 //!
-//! `series` says which readings changed and which others are needed beside them, `load` brings
-//! these, `windows` computes the windows that can be others now, and `write` puts them in the place
-//! of what stood there. What is not mapped costs nothing.
+//! `series` determines which readings changed and which others are needed beside them, `load` reads
+//! those, `windows` computes the windows that can have changed, and `write` replaces the rows of these.
+//! Samples without a mapping cost nothing.
 
 mod load;
 mod series;
@@ -16,36 +16,33 @@ use tokio_postgres::Transaction;
 use uuid::Uuid;
 
 use super::fold::Changes;
-use super::located::Placed;
+use super::located::Located;
 use super::resource::Resource;
 use crate::billing::Mapping;
 
-#[cfg(test)]
-pub(super) use series::Known;
-pub(super) use series::{Mapped, series};
-pub(super) use windows::{Texts, Windows};
+pub(super) use series::{MappingsByMeter, changed_series};
+pub(super) use windows::Windows;
 
-/// Brings `usage_window` up to what the changes make of the samples, which are not written yet.
-/// `resources` are the rows of the changed samples' resources, `texts` the stretch's own metadata.
+/// Updates `usage_window` for changes of the samples, which are not written yet. `resources` are the
+/// stored rows of the changed samples' resources, `texts` the metadata of the stretch itself.
 pub(super) async fn apply(
     tx: &Transaction<'_>,
     mappings: &[Mapping],
     changes: &Changes,
-    resources: &[Placed<Resource>],
+    resources: &[Located<Resource>],
     texts: &HashMap<Uuid, String>,
 ) -> Result<()> {
-    let mapped = Mapped::new(mappings);
-    let mut all = series(&mapped, changes, resources);
+    let mappings = MappingsByMeter::new(mappings);
+    let mut all = changed_series(&mappings, changes, resources);
     if all.is_empty() {
         return Ok(());
     }
-    load::next(tx, &mut all).await?;
+    load::next_readings(tx, &mut all).await?;
     load::readings(tx, &mut all).await?;
-    let bodies = load::metadata(tx, &all, texts).await?;
-    let texts = Texts::read(bodies.iter().map(|(id, body)| (*id, body.as_ref())));
+    let metadata = load::metadata(tx, &all, texts).await?;
     let mut windows = Windows::default();
     for series in &all {
-        windows.add(series, &texts);
+        windows.add(series, &metadata);
     }
     write::windows(tx, &windows).await
 }

@@ -1,99 +1,81 @@
-//! Which readings changed, and which others tell of the same windows.
+//! The series whose readings changed, and the other readings that the same windows depend on.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rust_decimal::Decimal;
-use uuid::Uuid;
 
 use crate::billing::window::{reach, reach_back};
 use crate::billing::{Mapping, Span};
 use crate::projection::metering::fold::Changes;
-use crate::projection::metering::located::Placed;
+use crate::projection::metering::located::Located;
+use crate::projection::metering::read::ReadingRow;
 use crate::projection::metering::resource::{Key, Resource};
 use crate::projection::metering::sample::Sample;
 
 /// The mappings, by meter.
 #[derive(Debug, Default)]
-pub(in crate::projection::metering) struct Mapped<'m>(HashMap<&'m str, Vec<(i16, &'m Mapping)>>);
+pub(in crate::projection::metering) struct MappingsByMeter<'m>(
+    HashMap<&'m str, Vec<(i16, &'m Mapping)>>,
+);
 
-impl<'m> Mapped<'m> {
-    /// Those of the configuration, in its order.
+impl<'m> MappingsByMeter<'m> {
+    /// Groups the configuration's mappings, which are given in its order.
     pub fn new(mappings: &'m [Mapping]) -> Self {
         let mut by_meter = HashMap::<&str, Vec<(i16, &Mapping)>>::new();
         for (index, mapping) in (0..=i16::MAX).zip(mappings) {
             by_meter.entry(&mapping.meter).or_default().push((index, mapping));
         }
-        Mapped(by_meter)
+        MappingsByMeter(by_meter)
     }
 }
 
-/// A reading, as far as usage needs it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::projection::metering) struct Known {
-    pub at: Timestamp,
-    pub volume: Decimal,
-    pub metadata_id: Option<Uuid>,
-    pub position: i64,
-}
-
-impl From<&Sample> for Known {
-    fn from(sample: &Sample) -> Self {
-        Known {
-            at: sample.timestamp,
-            volume: sample.counter_volume,
-            metadata_id: sample.metadata_id,
-            position: sample.position,
-        }
-    }
-}
-
-/// The readings of one mapped meter of a tenant's resource.
+/// The readings of one mapped meter of a tenant's resource, some of which changed.
 #[derive(Debug)]
-pub(in crate::projection::metering) struct Series<'a> {
+pub(in crate::projection::metering) struct ChangedSeries<'a> {
     pub project_id: &'a str,
     pub resource_id: &'a str,
     pub counter_name: &'a str,
-    /// With their indexes in the configuration.
+    /// The mappings of the meter, with their indexes in the configuration.
     pub mappings: &'a [(i16, &'a Mapping)],
-    /// Times of the readings that are new or take the place of others, in order.
+    /// Times of the readings that are new or replace others, in order.
     pub changed: Vec<Timestamp>,
-    /// Whole windows, all that can change among them; in order, and apart from each other.
+    /// Spans of whole windows that contain all windows that can change, in order and with gaps between
+    /// them.
     pub spans: Vec<Span>,
-    /// The readings in the spans and the last one before each, by time: at first those that
-    /// changed.
-    pub known: Vec<Known>,
-    /// No sample of it that is stored is later; `None` when none is stored.
+    /// The readings in the spans and the last one before each, by time. At first only those that changed.
+    pub readings: Vec<ReadingRow>,
+    /// An upper bound of the times of its stored samples; `None` when none is stored.
     pub stored_to: Option<Timestamp>,
 }
 
-/// A span of which the stored readings are needed, and the last one before it, from `floor` on.
+/// A span whose stored readings are needed, with the last one before it that is not before `floor`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::projection::metering) struct Wanted {
+pub(in crate::projection::metering) struct NeededSpan {
     pub span: Span,
     /// `None`: at any distance.
     pub floor: Option<Timestamp>,
 }
 
-/// The series of which readings change. Readings are samples of a tenant that are trusted; a trusted
-/// one's place is never taken by one that is not, so no reading ever goes away.
-pub(in crate::projection::metering) fn series<'a>(
-    mapped: &'a Mapped<'a>,
+/// Returns the series whose readings change. Readings are a tenant's trusted samples. A sample that is
+/// not trusted never replaces a trusted one, so no reading ever goes away.
+pub(in crate::projection::metering) fn changed_series<'a>(
+    mappings: &'a MappingsByMeter<'a>,
     changes: &'a Changes,
-    resources: &[Placed<Resource>],
-) -> Vec<Series<'a>> {
-    if mapped.0.is_empty() {
+    resources: &[Located<Resource>],
+) -> Vec<ChangedSeries<'a>> {
+    if mappings.0.is_empty() {
         return Vec::new();
     }
     let stored: HashMap<Key<'_>, &Resource> =
-        resources.iter().map(|placed| (placed.row.key(), &placed.row)).collect();
+        resources.iter().map(|located| (located.row.key(), &located.row)).collect();
     let mut found = Vec::new();
-    // By resource, meter and time: a tenant's stand between another one's of the same resource id.
-    let same =
+    // Samples are in the order of resource, meter and time: those of several tenants that use the same
+    // resource id alternate.
+    let is_same =
         |a: &Sample, b: &Sample| a.resource_id == b.resource_id && a.counter_name == b.counter_name;
-    for of_all in changes.new.chunk_by(same) {
-        let Some(mappings) = mapped.0.get(of_all[0].counter_name.as_str()) else { continue };
-        let mut readings: Vec<(&str, &Sample)> = of_all
+    for samples in changes.new.chunk_by(is_same) {
+        let Some(mappings) = mappings.0.get(samples[0].counter_name.as_str()) else { continue };
+        let mut readings: Vec<(&str, &Sample)> = samples
             .iter()
             .filter(|sample| sample.trusted)
             .filter_map(|sample| Some((sample.project_id.as_deref()?, sample)))
@@ -102,16 +84,16 @@ pub(in crate::projection::metering) fn series<'a>(
         for readings in readings.chunk_by(|a, b| a.0 == b.0) {
             let (project_id, first) = readings[0];
             let resource = stored.get(&(first.resource_id.as_str(), Some(project_id)));
-            let stored_to = resource.and_then(|it| it.meters.get(&first.counter_name)).copied();
+            let stored_to = resource.and_then(|resource| resource.last_at_of(&first.counter_name));
             let readings = readings.iter().map(|(_, sample)| *sample);
-            found.push(Series::new(project_id, mappings, stored_to, readings.collect()));
+            found.push(ChangedSeries::new(project_id, mappings, stored_to, readings.collect()));
         }
     }
     found
 }
 
-impl<'a> Series<'a> {
-    /// `new` are its readings in order, at least one.
+impl<'a> ChangedSeries<'a> {
+    /// Creates a series from its new readings, in order of time, of which there is at least one.
     fn new(
         project_id: &'a str,
         mappings: &'a [(i16, &'a Mapping)],
@@ -120,55 +102,59 @@ impl<'a> Series<'a> {
     ) -> Self {
         let reach = |at| mappings.iter().map(move |(_, mapping)| reach(mapping, at));
         let changed: Vec<Timestamp> = new.iter().map(|sample| sample.timestamp).collect();
-        Series {
+        ChangedSeries {
             project_id,
             resource_id: &new[0].resource_id,
             counter_name: &new[0].counter_name,
             mappings,
-            spans: joined(changed.iter().copied().flat_map(reach).collect()),
+            spans: join_spans(changed.iter().copied().flat_map(reach).collect()),
             changed,
-            known: new.into_iter().map(Known::from).collect(),
+            readings: new.into_iter().map(ReadingRow::from).collect(),
             stored_to,
         }
     }
 
-    /// The times from which on the first stored reading is needed: a counter's next one tells the
-    /// increase since the changed one, at any distance.
+    /// Returns the times from which on the first stored reading is needed: the next reading of a counter,
+    /// at any distance, determines the increase since the changed one.
     pub fn open_ends(&self) -> Vec<Timestamp> {
-        let is_counter =
-            self.mappings.iter().any(|(_, it)| reach_back(it, self.spans[0]).is_none());
+        let first = self.spans[0];
+        let is_counter = self.mappings.iter().any(|(_, mapping)| {
+            // Only a counter's readings matter at any distance.
+            reach_back(mapping, first).is_none()
+        });
         let ends = self.spans.iter().map(|span| span.to);
         ends.filter(|end| is_counter && self.stored_to >= Some(*end)).collect()
     }
 
-    /// Adds the window of a reading that is needed as well.
-    pub fn open(&mut self, at: Timestamp) {
+    /// Adds the window of a reading whose usage can change as well.
+    pub fn add_window_of(&mut self, at: Timestamp) {
         let mut spans = std::mem::take(&mut self.spans);
         spans.push(Span::hour_of(at));
-        self.spans = joined(spans);
+        self.spans = join_spans(spans);
     }
 
-    /// What is to be brought. What is later than everything that is stored need not be looked for.
-    pub fn wanted(&self) -> impl Iterator<Item = Wanted> {
+    /// Returns the spans whose stored readings are needed. A span that lies after everything stored is
+    /// left out.
+    pub fn needed_spans(&self) -> impl Iterator<Item = NeededSpan> {
         self.spans.iter().filter_map(|span| {
             let floors = self.mappings.iter().map(|(_, mapping)| reach_back(mapping, *span));
             let floor = floors.min().flatten();
             (self.stored_to? >= floor.unwrap_or(Timestamp::MIN))
-                .then_some(Wanted { span: *span, floor })
+                .then_some(NeededSpan { span: *span, floor })
         })
     }
 
-    /// Adds stored readings. Those that changed stand for them.
-    pub fn add(&mut self, stored: impl IntoIterator<Item = Known>) {
-        self.known.extend(stored);
-        // Stable: the changed ones stand before the stored ones of the same time.
-        self.known.sort_by_key(|reading| reading.at);
-        self.known.dedup_by_key(|reading| reading.at);
+    /// Adds stored readings, except where a changed one replaces them.
+    pub fn add_stored(&mut self, stored: impl IntoIterator<Item = ReadingRow>) {
+        self.readings.extend(stored);
+        // The sort is stable: the changed reading of a time stays before the stored one.
+        self.readings.sort_by_key(|reading| reading.at);
+        self.readings.dedup_by_key(|reading| reading.at);
     }
 }
 
-/// The spans, in order, those that touch made one.
-fn joined(mut spans: Vec<Span>) -> Vec<Span> {
+/// Sorts spans and joins those that touch or overlap.
+fn join_spans(mut spans: Vec<Span>) -> Vec<Span> {
     spans.sort_unstable();
     let mut joined: Vec<Span> = Vec::with_capacity(spans.len());
     for span in spans {

@@ -1,4 +1,4 @@
-//! Puts windows in the place of what was computed of them before.
+//! Replaces the stored rows of windows. `usage_window` is a large table: its COPY is laid out by hand.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::projection::metering::month::{self, Month};
 
 const TABLE: &str = "usage_window";
 
-/// Deletes the rows of the windows, and copies those that they have now, by month.
+/// Deletes the stored rows of the windows and writes the new ones, by month.
 pub(super) async fn windows(tx: &Transaction<'_>, windows: &Windows<'_>) -> Result<()> {
     let mut by_month = BTreeMap::<Month, Vec<&Window<'_>>>::new();
     for window in &windows.0 {
@@ -30,7 +30,7 @@ pub(super) async fn windows(tx: &Transaction<'_>, windows: &Windows<'_>) -> Resu
 
 async fn delete(tx: &Transaction<'_>, table: &str, windows: &[&Window<'_>]) -> Result<()> {
     let gone: Vec<&Window<'_>> =
-        windows.iter().copied().filter(|window| window.may_be_there).collect();
+        windows.iter().copied().filter(|window| window.may_be_stored).collect();
     if gone.is_empty() {
         return Ok(());
     }
@@ -56,10 +56,10 @@ async fn copy(tx: &Transaction<'_>, table: &str, windows: &[&Window<'_>]) -> Res
     let mut rows = CopyRows::with_capacity(windows.len() * 300);
     for window in windows {
         if window.usage.is_empty() {
-            put(&mut rows, window, None)?;
+            lay_out(&mut rows, window, None)?;
         }
         for used in &window.usage {
-            put(&mut rows, window, Some(used))?;
+            lay_out(&mut rows, window, Some(used))?;
         }
     }
     let statement = format!(
@@ -71,7 +71,8 @@ async fn copy(tx: &Transaction<'_>, table: &str, windows: &[&Window<'_>]) -> Res
     Ok(())
 }
 
-fn put(rows: &mut CopyRows, window: &Window<'_>, used: Option<&Usage>) -> Result<()> {
+/// Lays out the row of one service; `None`: the row of a window in which nothing was used.
+fn lay_out(rows: &mut CopyRows, window: &Window<'_>, used: Option<&Usage>) -> Result<()> {
     rows.row(9);
     rows.text(Some(window.project_id));
     rows.time(Some(window.at));

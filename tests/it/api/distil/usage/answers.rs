@@ -1,4 +1,4 @@
-//! What the endpoints and the client answer about usage.
+//! Answers about usage, from the endpoints and from the client.
 
 use serde_json::{Value, json};
 use stackledger::config::File;
@@ -25,7 +25,7 @@ async fn polled_for_a_day() -> Server {
     server
 }
 
-/// Versions of rows, to tell which were written since.
+/// The versions of rows, which change when a row is written.
 async fn versions(server: &Server) -> Vec<String> {
     server.db.rows("SELECT tableoid, ctid, xmin::text FROM metering.usage_window").await
 }
@@ -50,7 +50,7 @@ async fn a_late_sample_touches_its_windows_and_nothing_else() {
     let touched = "SELECT \"window\" FROM metering.usage_window WHERE position > 1";
     assert_eq!(server.db.rows(touched).await, [r#"{"window": "2026-11-20T10:00:00+00:00"}"#]);
 
-    // Told again, and of others: nothing is written.
+    // The same sample again, and one of another meter: nothing is written.
     let before = versions(&server).await;
     let again = sample("uptime", "t", "10:15:00", json!(1), stopped);
     let other = sample("nothing", "t", "10:15:00", json!(1), json!({}));
@@ -91,7 +91,7 @@ async fn usage_has_distil_s_nesting_and_our_fields() {
             }},
         }})
     );
-    // A day is one of the billing time zone; its end is a gap in what is known.
+    // A day is one of the billing time zone. There are no samples at its end.
     let day = server.ok("/get_usage?tenant=t&start=2026-11-20&end=2026-11-22").await;
     let service = &day["usage"]["resources"]["r"]["services"][0];
     assert_eq!((&service["volume"], &service["windows"]), (&json!("89400"), &json!(25)));
@@ -101,7 +101,7 @@ async fn usage_has_distil_s_nesting_and_our_fields() {
 }
 
 #[tokio::test]
-async fn what_is_asked_wrongly_is_named() {
+async fn a_wrong_parameter_is_named() {
     let server = polled_for_a_day().await;
     let whole = "tenant=t&start=2026-11-20&end=2026-11-21";
     for (query, parameter) in [
@@ -120,10 +120,10 @@ async fn what_is_asked_wrongly_is_named() {
     let whole = whole.replace("tenant=t", "tenant=nobody");
     let problem = server.refused(&format!("/get_usage?{whole}")).await;
     assert_eq!(problem["status"], 404);
-    assert_eq!(problem["detail"], "no sample is of the tenant \"nobody\"");
+    assert_eq!(problem["detail"], "no sample of the tenant \"nobody\" is known");
 }
 
-/// Rows of other mappings mean something else: their indexes are those of another list.
+/// Rows of another configuration mean something else: their mappings are indexes in another list.
 #[tokio::test]
 async fn usage_by_other_rules_is_not_shown() {
     let server = polled_for_a_day().await;
@@ -134,7 +134,7 @@ async fn usage_by_other_rules_is_not_shown() {
 }
 
 #[tokio::test]
-async fn what_is_collected_is_all_that_is_in_the_log() {
+async fn collected_usage_includes_the_whole_log() {
     let server = polled_for_a_day().await;
     let many: Vec<Value> = (0..3000)
         .map(|nth| {
@@ -178,9 +178,8 @@ async fn what_is_collected_is_all_that_is_in_the_log() {
     assert_eq!((&tenants["items"][0]["tenant_id"], &tenants["next"]), (&json!("t"), &Value::Null));
 }
 
-/// While nobody projects, what is collected cannot be said.
 #[tokio::test]
-async fn what_is_not_projected_is_not_collected() {
+async fn without_a_projector_nothing_is_collected() {
     let server = Server::start().await;
     let problem =
         crate::support::server::refused(server.http.post(server.url("/collect_usage"))).await;
@@ -188,26 +187,26 @@ async fn what_is_not_projected_is_not_collected() {
     assert_eq!(server.ok("/last_collected").await["last_collected"], Value::Null);
 }
 
-/// What was posted by users, and what is of no tenant, is of no bill.
+/// Samples posted by users and samples without a tenant are on no bill.
 #[tokio::test]
 async fn only_trusted_samples_of_tenants_are_used() {
     let server = Server::with_projector_of(MAPPINGS.parse::<File>().unwrap()).await;
-    let mut told = ["10:00:00", "10:10:00", "10:20:00"]
+    let mut samples = ["10:00:00", "10:10:00", "10:20:00"]
         .map(|time| sample("sum", "t", time, json!(1), json!({})));
-    told[1]["source"] = json!("t:openstack");
-    told[2]["project_id"] = Value::Null;
-    append(&server.db.database, &[polled(1, &told)]).await;
+    samples[1]["source"] = json!("t:openstack");
+    samples[2]["project_id"] = Value::Null;
+    append(&server.db.database, &[polled(1, &samples)]).await;
     caught_up(&server.db).await;
     assert_eq!(used(&server.used("t", "10:00:00", "11:00:00").await), ["sum 1"]);
     assert_eq!(server.db.number("SELECT count(*) FROM metering.usage_window").await, 1);
-    // The trusted one takes the place of the other.
-    told[1]["source"] = json!("openstack");
-    append(&server.db.database, &[polled(2, &told)]).await;
+    // The trusted sample replaces the other one.
+    samples[1]["source"] = json!("openstack");
+    append(&server.db.database, &[polled(2, &samples)]).await;
     caught_up(&server.db).await;
     assert_eq!(used(&server.used("t", "10:00:00", "11:00:00").await), ["sum 2"]);
 }
 
-/// The program's own client asks for it.
+/// The program's own client.
 #[tokio::test]
 async fn the_client_shows_what_the_server_answers() {
     let server = polled_for_a_day().await;

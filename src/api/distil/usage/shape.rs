@@ -1,0 +1,110 @@
+//! The answer of `/get_usage`, in Distil's nesting.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::api::distil::time::distil_time;
+use crate::billing::{Amount, Bill, Span, Unit};
+
+/// The usage of a tenant.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(in crate::api::distil) struct Answer {
+    usage: UsageOf,
+}
+
+/// The usage of a tenant in a span.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct UsageOf {
+    /// Always null: no sample contains the tenant's name.
+    name: Option<String>,
+    /// The tenant's id.
+    tenant_id: String,
+    /// The start of the span, UTC.
+    start: String,
+    /// The end of the span, not included, UTC.
+    end: String,
+    /// By id. A resource has more fields than these: those that the mappings make of the samples'
+    /// metadata.
+    #[schema(value_type = std::collections::HashMap<String, Resource>)]
+    resources: BTreeMap<String, Resource>,
+    /// As `start`, to the µs.
+    #[schema(value_type = String, format = DateTime)]
+    from: Timestamp,
+    /// As `end`, to the µs.
+    #[schema(value_type = String, format = DateTime)]
+    to: Timestamp,
+    /// Usage includes all samples up to this position of the log.
+    position: i64,
+}
+
+/// A resource that used something.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct Resource {
+    /// The kind of resource, from the mapping.
+    r#type: Option<String>,
+    #[serde(flatten)]
+    #[schema(ignore)]
+    metadata: BTreeMap<String, String>,
+    /// The services it used.
+    services: Vec<Service>,
+}
+
+/// The usage of a service.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct Service {
+    /// The service's name.
+    name: String,
+    /// A decimal number: exact if it has an end, else with 28 decimals.
+    volume: String,
+    /// The unit of the volume.
+    #[schema(value_type = String)]
+    unit: Unit,
+    /// The meter it was computed from.
+    meter: String,
+    /// The number of hours with usage.
+    windows: u32,
+    /// The share of the time from the first to the last of these hours for which samples are known, from 0
+    /// to 1.
+    #[schema(value_type = String)]
+    coverage: Amount,
+}
+
+impl Answer {
+    /// Returns the usage that a bill contains.
+    pub fn new(tenant_id: String, span: Span, position: i64, bill: &Bill<'_>) -> Self {
+        let usage = UsageOf {
+            name: None,
+            tenant_id,
+            start: distil_time(span.from, ' '),
+            end: distil_time(span.to, ' '),
+            resources: resources(bill),
+            from: span.from,
+            to: span.to,
+            position,
+        };
+        Answer { usage }
+    }
+}
+
+fn resources(bill: &Bill<'_>) -> BTreeMap<String, Resource> {
+    let mut resources = BTreeMap::<String, Resource>::new();
+    for used in bill.totals() {
+        let resource = resources.entry(used.resource_id.to_owned()).or_insert_with(|| Resource {
+            r#type: used.resource_type.map(str::to_owned),
+            metadata: used.metadata,
+            services: Vec::new(),
+        });
+        resource.services.push(Service {
+            name: used.service.to_owned(),
+            volume: used.volume.to_string(),
+            unit: used.mapping.unit.clone(),
+            meter: used.mapping.meter.clone(),
+            windows: used.windows,
+            coverage: used.coverage,
+        });
+    }
+    resources
+}

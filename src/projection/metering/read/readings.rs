@@ -1,0 +1,299 @@
+//! Readings: the trusted samples of a tenant, which usage is computed from.
+//!
+//! Live usage, orders and `/get_usage` all need the readings of a span and the last one before it, and
+//! their results have to agree to the byte. So one condition ([`condition`]) defines the readings of a
+//! series, and one fragment ([`of_span`]) selects those of a span. The statements differ in their keys, in
+//! the schema, and in whether they read the tables as of a position.
+
+use std::collections::{BTreeMap, HashMap};
+use std::pin::pin;
+use std::sync::LazyLock;
+
+use futures_util::TryStreamExt;
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{GenericClient, Row};
+use uuid::Uuid;
+
+use super::{Schema, Series};
+use crate::billing::{Metadata, Reading, Span, Timeline};
+use crate::projection::metering::sample::Sample;
+
+/// The columns of a [`ReadingRow`].
+const COLUMNS: &str = "\"timestamp\", counter_volume, metadata_id, position";
+
+/// A stored reading, with as much of the sample as usage depends on. A series has one for each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadingRow {
+    /// When it was measured.
+    pub at: Timestamp,
+    /// The measured value, in the meter's unit.
+    pub volume: Decimal,
+    /// The id of its metadata, if it has any.
+    pub metadata_id: Option<Uuid>,
+    /// Position of the event that contains it.
+    pub position: i64,
+}
+
+impl ReadingRow {
+    /// Reads [`COLUMNS`], which begin at the column `first`.
+    fn read(row: &Row, first: usize) -> Self {
+        ReadingRow {
+            at: row.get(first),
+            volume: row.get(first + 1),
+            metadata_id: row.get(first + 2),
+            position: row.get(first + 3),
+        }
+    }
+}
+
+impl From<&Sample> for ReadingRow {
+    fn from(sample: &Sample) -> Self {
+        ReadingRow {
+            at: sample.timestamp,
+            volume: sample.counter_volume,
+            metadata_id: sample.metadata_id,
+            position: sample.position,
+        }
+    }
+}
+
+/// Returns a series' readings with their metadata, in order of time.
+pub fn timeline<'m>(rows: &[ReadingRow], metadata: &'m HashMap<Uuid, Metadata>) -> Timeline<'m> {
+    let reading = |row: &ReadingRow| Reading {
+        at: row.at,
+        volume: row.volume,
+        metadata: row.metadata_id.and_then(|id| metadata.get(&id)),
+        // Only decides between readings of one time, and there is one for each.
+        message_id: "",
+    };
+    Timeline::new(rows.iter().map(reading).collect())
+}
+
+/// Returns the condition for a row of `sample` or `superseded` to be a reading of the series `k`. `times`
+/// is the condition on its time. `as_of` is the parameter with the position as of which the tables are
+/// read, unless all rows count; a row of `superseded` has to be superseded after it besides.
+///
+/// The index of identities serves it, by resource, meter and time. Live look-ups are for many keys at once:
+/// `IS NOT DISTINCT FROM` keeps the planner from the index by project and time, in which all samples of a
+/// tenant are neighbours. As of a position there is one tenant, and `=` lets the index of identities
+/// compare it as well; otherwise the planner combines that index with the one of positions and reads more.
+pub(super) fn condition(times: &str, as_of: Option<&str>) -> String {
+    let rest = match as_of {
+        None => "project_id IS NOT DISTINCT FROM k.project_id AND trusted".to_owned(),
+        Some(position) => {
+            format!("project_id = k.project_id AND trusted AND position <= {position}")
+        }
+    };
+    format!(
+        "resource_id = k.resource_id AND counter_name = k.counter_name AND {times}
+         AND {rest}"
+    )
+}
+
+/// Returns an item of a FROM list, `s`, with the readings of each key's span and the last one before it.
+///
+/// `k`, which comes before it in the list, has the columns `resource_id`, `counter_name` and
+/// `project_id` of the series; `start` and `until` of the span; and `floor`: no reading before that time
+/// counts. Values that are the same for all keys should be constants of `k`, not columns of an array: then
+/// the planner knows which partitions to leave out. For `as_of` see [`condition`]; the readings that were
+/// superseded since have to be added ([`superseded_readings`]).
+fn of_span(schema: Schema, as_of: Option<&str>) -> String {
+    let select = |times| {
+        let (prefix, condition) = (schema.prefix(), condition(times, as_of));
+        format!("SELECT {COLUMNS} FROM {prefix}sample WHERE {condition}")
+    };
+    format!(
+        "LATERAL ({} UNION ALL ({} ORDER BY \"timestamp\" DESC LIMIT 1)) AS s",
+        select("\"timestamp\" >= k.start AND \"timestamp\" < k.until"),
+        select("\"timestamp\" >= k.floor AND \"timestamp\" < k.start")
+    )
+}
+
+/// Series and their spans, as columns: every key has a place in each that a statement uses.
+#[derive(Default)]
+pub(in crate::projection::metering) struct SpanKeys<'a> {
+    resources: Vec<&'a str>,
+    meters: Vec<&'a str>,
+    projects: Vec<&'a str>,
+    /// The spans' starts.
+    pub from: Vec<Timestamp>,
+    /// The spans' ends, not included.
+    pub to: Vec<Timestamp>,
+    /// The times before which no reading counts.
+    pub floor: Vec<Timestamp>,
+}
+
+impl<'a> SpanKeys<'a> {
+    pub fn push_series(
+        &mut self,
+        project_id: &'a str,
+        resource_id: &'a str,
+        counter_name: &'a str,
+    ) {
+        self.resources.push(resource_id);
+        self.meters.push(counter_name);
+        self.projects.push(project_id);
+    }
+}
+
+/// Returns the place among the keys, from 0, that a column WITH ORDINALITY contains.
+fn key_index(row: &Row, column: usize) -> usize {
+    usize::try_from(row.get::<_, i64>(column) - 1).unwrap_or(usize::MAX)
+}
+
+/// Reads the readings of the keys' spans and the last one before each, each with the place of its key.
+/// Reads the tables of the search path, for the projection itself.
+pub(in crate::projection::metering) async fn readings_of_spans(
+    client: &impl GenericClient,
+    keys: &SpanKeys<'_>,
+) -> Result<Vec<(usize, ReadingRow)>, tokio_postgres::Error> {
+    static STATEMENT: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "-- metering::readings
+             SELECT k.n, s.*
+             FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[])
+                  WITH ORDINALITY AS k (resource_id, counter_name, project_id, start, until, floor, n),
+             {}",
+            of_span(Schema::SearchPath, None)
+        )
+    });
+    let SpanKeys { resources, meters, projects, from, to, floor } = keys;
+    let rows =
+        client.query(STATEMENT.as_str(), &[resources, meters, projects, from, to, floor]).await?;
+    Ok(rows.iter().map(|row| (key_index(row, 0), ReadingRow::read(row, 1))).collect())
+}
+
+/// Reads the time of the first reading of each key's series from `from` on, with the place of the key; a
+/// series without one has no row. Reads the tables of the search path, for the projection itself.
+pub(in crate::projection::metering) async fn next_readings(
+    client: &impl GenericClient,
+    keys: &SpanKeys<'_>,
+) -> Result<Vec<(usize, Timestamp)>, tokio_postgres::Error> {
+    static STATEMENT: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "-- metering::next_readings
+             SELECT k.n, s.\"timestamp\"
+             FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) WITH ORDINALITY
+                  AS k (resource_id, counter_name, project_id, at, n),
+             LATERAL (
+                 SELECT \"timestamp\" FROM sample WHERE {} ORDER BY \"timestamp\" LIMIT 1
+             ) AS s",
+            condition("\"timestamp\" >= k.at", None)
+        )
+    });
+    let SpanKeys { resources, meters, projects, from, .. } = keys;
+    let rows = client.query(STATEMENT.as_str(), &[resources, meters, projects, from]).await?;
+    Ok(rows.iter().map(|row| (key_index(row, 0), row.get(1))).collect())
+}
+
+/// Reads, for each of a tenant's series, the readings of a span as of a position, and the last one before
+/// it, not before the series' floor. Readings that were superseded since are missing:
+/// [`superseded_readings`] reads them for all series at once.
+///
+/// # Errors
+///
+/// When the database does not answer.
+pub async fn readings_as_of(
+    client: &impl GenericClient,
+    tenant_id: &str,
+    position: i64,
+    span: Span,
+    series: &[Series],
+    floors: &[Timestamp],
+) -> Result<Vec<Vec<ReadingRow>>, tokio_postgres::Error> {
+    let statement = format!(
+        "-- metering::readings_as_of
+         SELECT k.n, s.*
+         FROM (SELECT u.*, $1::text AS project_id, $5::timestamptz AS start, $6::timestamptz AS until
+               FROM unnest($2::text[], $3::text[], $4::timestamptz[]) WITH ORDINALITY
+                    AS u (resource_id, counter_name, floor, n)) AS k,
+         {}",
+        of_span(Schema::Live, Some("$7"))
+    );
+    let resources: Vec<&str> = series.iter().map(|series| series.resource_id.as_str()).collect();
+    let meters: Vec<&str> = series.iter().map(|series| series.meter.as_str()).collect();
+    let rows = client
+        .query(
+            &statement,
+            &[&tenant_id, &resources, &meters, &floors, &span.from, &span.to, &position],
+        )
+        .await?;
+    let mut all = vec![Vec::new(); series.len()];
+    for row in &rows {
+        all[key_index(row, 0)].push(ReadingRow::read(row, 1));
+    }
+    Ok(all)
+}
+
+/// A reading with its series.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeriesReading {
+    /// The reading's series.
+    pub series: Series,
+    /// The reading.
+    pub reading: ReadingRow,
+}
+
+/// Reads the readings of a tenant before a time that counted at a position and were superseded since.
+///
+/// # Errors
+///
+/// When the database does not answer.
+pub async fn superseded_readings(
+    client: &impl GenericClient,
+    tenant_id: &str,
+    position: i64,
+    until: Timestamp,
+) -> Result<Vec<SeriesReading>, tokio_postgres::Error> {
+    // Most superseded rows counted for seconds only: hardly any counted at the position.
+    let statement = format!(
+        "-- metering::superseded_readings
+         SELECT resource_id, counter_name, {COLUMNS} FROM metering.superseded
+         WHERE superseded_at > $2 AND position <= $2 AND project_id = $1 AND trusted
+           AND \"timestamp\" < $3"
+    );
+    let rows = client.query(&statement, &[&tenant_id, &position, &until]).await?;
+    let reading = |row: &Row| SeriesReading {
+        series: Series { resource_id: row.get(0), meter: row.get(1) },
+        reading: ReadingRow::read(row, 2),
+    };
+    Ok(rows.iter().map(reading).collect())
+}
+
+/// Reads the readings of a part of one window, and the last one before it, of all the tenant's series that
+/// have usage in the window; by mapping and resource. `meters` and `floors` contain the meter of each
+/// mapping and the time before which none of its readings counts.
+///
+/// # Errors
+///
+/// When the database does not answer.
+pub async fn readings_in_part(
+    client: &impl GenericClient,
+    tenant_id: &str,
+    part: Span,
+    meters: &[&str],
+    floors: &[Timestamp],
+) -> Result<BTreeMap<(i16, String), Vec<ReadingRow>>, tokio_postgres::Error> {
+    let statement = format!(
+        "-- metering::readings_in_part
+         SELECT k.mapping, k.resource_id, s.*
+         FROM (SELECT u.mapping, u.resource_id, ($5::text[])[u.mapping + 1] AS counter_name,
+                      $1::text AS project_id, $3::timestamptz AS start, $4::timestamptz AS until,
+                      ($6::timestamptz[])[u.mapping + 1] AS floor
+               FROM (SELECT DISTINCT mapping, resource_id FROM metering.usage_window
+                     WHERE project_id = $1 AND \"window\" = $2) AS u) AS k,
+         {}",
+        of_span(Schema::Live, None)
+    );
+    let window = Span::hour_of(part.from).from;
+    let parameters: [&(dyn ToSql + Sync); 6] =
+        [&tenant_id, &window, &part.from, &part.to, &meters, &floors];
+    let mut rows = pin!(client.query_raw(&statement, parameters).await?);
+    let mut found = BTreeMap::<(i16, String), Vec<ReadingRow>>::new();
+    while let Some(row) = rows.try_next().await? {
+        found.entry((row.get(0), row.get(1))).or_default().push(ReadingRow::read(&row, 2));
+    }
+    Ok(found)
+}
