@@ -1,4 +1,4 @@
-//! Promise: a time is billed once, whoever asks and whatever dies.
+//! A time is billed once, however many requests there are and whatever crashes.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ struct Servers {
 }
 
 impl Servers {
-    /// Server processes of the usual configuration.
+    /// Prepares server processes with the usual configuration.
     fn new() -> Servers {
         let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique("orders"));
         std::fs::write(&path, format!("{USAGE}{}", rates())).unwrap();
@@ -37,7 +37,7 @@ impl Drop for Servers {
     }
 }
 
-/// Acceptance 3: 32 at once, by two processes.
+/// 32 requests at once, to two processes.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_orders_at_once_one_is_issued() {
     let server = serving(config(""), &days("t", &["2026-11-02"])).await;
@@ -47,13 +47,13 @@ async fn of_many_orders_at_once_one_is_issued() {
         process.ready().await;
     }
     let client = reqwest::Client::new();
-    let asks = (0..32).map(|nth| {
+    let requests = (0..32).map(|nth| {
         let url = format!("{}/sales_order", both[nth % 2].url);
-        // Some of them ask for another day.
+        // Some requests end on another day.
         let end = if nth % 5 == 0 { "2026-11-04" } else { "2026-11-03" };
         answer(client.post(url).json(&json!({"tenant": "t", "end": end})))
     });
-    let answers: Vec<(u16, Value)> = join_all(asks).await;
+    let answers: Vec<(u16, Value)> = join_all(requests).await;
     let issued: Vec<&Value> = answers.iter().filter(|it| it.0 == 200).map(|it| &it.1).collect();
     let refused: Vec<&Value> = answers.iter().filter(|it| it.0 == 409).map(|it| &it.1).collect();
     // After the order of the first day one of the second may follow.
@@ -95,42 +95,42 @@ async fn the_database_refuses_what_overlaps_or_changes() {
         let error = server.db.client().await.batch_execute(sql).await.unwrap_err();
         assert_eq!(error.code().unwrap().code(), "42501", "{sql}");
     }
-    // Beside it, and of others, there is room.
+    // The time after the order, and another tenant's, are free.
     server
         .execute(&insert("t", "[2026-11-03T00:00Z, 2026-11-04T00:00Z)").replace("99", "98"))
         .await;
     server.execute(&insert("u", "[2026-11-02T00:00Z, 2026-11-04T00:00Z)")).await;
 }
 
-/// Acceptance 3: killed at any moment, there is the whole order or nothing of it, and the same request
-/// can be made again.
+/// A server that is killed at any moment leaves the whole order or nothing of it, and the same request can
+/// be repeated.
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_in_the_middle_there_is_a_whole_order_or_none() {
     let rounds = if is_long() { 100 } else { 8 };
     let tenants: Vec<String> = (0..rounds).map(|nth| format!("t{nth}")).collect();
-    let told: Vec<Value> =
+    let samples: Vec<Value> =
         tenants.iter().flat_map(|tenant| days(tenant, &["2026-11-02", "2026-11-03"])).collect();
-    let server = serving(config(""), &told).await;
+    let server = serving(config(""), &samples).await;
     let servers = Servers::new();
     let (mut whole, mut none) = (0, 0);
     for (nth, tenant) in tenants.iter().enumerate() {
         let mut process = servers.start(&server.db).await;
         process.ready().await;
-        let ask = json!({"tenant": tenant, "end": "2026-11-03"});
-        let asked = reqwest::Client::new().post(format!("{}/sales_order", process.url)).json(&ask);
-        let asked = tokio::spawn(asked.send());
-        // From before it begins until after it ends.
+        let request = json!({"tenant": tenant, "end": "2026-11-03"});
+        let url = format!("{}/sales_order", process.url);
+        let answer = tokio::spawn(reqwest::Client::new().post(url).json(&request).send());
+        // From before the request begins until after it ends.
         tokio::time::sleep(Duration::from_millis((nth as u64 * 37) % 150)).await;
         process.kill();
-        let answered = asked.await.unwrap().is_ok();
+        let answered = answer.await.unwrap().is_ok();
         let count = |table: &str, column: &str| {
             format!("SELECT count(*) FROM log.{table} WHERE {column} = '{tenant}'")
         };
         let rows = server.db.number(&count("sales_order", "tenant_id")).await;
         let events = server.db.number(&count("event_billing", "stream")).await;
         assert_eq!(rows, events, "{tenant}");
-        assert!(rows == 1 || !answered, "{tenant}: what was answered is there");
-        let (status, again) = server.ask("/sales_order", ask).await;
+        assert!(rows == 1 || !answered, "{tenant}: an answered order is stored");
+        let (status, again) = server.ask("/sales_order", request).await;
         assert_eq!(status, if rows == 1 { 409 } else { 200 }, "{again}");
         assert!(again["order_id"].is_string(), "{again}");
         (whole, none) = (whole + rows, none + 1 - rows);

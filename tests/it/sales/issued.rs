@@ -6,7 +6,6 @@ use super::world::*;
 use crate::support::process::{command, succeed};
 use crate::support::unique;
 
-/// Acceptance 5.
 #[tokio::test]
 async fn a_replay_brings_the_orders_back_byte_by_byte() {
     let server = serving(config(""), &days("t", &["2026-11-02", "2026-11-03"])).await;
@@ -36,14 +35,14 @@ async fn a_replay_brings_the_orders_back_byte_by_byte() {
     };
     stackledger(&["replay", "--all"]).await;
     assert_eq!(db.rows(orders).await, before);
-    let said = stackledger(&["verify", "--orders", "--read-models"]).await;
-    assert!(said.contains("2 sales orders have the same bytes"), "{said}");
-    assert!(said.contains("sales: 2 rows at position"), "{said}");
+    let output = stackledger(&["verify", "--orders", "--read-models"]).await;
+    assert!(output.contains("2 sales orders have the same bytes"), "{output}");
+    assert!(output.contains("sales: 2 rows at position"), "{output}");
     std::fs::remove_file(&path).unwrap();
 }
 
 #[tokio::test]
-async fn an_event_keeps_what_its_order_was_computed_with() {
+async fn an_event_contains_the_basis_and_the_settings_of_its_order() {
     let server =
         serving(config("billing_timezone = 'Europe/Prague'"), &days("t", &["2026-11-02"])).await;
     let order = server.made("/sales_order", json!({"tenant": "t", "end": "2026-11-03"})).await;

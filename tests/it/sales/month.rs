@@ -1,5 +1,4 @@
-//! Acceptance 2: orders of all tenants of a simulated cloud come to what an independent computation
-//! comes to.
+//! The orders of all tenants of a simulated cloud equal those of an independent computation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,7 +17,7 @@ const HOUR_US: i64 = 3_600_000_000;
 struct Sample {
     at: i64,
     volume: i128,
-    said: Value,
+    metadata: Value,
 }
 
 /// Tenant, resource, meter.
@@ -37,18 +36,19 @@ async fn samples(server: &Server) -> BTreeMap<Series, Vec<Sample>> {
         .unwrap();
     let mut all = BTreeMap::<Series, Vec<Sample>>::new();
     for row in &rows {
-        let said: Option<&str> = row.get(5);
+        let metadata: Option<&str> = row.get(5);
         all.entry((row.get(0), row.get(1), row.get(2))).or_default().push(Sample {
             at: row.get::<_, Timestamp>(3).as_microsecond(),
             volume: row.get::<_, &str>(4).parse().unwrap(),
-            said: said.map_or(Value::Null, |said| serde_json::from_str(said).unwrap()),
+            metadata: metadata
+                .map_or(Value::Null, |metadata| serde_json::from_str(metadata).unwrap()),
         });
     }
     all
 }
 
-/// What a tenant used in `from..to` of each (resource, service), in thousandths or whatever makes it
-/// whole: the volume and what it is to be divided by, rounded up or not.
+/// The usage of a tenant in `from..to`, by resource and service: the volume as a whole number, the divisor
+/// that makes it one in the unit of the rate, and whether it is rounded up.
 fn used(
     samples: &BTreeMap<Series, Vec<Sample>>,
     tenant: &str,
@@ -72,9 +72,9 @@ fn used(
                     let end = next.min(sample.at + HOUR_US).min(to);
                     let tracked = ["active", "building", "paused", "rescued", "resized"];
                     if end > sample.at.max(from)
-                        && tracked.contains(&sample.said["status"].as_str().unwrap())
+                        && tracked.contains(&sample.metadata["status"].as_str().unwrap())
                     {
-                        let flavor = sample.said["flavor"]["name"].as_str().unwrap().to_owned();
+                        let flavor = sample.metadata["flavor"]["name"].as_str().unwrap().to_owned();
                         add(id, flavor, (end - sample.at.max(from)).into(), HOUR_US.into(), true);
                     }
                 }
@@ -82,8 +82,8 @@ fn used(
             "disk.root.size" => {
                 for of in windows.values() {
                     let images: Vec<&str> =
-                        of.iter().filter_map(|it| it.said["image_ref"].as_str()).collect();
-                    let size = of.iter().filter_map(|it| it.said["root_gb"].as_i64()).max();
+                        of.iter().filter_map(|it| it.metadata["image_ref"].as_str()).collect();
+                    let size = of.iter().filter_map(|it| it.metadata["root_gb"].as_i64()).max();
                     if let Some(size) =
                         size.filter(|_| !images.is_empty() && !images.contains(&"None"))
                     {
@@ -93,7 +93,7 @@ fn used(
             }
             "volume.size" => {
                 for of in windows.values() {
-                    let kind = of.iter().rev().find_map(|it| it.said["volume_type"].as_str());
+                    let kind = of.iter().rev().find_map(|it| it.metadata["volume_type"].as_str());
                     let service = kind.map_or("b1".to_owned(), |kind| format!("b1.{kind}"));
                     add(id, service, max(of), 1, false);
                 }
@@ -111,7 +111,7 @@ fn used(
             }
             "router" => {
                 let mut hours: BTreeSet<i64> = windows.keys().copied().collect();
-                // A state that reaches into a window counts there, 75 minutes at most.
+                // A state that extends into a window counts there, for 75 minutes at most.
                 let held = all.iter().map(|it| (it.at / HOUR_US + 1, it.at + 4_500_000_000));
                 for (first, end) in held {
                     hours.extend(
@@ -142,7 +142,7 @@ fn used(
     used
 }
 
-/// Millionths, rounded half up, of so much of it at that price.
+/// Returns the amount of a volume at a price, in millionths, rounded half up.
 fn amount((volume, parts, ceil): (i128, i128, bool), price: &str) -> i128 {
     let (whole, decimals) = price.split_once('.').unwrap_or((price, ""));
     let digits: i128 = format!("{whole}{decimals}").parse().unwrap();

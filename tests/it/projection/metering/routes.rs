@@ -5,13 +5,12 @@ use crate::support::projecting::caught_up;
 use crate::support::samples::{polled, sample, with};
 use crate::support::server::Server;
 
-/// Two tenants, one resource id of both, two meters, a sample of no tenant, and two that are worth
-/// nothing.
+/// Two tenants that use one resource id, two meters, a sample without a tenant, and two invalid ones.
 async fn projected() -> Server {
     let server = Server::with_projector().await;
     let memory = json!({"counter_name": "memory", "counter_type": "gauge", "counter_unit": "MB"});
     let other = json!({"project_id": "q", "message_id": "q", "resource_metadata": {}});
-    let told = [
+    let samples = [
         sample(0, "r", json!(6490000000_u64)),
         sample(10, "r", json!(1e-5)),
         with(sample(10, "r", json!("512.0")), &memory),
@@ -21,7 +20,8 @@ async fn projected() -> Server {
     let nobody_s =
         with(sample(30, "t", json!(4)), &json!({"project_id": null, "message_id": null}));
     let wrong = with(sample(30, "r", json!("many")), &json!({"message_id": "w"}));
-    append(&server.db.database, &[polled(1, &told), polled(2, &[nobody_s, wrong, json!(7)])]).await;
+    append(&server.db.database, &[polled(1, &samples), polled(2, &[nobody_s, wrong, json!(7)])])
+        .await;
     caught_up(&server.db).await;
     server
 }
@@ -44,14 +44,14 @@ async fn samples_are_listed_in_time_order() {
         ["cpu r 6490000000", "cpu r 0.00001", "cpu r 2", "memory r 512", "cpu s 3", "cpu t 4"];
     assert_eq!(shown(&server.ok("/v1/samples").await), all);
     for path in ["/v1/samples?limit=1", "/v1/samples?limit=2&to=2026-12-01T00:00:00Z"] {
-        let (mut seen, mut next) = (Vec::new(), path.to_owned());
+        let (mut listed, mut next) = (Vec::new(), path.to_owned());
         loop {
             let page = server.ok(&next).await;
-            seen.extend(shown(&page));
+            listed.extend(shown(&page));
             let Some(cursor) = page["next"].as_str() else { break };
             next = format!("{path}&cursor={cursor}");
         }
-        assert_eq!(seen, all, "{path}");
+        assert_eq!(listed, all, "{path}");
     }
     for (query, expected) in [
         ("meter=memory", vec!["memory r 512"]),
@@ -77,7 +77,7 @@ async fn samples_are_listed_in_time_order() {
 }
 
 #[tokio::test]
-async fn a_sample_has_the_columns_of_the_proposal_and_what_was_said_beside_it() {
+async fn a_sample_has_the_columns_of_the_proposal_and_its_metadata() {
     let server = projected().await;
     let first = &server.ok("/v1/samples?limit=1").await["items"][0];
     assert_eq!(
@@ -140,7 +140,7 @@ async fn meters_and_resources_sum_up() {
 }
 
 #[tokio::test]
-async fn what_does_not_count_is_listed_with_the_reason() {
+async fn samples_that_do_not_count_are_listed_with_the_reason() {
     let server = projected().await;
     let list = server.ok("/v1/samples/rejected").await;
     let items = list["items"].as_array().unwrap();

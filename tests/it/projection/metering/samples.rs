@@ -1,4 +1,4 @@
-//! Samples from the log to those who read them with SQL.
+//! Samples, from the log to clients that read them with SQL.
 
 use serde_json::{Value, json};
 use stackledger::simulate::meter_differences;
@@ -13,25 +13,27 @@ use crate::support::process::{Process, command, succeed};
 use crate::support::projecting::{caught_up, project};
 use crate::support::samples::{polled, sample, with};
 
-/// A day of two resources, some of it told twice, in the order of the log.
+/// A day of two resources, in the order of the log. Some samples arrive twice.
 async fn a_day() -> TestDatabase {
     let db = database().await;
     for number in 0..24_u32 {
-        let told: Vec<Value> = (0..4)
+        let samples: Vec<Value> = (0..4)
             .flat_map(|nth| {
                 let minute = number * 60 + nth * 10;
                 [sample(minute, "r", json!(minute)), sample(minute, "s", json!(0.5))]
             })
             .collect();
-        let again: Vec<Value> =
-            told.iter().map(|told| with(told.clone(), &json!({"message_id": "0"}))).collect();
+        let again: Vec<Value> = samples
+            .iter()
+            .map(|sample| with(sample.clone(), &json!({"message_id": "0"})))
+            .collect();
         let (one, other) = (u128::from(number) * 2, u128::from(number) * 2 + 1);
-        append(&db.database, &[polled(one, &told), polled(other, &again[..4])]).await;
+        append(&db.database, &[polled(one, &samples), polled(other, &again[..4])]).await;
     }
     db
 }
 
-/// A session of whoever was made a member of the role that reads.
+/// A connection with the rights of a member of the reading role.
 async fn reader(db: &TestDatabase) -> Client {
     let client = db.superuser().await;
     client.batch_execute("SET ROLE stackledger_reader; SET timezone = 'UTC'").await.unwrap();
@@ -43,8 +45,8 @@ async fn explained(client: &Client, sql: &str) -> String {
     rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n")
 }
 
-/// By three routes at once, a fifth of the messages twice and a fifth out of order: a million
-/// samples (`--long`), each once, and their sums to the last digit.
+/// Samples by three routes at once, a fifth of the messages twice and a fifth out of order. Each sample is
+/// stored once, and the sums are exact; a million samples with `--long`.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_sample_of_a_cloud_is_there_once_and_the_sums_are_exact() {
     let (db, broker) = (database().await, broker().await);
@@ -63,8 +65,8 @@ async fn every_sample_of_a_cloud_is_there_once_and_the_sums_are_exact() {
     let sums: Vec<Value> = sums.iter().map(|row| serde_json::from_str(row).unwrap()).collect();
     let wrong = meter_differences(&plan.truth().meters, &sums);
     assert!(wrong.is_empty(), "{wrong:#?}");
-    let told: u64 = plan.truth().meters.iter().map(|meter| meter.samples).sum();
-    assert_eq!(told, if is_long() { 1_000_000 } else { 10_000 });
+    let count: u64 = plan.truth().meters.iter().map(|meter| meter.samples).sum();
+    assert_eq!(count, if is_long() { 1_000_000 } else { 10_000 });
     assert_eq!(db.number("SELECT count(*) FROM metering.rejected").await, 0);
 }
 
@@ -88,8 +90,8 @@ async fn a_replay_makes_the_same_rows_and_the_view_follows_it() {
 
     let mut verify = command(&db, None);
     verify.args(["verify", "--read-models"]);
-    let said = succeed(verify).await;
-    assert!(said.contains("metering: ") && said.contains("the same when rebuilt"), "{said}");
+    let output = succeed(verify).await;
+    assert!(output.contains("metering: ") && output.contains("the same when rebuilt"), "{output}");
     let mut replay = command(&db, None);
     replay.args(["replay", "metering"]);
     succeed(replay).await;
@@ -127,7 +129,6 @@ async fn conditions_on_the_view_reach_the_indexes() {
     }
 }
 
-/// It may read what is there to be read, and nothing else.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reading_role_reads_read_models_and_not_the_log() {
     let db = a_day().await;

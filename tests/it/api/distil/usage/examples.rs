@@ -15,11 +15,11 @@ fn volume(time: &str, volume: Value) -> (String, Value, Value) {
     (time.to_owned(), volume, json!({}))
 }
 
-fn said(time: &str, of: Value, metadata: Value) -> (String, Value, Value) {
-    (time.to_owned(), of, metadata)
+fn described(time: &str, volume: Value, metadata: Value) -> (String, Value, Value) {
+    (time.to_owned(), volume, metadata)
 }
 
-/// Samples of a meter, and what was used between two times: `service volume` of each.
+/// Samples of a meter, and the usage between two times: `service volume` of each service.
 struct Example {
     meter: &'static str,
     samples: Vec<(String, Value, Value)>,
@@ -93,7 +93,7 @@ fn examples() -> Vec<Example> {
             ],
             &["sum 3"],
         ),
-        // At any distance, across restarts, in the window in which it is told.
+        // At any distance and across restarts, in the window of the reading.
         example(
             "cumulative",
             vec![
@@ -115,14 +115,14 @@ fn examples() -> Vec<Example> {
         example(
             "storagemax",
             vec![
-                said("10:10:00", json!(10), json!({"volume_type": "t1"})),
-                said("10:20:00", json!(12), json!({"volume_type": "t2"})),
+                described("10:10:00", json!(10), json!({"volume_type": "t1"})),
+                described("10:20:00", json!(12), json!({"volume_type": "t2"})),
             ],
             &["fast 12"],
         ),
         example(
             "storagemax",
-            vec![said("10:10:00", json!(10), json!({"volume_type": "t1"}))],
+            vec![described("10:10:00", json!(10), json!({"volume_type": "t1"}))],
             &["b1.t1 10"],
         ),
         example(
@@ -138,29 +138,29 @@ fn examples() -> Vec<Example> {
         example(
             "fromimage",
             vec![
-                said("10:10:00", json!(1), json!({"image_ref": "i", "root_gb": 20})),
-                said("10:20:00", json!(1), json!({"image_ref": "i", "root_gb": "60"})),
+                described("10:10:00", json!(1), json!({"image_ref": "i", "root_gb": 20})),
+                described("10:20:00", json!(1), json!({"image_ref": "i", "root_gb": "60"})),
             ],
             &["b1.root 60"],
         ),
         example(
             "fromimage",
-            vec![said("10:10:00", json!(1), json!({"image_ref": "None", "root_gb": 20}))],
+            vec![described("10:10:00", json!(1), json!({"image_ref": "None", "root_gb": 20}))],
             &[],
         ),
         example(
             "count",
             vec![
-                said("10:10:00", json!(1), json!({"status": "active"})),
-                said("10:20:00", json!(1), json!({"status": "down"})),
+                described("10:10:00", json!(1), json!({"status": "active"})),
+                described("10:20:00", json!(1), json!({"status": "down"})),
             ],
             &["count 1"],
         ),
-        example("count", vec![said("10:10:00", json!(1), json!({"status": "down"}))], &[]),
+        example("count", vec![described("10:10:00", json!(1), json!({"status": "down"}))], &[]),
     ]
 }
 
-/// The samples of all examples; each has a tenant of its own.
+/// The samples of all examples. Each example has its own tenant.
 fn samples(examples: &[Example]) -> Vec<Value> {
     let of = |(number, example): (usize, &Example)| {
         let tenant = format!("tenant {number}");
@@ -172,7 +172,7 @@ fn samples(examples: &[Example]) -> Vec<Value> {
     examples.iter().enumerate().flat_map(of).collect()
 }
 
-/// Whichever way round they come, and however many at once; rebuilt, the rows are the same.
+/// In both orders, all at once and one by one. Rebuilt, the rows are the same.
 #[tokio::test]
 async fn every_example() {
     let examples = examples();
@@ -191,8 +191,11 @@ async fn every_example() {
         std::fs::write(&mappings, MAPPINGS).unwrap();
         let mut verify = command(&server.db, None);
         verify.args(["verify", "--read-models"]).env("STACKLEDGER_CONFIG", &mappings);
-        let said = succeed(verify).await;
-        assert!(said.contains("metering: ") && said.contains("the same when rebuilt"), "{said}");
+        let output = succeed(verify).await;
+        assert!(
+            output.contains("metering: ") && output.contains("the same when rebuilt"),
+            "{output}"
+        );
         std::fs::remove_file(mappings).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Usage, from samples that came by whichever way to what is answered.
+//! Usage, from samples on any route to the answers.
 
 mod answers;
 mod examples;

@@ -1,4 +1,4 @@
-//! What the tests of usage stand on: one mapping for each transformer, and samples for them.
+//! One mapping for each transformer, and samples for them.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::support::process::{command, succeed};
 use crate::support::server::Server;
 use crate::support::unique;
 
-/// One mapping for each transformer; the meter has its name.
+/// One mapping for each transformer, on a meter of the same name.
 pub const MAPPINGS: &str = r#"
     [metering]
     trust_sources = ["openstack"]
@@ -70,7 +70,7 @@ pub const MAPPINGS: &str = r#"
     filter = { status = "active" }
 "#;
 
-/// A sample of a resource of a tenant that has the meter's name, on a day in November.
+/// A sample of the resource `r` of a tenant, on a day in November.
 pub fn sample(meter: &str, tenant: &str, time: &str, volume: Value, metadata: Value) -> Value {
     json!({
         "counter_name": meter, "counter_type": "gauge", "counter_unit": "", "counter_volume": volume,
@@ -90,7 +90,7 @@ pub fn used(answer: &Value) -> Vec<String> {
 }
 
 impl Server {
-    /// What the tenant used on that day in November.
+    /// The answer about the tenant's usage on that day in November.
     pub async fn used(&self, tenant: &str, from: &str, to: &str) -> Value {
         let day = "2026-11-20T";
         let tenant = tenant.replace(' ', "%20");
@@ -102,7 +102,7 @@ pub fn a_file() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(unique("usage"))
 }
 
-/// Messages of so many samples each, imported by the program itself.
+/// Imports messages of `each` samples with the program itself.
 pub async fn import(db: &TestDatabase, samples: &[Value], each: usize) {
     let message = |samples: &[Value]| {
         let id = unique("message");
