@@ -1,14 +1,14 @@
 FROM rust:1-slim-bookworm AS build
 WORKDIR /build
 COPY . .
-# What was downloaded and compiled stays in the builder's caches; only the binary goes on.
+# Downloads and compiled crates stay in the builder's caches; only the binary is copied.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/build/target \
     cargo build --release --locked --bin stackledger \
     && cp target/release/stackledger /usr/local/bin/
 
 FROM debian:bookworm-slim
-# A number, so that an orchestrator can see that it is not root.
+# A number, so that an orchestrator can check that it is not root.
 USER 10001:10001
 COPY --from=build /usr/local/bin/stackledger /usr/local/bin/stackledger
 EXPOSE 8080

@@ -1,4 +1,4 @@
-# What the scripts beside this file share; sourced, never run.
+# Functions that the scripts beside this file share. Sourced, never run.
 # shellcheck shell=bash
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
@@ -18,24 +18,24 @@ die() {
 # The comment block at the top of a script is its help text.
 usage() { awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"; }
 
-# The start time of a process that runs, in clock ticks since boot: together with the pid it names
-# a process for good, where a pid alone may have been given to another one since. A zombie counts
-# as gone: some containers have nobody who reaps it.
+# stamp_of PID: prints the start time of a running process, in clock ticks since boot. Pid and start
+# time together identify a process, while a pid alone may belong to a new process. A zombie counts as
+# ended: in some containers nothing reaps it.
 stamp_of() {
   local stat
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
-  # The name stands in brackets and may hold anything: what follows it starts with field 3.
+  # The name is in brackets and may contain anything; field 3 follows it.
   read -r -a stat <<<"${stat##*) }"
   [[ ${stat[0]} != [ZX] ]] || return 1
   echo "${stat[19]}"
 }
 
-# runs PID STAMP
+# runs PID STAMP: whether this process is running.
 runs() {
   [[ -n ${1:-} && -n ${2:-} ]] && [[ $(stamp_of "$1") == "$2" ]]
 }
 
-# gone SECONDS PID STAMP: waits until the process is gone; fails when it is still there.
+# gone SECONDS PID STAMP: waits until the process has ended; fails if it has not by then.
 gone() {
   local ends=$((SECONDS + $1))
   while runs "$2" "$3"; do
@@ -46,7 +46,7 @@ gone() {
 
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# The status code of GET http://HOST:PORT/PATH; needs no curl.
+# http_status HOST PORT PATH: prints the status code of a GET request, without curl.
 http_status() {
   local answer
   answer=$(
@@ -58,20 +58,20 @@ http_status() {
   echo "${answer%% *}"
 }
 
-# cargo and a linker, or one line that says what to install.
+# need_rust: finds cargo and a linker, or ends with a line that names what to install.
 need_rust() {
   if ! command -v cargo >/dev/null && [[ -x ${HOME:-}/.cargo/bin/cargo ]]; then
     PATH=$HOME/.cargo/bin:$PATH
   fi
   command -v cargo >/dev/null ||
-    die 69 "no cargo here: install Rust 1.92 or newer (https://rustup.rs), then run this again"
+    die 69 "cargo is not installed: install Rust 1.92 or newer (https://rustup.rs), then run this again"
   command -v cc >/dev/null ||
-    die 69 "no C linker here (cc), which Rust needs: install it (Debian: apt-get install gcc libc6-dev), then run this again"
+    die 69 "Rust needs a C linker (cc), which is not installed: install it (Debian: apt-get install gcc libc6-dev), then run this again"
 }
 
-# in_group COMMAND…: runs it in the background as a process group of its own, whose id is then in
-# GROUP. Without that, what bash runs in the background ignores Ctrl-C for ever, and what a command
-# has itself started could not be ended with it.
+# in_group COMMAND…: runs a command in the background in a process group of its own, and stores the
+# group's id in GROUP. Otherwise a background process of bash ignores Ctrl-C for ever, and the
+# processes that the command starts could not be ended with it.
 in_group() {
   set -m
   "$@" </dev/null &
@@ -80,7 +80,7 @@ in_group() {
   set +m
 }
 
-# end_group GROUP: ends every process of the group and waits for the first.
+# end_group GROUP: ends every process of the group and waits for it.
 end_group() {
   [[ -n ${1:-} ]] || return 0
   kill -TERM -- "-$1" 2>/dev/null || return 0
@@ -92,8 +92,8 @@ end_group() {
   done
 }
 
-# hold NAME MESSAGE: one run at a time per working copy. The lock goes when this shell ends,
-# however it ends.
+# hold NAME MESSAGE: takes a lock, so that only one run at a time is active per working copy, or ends
+# with the message. The lock is released when this shell ends, in any way.
 hold() {
   mkdir -p "$STATE"
   exec 8>>"$STATE/$1.lock"

@@ -1,7 +1,7 @@
 # Services as containers of docker-compose.yml. Sourced by scripts/services.
 # shellcheck shell=bash
 
-# A docker client without an engine, or without compose, is common: both have to answer.
+# has_docker: whether both the engine and compose answer; a client without one of them is common.
 has_docker() {
   command -v docker >/dev/null && docker info >/dev/null 2>&1 &&
     docker compose version >/dev/null 2>&1

@@ -1,11 +1,11 @@
-# A private MariaDB, which the tests of exports write to. Sourced by scripts/services.
+# A private MariaDB, the target of the tests of exports. Sourced by scripts/services.
 # shellcheck shell=bash
 
 TITLE[mariadb]=MariaDB
 VARIABLE[mariadb]=MARIADB_URL
 PACKAGE[mariadb]=mariadb-server
 
-# As with PostgreSQL: its socket lies beside its data, and as root it runs as a user of its own.
+# As with PostgreSQL, its socket is beside its data, and for root it runs as a user of its own.
 MARIADB_BASE=$DIR/mariadb MARIADB_USER=
 if [[ $PATH_IS_PLAIN == no ]]; then MARIADB_BASE=/tmp/$NAME-mariadb; fi
 if [[ $EUID == 0 ]]; then
@@ -15,8 +15,8 @@ if [[ $EUID == 0 ]]; then
 fi
 BASE[mariadb]=$MARIADB_BASE
 
-# The server; distributions put it where only root's PATH leads. What makes its first tables has to
-# be there as well.
+# Prints the path of the server, which distributions often put only into root's PATH. The program
+# that creates its first tables must exist as well.
 mariadb_bin() {
   local file
   command -v mariadb-install-db >/dev/null || return 1
@@ -26,14 +26,15 @@ mariadb_bin() {
   return 1
 }
 
-# What the container is noted as.
+# Notes the container's ports and URL.
 mariadb_container() {
   local port
   port=$(free_port)
   note mariadb KIND=docker TEST="$test" PORT="$port" URL="mysql://root@127.0.0.1:$port"
 }
 
-# A server that takes connections sends the first packet, number 0, which says version 10.
+# greets_as_mysql PORT: whether a server there accepts connections. It sends the first packet, number
+# 0, with the protocol's version 10.
 greets_as_mysql() {
   (
     exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
@@ -41,8 +42,8 @@ greets_as_mysql() {
   ) 2>/dev/null
 }
 
-# mariadb_ready PORT: waits until the server that was just launched takes connections; fails when it
-# ends instead, as it does when somebody took its port.
+# mariadb_ready PORT: waits until the server that was just launched accepts connections; fails if it
+# ends instead, as it does if its port is in use.
 mariadb_ready() {
   local began=$SECONDS
   until greets_as_mysql "$1"; do
@@ -52,13 +53,13 @@ mariadb_ready() {
   done
 }
 
-# start_mariadb [same]: with `same` on the port it had.
+# start_mariadb [same]: starts the server; with `same` on the port it had.
 start_mariadb() {
   local server data=$MARIADB_BASE/data log=$DIR/mariadb.log attempt port settings=() run=()
-  server=$(mariadb_bin) || die 69 "no MariaDB found"
+  server=$(mariadb_bin) || die 69 "MariaDB is not installed"
   own_folder "$MARIADB_BASE" "$MARIADB_USER"
   if [[ ! -d $data ]]; then
-    # Into a folder beside it first: a half-made one must not be taken for data later.
+    # In another folder first, so that an incomplete one is never taken for data.
     rm -rf "$data.tmp"
     as_user "$MARIADB_USER" "$MARIADB_BASE" mariadb-install-db --no-defaults \
       --datadir="$data.tmp" --auth-root-authentication-method=normal --skip-test-db \
@@ -82,7 +83,7 @@ start_mariadb() {
       port=$(free_port)
     fi
     launch "$log" ${run[@]+"${run[@]}"} "$server" "${settings[@]}" --port="$port"
-    # Noted before it is ready: whoever is killed while waiting leaves a pid that `down` can end.
+    # Noted before it is ready, so that `down` can end it if this script is killed while it waits.
     note mariadb KIND=private TEST="$test" PID="$PID" STAMP="$(stamp_of "$PID")" PORT="$port" \
       URL="mysql://root@127.0.0.1:$port"
     if mariadb_ready "$port"; then
@@ -103,7 +104,7 @@ stop_mariadb() {
   gone 60 "$pid" "$stamp" || {
     warn "MariaDB (pid $pid) has not ended after a minute: killing it"
     kill -KILL "$pid" 2>/dev/null || true
-    gone 10 "$pid" "$stamp" || die "pid $pid does not end"
+    gone 10 "$pid" "$stamp" || die "MariaDB (pid $pid) cannot be killed"
   }
-  say "MariaDB (pid $pid) ended"
+  say "MariaDB (pid $pid) has ended"
 }

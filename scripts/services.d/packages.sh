@@ -3,7 +3,7 @@
 
 has_apt() { [[ $EUID == 0 ]] && command -v apt-get >/dev/null; }
 
-# missing: the services that are wanted and not here.
+# missing: prints the wanted services that are not installed.
 missing() {
   local service
   for service in "${SERVICES[@]}"; do
@@ -13,27 +13,27 @@ missing() {
   done
 }
 
-# packages SERVICE…: what to install.
+# packages SERVICE…: prints their packages.
 packages() {
   local service list=""
   for service; do list+=" ${PACKAGE[$service]}"; done
   echo "${list# }"
 }
 
-# variables SERVICE…: what leads to servers that run, as "A and B".
+# variables SERVICE…: prints the variables of their URLs, as "A and B".
 variables() {
   local service list=""
   for service; do list+="${list:+ and }${VARIABLE[$service]}"; done
   echo "$list"
 }
 
-# install_packages SERVICE…
+# install_packages SERVICE…: installs their packages, or exits with 69.
 install_packages() {
   local policy=/usr/sbin/policy-rc.d log=$DIR/apt.log ours=no failed=no names
   local apt=(apt-get -qq -o DPkg::Lock::Timeout=300)
   names=$(packages "$@")
   say "installing with apt-get: $names (about a minute)"
-  # The packages start a server each, on the standard ports: nobody asked for those.
+  # Keep the packages from starting servers of their own on the standard ports.
   if [[ ! -e $policy ]]; then
     printf '#!/bin/sh\nexit 101\n' >"$policy"
     chmod 755 "$policy"
@@ -52,7 +52,7 @@ install_packages() {
   hash -r
 }
 
-# What was looked for, where, and what to do next, in two lines.
+# tell_missing SERVICE…: prints two lines: which packages are missing, and the next step.
 tell_missing() {
   local why="no docker engine with compose" service list=""
   if [[ $EUID != 0 ]]; then
@@ -60,12 +60,12 @@ tell_missing() {
   elif ! has_apt; then
     why+=", no apt-get"
   fi
-  warn "not found here: $(packages "$@") (looked in PATH and where packages put them; $why)"
+  warn "not installed: $(packages "$@") (looked in PATH and the folders of packages; $why)"
   if command -v apt-get >/dev/null; then
-    warn "next: sudo apt-get install -y --no-install-recommends $(packages "$@") (or set $(variables "$@") to servers that run)"
+    warn "next: sudo apt-get install -y --no-install-recommends $(packages "$@") (or set $(variables "$@") to running servers)"
   else
     for service; do list+="${list:+ and }${TITLE[$service]}"; done
-    warn "next: install $list, or set $(variables "$@") to servers that run"
+    warn "next: install $list, or set $(variables "$@") to running servers"
   fi
 }
 

@@ -7,7 +7,7 @@ TITLE[postgres]="PostgreSQL $OLDEST_POSTGRES or newer"
 VARIABLE[postgres]=DATABASE_URL
 PACKAGE[postgres]=postgresql
 
-# Its socket lies beside its data, and a socket's path may have 107 bytes. As root it runs as a user
+# Its socket is beside its data, and a socket's path has at most 107 bytes. For root it runs as a user
 # of its own.
 PG_BASE=$DIR/postgres PG_USER=
 if [[ $PATH_IS_PLAIN == no ]]; then PG_BASE=/tmp/$NAME; fi
@@ -18,8 +18,8 @@ if [[ $EUID == 0 ]]; then
 fi
 BASE[postgres]=$PG_BASE
 
-# The folder with PostgreSQL's programs: of the version that the data asks for, if there is any,
-# else the first of the PATH, else the newest.
+# postgres_bin [VERSION]: prints the folder with PostgreSQL's programs: those of this version, which
+# existing data needs; without one the first of the PATH, else the newest.
 postgres_bin() {
   local wanted=${1:-} dir version candidates=()
   if dir=$(command -v postgres); then candidates+=("$(dirname "$(readlink -f "$dir")")"); fi
@@ -40,7 +40,7 @@ postgres_bin() {
   return 1
 }
 
-# What the container is noted as.
+# Notes the container's port and URL.
 postgres_container() {
   local port
   port=$(free_port)
@@ -50,6 +50,7 @@ postgres_container() {
 
 as_postgres() { as_user "$PG_USER" "$PG_BASE" "$@"; }
 
+# encoded TEXT: prints it percent-encoded.
 encoded() {
   local LC_ALL=C text=$1 char i
   for ((i = 0; i < ${#text}; i++)); do
@@ -61,8 +62,8 @@ encoded() {
   done
 }
 
-# postgres_ready DATA: waits until the server that was just launched takes connections; fails when it
-# ends instead. After a crash it first reads its own log again, which may take a while.
+# postgres_ready DATA: waits until the server that was just launched accepts connections; fails if it
+# ends instead. After a crash it first replays its own log, which may take some time.
 postgres_ready() {
   local began=$SECONDS
   while ! { [[ $(sed -n 1p "$1/postmaster.pid" 2>/dev/null) == "$PID" ]] &&
@@ -79,10 +80,10 @@ start_postgres() {
   if [[ -e $data/PG_VERSION ]]; then
     version=$(cat "$data/PG_VERSION")
     bin=$(postgres_bin "$version") ||
-      die "the data in $data is PostgreSQL $version's, which is not installed: install it (Debian: apt-get install postgresql-$version), or delete the data with scripts/services down"
+      die "the data in $data needs PostgreSQL $version, which is not installed: install it (Debian: apt-get install postgresql-$version), or delete the data with scripts/services down"
   else
-    bin=$(postgres_bin) || die 69 "no PostgreSQL $OLDEST_POSTGRES or newer found"
-    # Into a folder beside it first: a half-made one must not be taken for data later.
+    bin=$(postgres_bin) || die 69 "PostgreSQL $OLDEST_POSTGRES or newer is not installed"
+    # In another folder first, so that an incomplete one is never taken for data.
     rm -rf "$data.tmp"
     as_postgres "$bin/initdb" -D "$data.tmp" -U postgres -A trust -E UTF8 --locale=C \
       --no-sync >"$log" 2>&1 || { tail -n 5 "$log" >&2 && die "initdb failed, see $log"; }
@@ -101,9 +102,9 @@ start_postgres() {
   if [[ -n $PG_USER ]]; then
     run=(setpriv --reuid="$PG_USER" --regid="$(id -g "$PG_USER")" --init-groups --)
   fi
-  # A killed server leaves its lock files. Where nobody reaps it, the pid in there still seems to be
-  # somebody's: a pid that cannot exist takes its place. The rest stays, by which PostgreSQL sees
-  # whether a session of the old server is left.
+  # A killed server leaves its lock files. If nothing reaps it, the pid in them still seems to exist,
+  # so replace it by one that cannot exist. The rest stays: it shows PostgreSQL whether a session of
+  # the old server is left.
   for lock in "$data/postmaster.pid" "$data/.s.PGSQL.5432.lock"; do
     if [[ -s $lock ]] && ! stamp_of "$(sed -n 1p "$lock")" >/dev/null; then
       as_postgres sed -i '1s/.*/2147483646/' "$lock"
@@ -111,11 +112,11 @@ start_postgres() {
   done
   while :; do
     launch "$log" ${run[@]+"${run[@]}"} "$bin/postgres" -D "$data" "${settings[@]}"
-    # Noted before it is ready: whoever is killed while waiting leaves a pid that `down` can end.
+    # Noted before it is ready, so that `down` can end it if this script is killed while it waits.
     note postgres KIND=private TEST="$test" PID="$PID" STAMP="$(stamp_of "$PID")" DATA="$data" \
       URL="postgresql://postgres@$(encoded "$data")/stackledger"
     if postgres_ready "$data"; then break; fi
-    # Where somebody has killed the server, its last session may need a moment to notice.
+    # If the server was killed, its last session may need a moment to notice.
     if ((SECONDS - began > 10)) || ! tail -n 4 "$log" | grep -Eq 'shared memory block|already exists'; then
       tail -n 5 "$log" >&2
       die "PostgreSQL did not start, see $log"
@@ -134,7 +135,7 @@ stop_postgres() {
   gone 60 "$pid" "$stamp" || {
     warn "PostgreSQL (pid $pid) has not ended after a minute: killing it"
     kill -KILL "$pid" 2>/dev/null || true
-    gone 10 "$pid" "$stamp" || die "pid $pid does not end"
+    gone 10 "$pid" "$stamp" || die "PostgreSQL (pid $pid) cannot be killed"
   }
-  say "PostgreSQL (pid $pid) ended"
+  say "PostgreSQL (pid $pid) has ended"
 }

@@ -5,14 +5,14 @@ TITLE[rabbitmq]=RabbitMQ
 VARIABLE[rabbitmq]=AMQP_URL
 PACKAGE[rabbitmq]=rabbitmq-server
 
-# RabbitMQ's scripts split paths at blanks.
+# RabbitMQ's scripts split paths at spaces.
 MQ_BASE=$DIR/rabbitmq
 if [[ $PATH_IS_PLAIN == no ]]; then MQ_BASE=/tmp/$NAME-rabbitmq; fi
 BASE[rabbitmq]=$MQ_BASE
 
-# The server's own script. What distributions put into the PATH is often a link to a wrapper, which
-# insists on being root or rabbitmq and, called by its own name, calls itself for ever: only a file
-# whose own name is rabbitmq-server, with rabbitmq-env beside it, is the server's.
+# Prints the path of the server's own script. The file in the PATH is often a link to a wrapper of the
+# distribution, which requires the user root or rabbitmq and, called by its own name, calls itself for
+# ever. Only a file whose own name is rabbitmq-server, with rabbitmq-env beside it, is the server's.
 rabbitmq_bin() {
   local file
   command -v erl >/dev/null || return 1
@@ -27,7 +27,7 @@ rabbitmq_bin() {
   return 1
 }
 
-# What the container is noted as.
+# Notes the container's ports and URL.
 rabbitmq_container() {
   local port management
   port=$(free_port) management=$(free_port "$port")
@@ -35,7 +35,7 @@ rabbitmq_container() {
     URL="amqp://guest:guest@127.0.0.1:$port/%2f"
 }
 
-# The variable beside AMQP_URL that leads to the management API.
+# Prints the variable with the URL of the management API, beside AMQP_URL.
 rabbitmq_env() {
   if given rabbitmq; then
     if [[ -n ${AMQP_MANAGEMENT_URL:-} ]]; then
@@ -49,7 +49,8 @@ rabbitmq_env() {
   fi
 }
 
-# A broker that speaks AMQP answers the protocol header with a method frame, which starts with 1.
+# speaks_amqp PORT: whether a broker there answers the protocol header with a method frame, which
+# starts with 1.
 speaks_amqp() {
   (
     exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
@@ -67,8 +68,8 @@ epmd_bin() {
   return 1
 }
 
-# boot_rabbitmq SERVER PORT DIST EPMD MANAGEMENT: one attempt; fails when the node ends before it
-# is ready, as it does when somebody took one of the ports.
+# boot_rabbitmq SERVER PORT DIST EPMD MANAGEMENT: tries to start a node; fails if it ends before it is
+# ready, as it does if one of the ports is in use.
 boot_rabbitmq() {
   local server=$1 port=$2 dist=$3 epmd=$4 management=$5
   local log=$DIR/rabbitmq.log began=$SECONDS epmd_pid url schedulers="" launcher node
@@ -80,7 +81,7 @@ boot_rabbitmq() {
       echo "management.tcp.ip = 127.0.0.1"
       echo "management.tcp.port = $management"
     fi
-    # What the management API says about queues is at most this old.
+    # The maximum age of the management API's data about queues.
     if [[ $test == yes ]]; then echo "collect_statistics_interval = 1000"; fi
   } >"$MQ_BASE/rabbitmq.conf"
   if [[ -n $management ]]; then
@@ -89,11 +90,11 @@ boot_rabbitmq() {
     echo "[]." >"$MQ_BASE/plugins"
   fi
   rm -f "$MQ_BASE/pid"
-  # The tests want the cores for themselves.
+  # Leave processors for the tests.
   if [[ $test == yes ]]; then schedulers="+S 2:2"; fi
 
-  # Erlang's name service would be started by the node and outlive it: started here, its pid is
-  # known.
+  # The node would start Erlang's name service itself, and that would outlive the node. Started here,
+  # its pid is known.
   launch "$log" "$(epmd_bin)" -port "$epmd" -address 127.0.0.1
   epmd_pid=$PID
   while ! listens "$epmd"; do
@@ -101,8 +102,8 @@ boot_rabbitmq() {
     sleep 0.02
   done
 
-  # An environment of its own: the caller's RABBITMQ_… variables are meant for another node. The
-  # variable `detached` makes the server's script become the node instead of waiting beside it.
+  # With an empty environment, because the caller's RABBITMQ_… variables are for another node. With the
+  # variable `detached` the server's script becomes the node instead of waiting for it.
   launch "$log" bash -c 'ulimit -n 65536 2>/dev/null; exec "$@"' bash \
     env -i PATH="$PATH" LANG=C.UTF-8 HOME="$MQ_BASE/home" detached=true \
     RABBITMQ_NODENAME="$NAME@localhost" \
@@ -128,24 +129,24 @@ boot_rabbitmq() {
     stamp_of "$launcher" >/dev/null || return 1
     if ((SECONDS - began > 90)); then
       immediate=yes stop_rabbitmq quietly
-      die "RabbitMQ was not ready after 90 seconds and is ended again, see $log and $MQ_BASE/log"
+      die "RabbitMQ was not ready after 90 seconds and was ended, see $log and $MQ_BASE/log"
     fi
     sleep 0.1
   done
-  # Where the script waits beside the node after all, the node's own pid is what matters.
+  # If the script waits for the node after all, note the pid of the node.
   node=$(cat "$MQ_BASE/pid" 2>/dev/null || true)
   if [[ -n $node ]] && stamp_of "$node" >/dev/null; then
     note rabbitmq "${noted[@]}" PID="$node" STAMP="$(stamp_of "$node")"
   fi
 }
 
-# start_rabbitmq [same]: with `same` on the ports it had.
+# start_rabbitmq [same]: starts the node; with `same` on the ports it had.
 start_rabbitmq() {
   local server attempt port dist epmd management=""
-  server=$(rabbitmq_bin) || die 69 "no RabbitMQ found"
-  epmd_bin >/dev/null || die 69 "Erlang is here, but not its epmd: install it (Debian: erlang-base)"
+  server=$(rabbitmq_bin) || die 69 "RabbitMQ is not installed"
+  epmd_bin >/dev/null || die 69 "Erlang is installed without its epmd: install it (Debian: erlang-base)"
   if [[ $MQ_BASE == /tmp/* ]]; then own_folder "$MQ_BASE"; fi
-  # Where somebody else has killed the node, its epmd is still there and holds the port.
+  # If the node was killed, its epmd is still running and holds the port.
   stop_rabbitmq quietly
   : >"$DIR/rabbitmq.log"
   for attempt in 1 2 3; do
@@ -175,14 +176,14 @@ stop_rabbitmq() {
     was=yes
     mapfile -t helpers < <(descendants "$(field rabbitmq LAUNCHER)"; descendants "$pid")
     if [[ $immediate == yes ]]; then kill -KILL "$pid"; else kill -TERM "$pid"; fi
-    # The pid, not the pid file, which goes earlier: a restart before the end fails.
+    # Wait for the process, because its pid file disappears earlier, and a restart before the end fails.
     gone 60 "$pid" "$stamp" || {
       warn "RabbitMQ (pid $pid) has not ended after a minute: killing it"
       kill -KILL "$pid" 2>/dev/null || true
-      gone 10 "$pid" "$stamp" || die "pid $pid does not end"
+      gone 10 "$pid" "$stamp" || die "RabbitMQ (pid $pid) cannot be killed"
     }
   fi
-  # Its helpers see that it is gone and end by themselves.
+  # Its helpers notice that it has ended, and end by themselves.
   for helper in ${helpers[@]+"${helpers[@]}"}; do
     # shellcheck disable=SC2086 # pid and stamp
     gone 3 $helper || kill -KILL "${helper% *}" 2>/dev/null || true
@@ -190,7 +191,7 @@ stop_rabbitmq() {
   pid=$(field rabbitmq EPMD_PID) stamp=$(field rabbitmq EPMD_STAMP)
   if runs "$pid" "$stamp"; then
     kill -TERM "$pid"
-    gone 10 "$pid" "$stamp" || die "epmd (pid $pid) does not end"
+    gone 10 "$pid" "$stamp" || die "epmd (pid $pid) has not ended after 10 seconds"
   fi
-  if [[ $was == yes && ${1:-} != quietly ]]; then say "RabbitMQ (pid $(field rabbitmq PID)) ended"; fi
+  if [[ $was == yes && ${1:-} != quietly ]]; then say "RabbitMQ (pid $(field rabbitmq PID)) has ended"; fi
 }

@@ -1,13 +1,14 @@
-# What is noted about a set's services, each in a file of its own. Sourced by scripts/services.
+# The notes about a set's services, one file a service. Sourced by scripts/services.
 # shellcheck shell=bash
 
-# field SERVICE NAME: one value of what was noted about a service's instance.
+# field SERVICE NAME: prints one value of a service's notes.
 field() {
   [[ -r $DIR/$1.state ]] || return 0
   sed -n "s/^$2=//p" "$DIR/$1.state"
 }
 
-# note SERVICE NAME=VALUE…: written aside and renamed, so that a reader sees all of it or nothing.
+# note SERVICE NAME=VALUE…: replaces a service's notes. Written to another file and renamed, so that a
+# reader sees all of them or none.
 note() {
   local file=$DIR/$1.state
   shift
@@ -15,6 +16,7 @@ note() {
   mv "$file.new" "$file"
 }
 
+# is_up SERVICE: whether its private instance or container is running.
 is_up() {
   case $(field "$1" KIND) in
     private) runs "$(field "$1" PID)" "$(field "$1" STAMP)" ;;
@@ -23,8 +25,8 @@ is_up() {
   esac
 }
 
-# given SERVICE: its variable is set, so there is nothing to start. A variable that holds what `env`
-# printed leads to our own instance, which is then looked after as ever.
+# given SERVICE: whether its variable names a server, so that none is started. A variable that `env`
+# printed names our own instance, which is managed as usual.
 given() {
   local variable=${VARIABLE[$1]}
   [[ -z ${STACKLEDGER_SERVICES_DIR:-} ]] || return 1
