@@ -64,7 +64,7 @@ pub(super) async fn post(
         }
         Some(_) => {
             let appended =
-                intake::append_events(&state.intake, vec![sampled(&host, at, values)?]).await?;
+                intake::append_events(&state.intake, vec![build_event(&host, at, values)?]).await?;
             let is_new = appended.is_new.contains(&true);
             Ok(if is_new { StatusCode::CREATED } else { StatusCode::OK })
         }
@@ -81,9 +81,9 @@ pub(super) fn is_epoch(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The event of a post. `values`, which is a JSON object, stands in it as it came, so that numbers
-/// keep their digits.
-fn sampled(host: &str, at: Timestamp, values: &[u8]) -> Result<Event, Problem> {
+/// Builds the event of a post. `values` is a JSON object, whose bytes the event contains unchanged, so that
+/// numbers keep their digits.
+fn build_event(host: &str, at: Timestamp, values: &[u8]) -> Result<Event, Problem> {
     let mut name = format!("{host}\0{}\0", at.as_second()).into_bytes();
     name.extend_from_slice(values);
     let mut data =
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     fn event(host: &str, at: i64, values: &str) -> Event {
-        sampled(host, Timestamp::from_second(at).unwrap(), values.as_bytes()).unwrap()
+        build_event(host, Timestamp::from_second(at).unwrap(), values.as_bytes()).unwrap()
     }
 
     #[test]
