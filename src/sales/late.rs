@@ -25,7 +25,9 @@ pub(super) async fn by_windows(
     let mut late = LateReadings::new();
     for windows in read::late_windows(tx, tenant_id, before, position).await? {
         let mapping = usize::try_from(windows.mapping).ok().and_then(|index| mappings.get(index));
-        let mapping = mapping.ok_or_else(|| Error::broken("a window is of no mapping"))?;
+        let mapping = mapping.ok_or_else(|| {
+            Error::broken("a window has a mapping that the configuration does not contain")
+        })?;
         let series = Series { resource_id: windows.resource_id, meter: mapping.meter.clone() };
         let first = late.entry(series).or_insert(Timestamp::MAX);
         *first = windows.first.min(*first);

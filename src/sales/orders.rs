@@ -96,7 +96,8 @@ impl SalesOrders {
 
     /// Waits until fewer than [`ORDERS_MAX`] orders are being computed.
     async fn turn(&self) -> Result<SemaphorePermit<'_>, Error> {
-        let busy = || Error::NotYet("too many orders are being computed".to_owned());
+        let busy =
+            || Error::NotYet("too many orders are being computed: try again later".to_owned());
         let turn = tokio::time::timeout(TURN_TIMEOUT, self.turns.acquire()).await;
         turn.map_err(|_| busy())?.map_err(|_| busy())
     }

@@ -42,9 +42,12 @@ pub async fn find_source(
     let issued = issued::of_claim(client, &claim).await?;
     let Some(line) = issued.order.lines.get(line) else { return Ok(None) };
     let mapping = issued.basis.mappings.get(line.mapping);
-    let mapping = mapping.ok_or_else(|| Error::broken("a line is of no mapping"))?;
+    let mapping = mapping.ok_or_else(|| {
+        Error::broken("a line has a mapping that its order's basis does not contain")
+    })?;
     let resource_id = mapping.sampled_resource(&line.resource_id);
-    let resource_id = resource_id.ok_or_else(|| Error::broken("a line is of no resource"))?;
+    let resource_id = resource_id
+        .ok_or_else(|| Error::broken("a line has a resource that its mapping does not make"))?;
     let span = Span { from: line.from, to: line.to };
     Ok(Some(Source {
         tenant_id: issued.order.tenant_id.clone(),

@@ -37,7 +37,10 @@ pub enum NotReady {
 
 impl NotReady {
     fn never_projected() -> Self {
-        NotReady::Behind("nobody has projected samples yet".to_owned())
+        NotReady::Behind(
+            "samples have not been projected yet: `stackledger project` or `up` has to run"
+                .to_owned(),
+        )
     }
 
     fn other_version() -> Self {
@@ -55,7 +58,9 @@ impl Reader {
     pub async fn open(database: &Database, timeout: Duration) -> Result<Reader, NotReady> {
         let permit = tokio::time::timeout(timeout, PERMITS.acquire()).await;
         let Ok(Ok(permit)) = permit else {
-            return Err(NotReady::Behind("too much else is being computed now".to_owned()));
+            return Err(NotReady::Behind(
+                "too many other computations are running: try again later".to_owned(),
+            ));
         };
         let client = database.connect(None).await?;
         let milliseconds = timeout.as_millis();
