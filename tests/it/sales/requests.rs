@@ -111,7 +111,7 @@ async fn a_draft_is_the_order_line_by_line() {
     // 17:50 to 20:30, twice, and from 17:50 to 18:30; the rate changes at 18:30 of the second.
     assert_eq!(of_night.len(), 2, "{of_night:?}");
     assert_eq!(server.verified(&file(&text)).await.same, 1);
-    // The rest of the window belongs to what follows.
+    // The rest of the window belongs to the next order.
     let rest =
         server.made("/sales_draft", json!({"tenant": "t", "end": "2026-11-05T12:00:00Z"})).await;
     assert_eq!(rest["from"], "2026-11-04T18:30:00Z");
