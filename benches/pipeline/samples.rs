@@ -10,7 +10,7 @@ use stackledger::event::{self, Event};
 use stackledger::lifecycle::now;
 use stackledger::log::Appender;
 use stackledger::projection::metering;
-use stackledger::simulate::{Metering, Options, Plan, plan};
+use stackledger::simulate::{MeteringOptions, Options, Plan, plan};
 
 use super::replay::Stretches;
 use super::table::{Case, Run, Running, print};
@@ -85,7 +85,7 @@ async fn usage(client: &tokio_postgres::Client) -> Result<()> {
 /// A cloud of as many samples, in the batches of a polling agent.
 fn metered(samples: u32) -> Plan {
     plan(&Options {
-        metering: Metering { samples, ..Metering::default() },
+        metering: MeteringOptions { samples, ..MeteringOptions::default() },
         duration: std::time::Duration::from_secs(24 * 3600),
         seed: 7,
         shuffle_percent: 5,

@@ -9,7 +9,9 @@ use jiff::Timestamp;
 
 use super::environment::Environment;
 use crate::config::METERING_SECRET;
-use crate::simulate::{self, Deploying, Metering, Monitoring, Route, plan, plan_from};
+use crate::simulate::{
+    self, DeploymentOptions, MeteringOptions, MonitoringOptions, Route, plan, plan_from,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
@@ -43,16 +45,16 @@ pub(super) struct Options {
     #[arg(long, default_value_t = 0)]
     hosts: u32,
     /// Seconds between the events of a host
-    #[arg(long, value_name = "SECONDS", default_value_t = Monitoring::default().interval_s, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    #[arg(long, value_name = "SECONDS", default_value_t = MonitoringOptions::default().interval_s, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     perf_interval: u32,
     /// Number of deployments, each of several instances
     #[arg(long, default_value_t = 0)]
     deployments: u32,
     /// Number of instances per deployment
-    #[arg(long, value_name = "N", default_value_t = Deploying::default().instances, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = DeploymentOptions::default().instances, value_parser = clap::value_parser!(u32).range(1..=1000))]
     deployment_instances: u32,
     /// Number of services per instance of a deployment
-    #[arg(long, value_name = "N", default_value_t = Deploying::default().services, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = DeploymentOptions::default().services, value_parser = clap::value_parser!(u32).range(1..=1000))]
     services: u32,
     /// Number of projects that own all of these [default: half the number of instances or resources,
     /// 2 to 50]
@@ -91,15 +93,15 @@ pub(super) struct Options {
 pub(super) async fn run(env: &Environment, options: Options, now: Timestamp) -> Result<()> {
     let settings = simulate::Options {
         instances: options.instances,
-        metering: Metering {
+        metering: MeteringOptions {
             samples: options.samples,
             samples_per_message: options.samples_per_message,
             routes: options.routes.into_iter().collect(),
             resources: options.resources,
             secret: options.metering_secret,
         },
-        monitoring: Monitoring { hosts: options.hosts, interval_s: options.perf_interval },
-        deploying: Deploying {
+        monitoring: MonitoringOptions { hosts: options.hosts, interval_s: options.perf_interval },
+        deploying: DeploymentOptions {
             deployments: options.deployments,
             instances: options.deployment_instances,
             services: options.services,
@@ -129,7 +131,7 @@ pub(super) async fn run(env: &Environment, options: Options, now: Timestamp) -> 
             let url = &env.config.amqp_urls[0];
             let (broker, force) = (url.expose(), options.force);
             let published = match options.real_time {
-                true => simulate::publish_as_it_happens(broker, &plan, force, now).await?,
+                true => simulate::publish_in_real_time(broker, &plan, force, now).await?,
                 false => simulate::publish(broker, &plan, force).await?,
             };
             tracing::info!(

@@ -1,23 +1,26 @@
-//! `stackledger simulate`: a realistic cloud, told through RabbitMQ, and the truth about it.
+//! `stackledger simulate`: a realistic cloud, published through RabbitMQ, and the truth about it.
 //!
-//! [`plan()`] decides everything from its [`Options`]; it is pure and the same for the same seed.
-//! [`publish()`] plays the plan to a broker as OpenStack's own services would.
+//! [`plan()`] decides everything from its [`Options`]; it is pure, and the same seed gives the same plan.
+//! [`publish()`] sends the plan to a broker as OpenStack's own services would.
 //!
 //! # Layout
 //!
-//! - `scenario`: what happens to each instance, as facts in time order;
-//! - `meters`: what is measured of other resources, as samples in cycles;
-//! - `hosts`: what hosts say about themselves;
-//! - `deployments`: what the configuration of deployments reports;
+//! - `options`: the parameters of a cloud;
+//! - `scenario`: the life of each instance, as facts in time order;
+//! - `meters`: the samples of other resources, in cycles;
+//! - `hosts`: the metrics of hosts;
+//! - `deployments`: the configuration of deployments, as facts in time order;
 //! - `wire`: all of them as messages, byte for byte in the senders' shapes;
-//! - `truth`: all of them as the answers to be expected;
-//! - `options`: what is asked for;
-//! - `plan`: all together, and the order of publishing;
-//! - `publish`: the only part that does anything; `broker`: where it does not.
+//! - `truth`: all of them as the expected answers;
+//! - `comparison`: the differences between answers and the truth;
+//! - `plan`: all of them together, in the order of publishing;
+//! - `publish`: the only part with effects; `broker`: keeps it off a real cloud's broker.
+//!
+//! Nothing here imports the rest of the crate: the code that is checked must not take part in the check.
 
-mod agree;
 mod broker;
 mod cloud;
+mod comparison;
 mod deployments;
 mod hosts;
 mod meters;
@@ -28,17 +31,15 @@ mod rng;
 mod scenario;
 #[cfg(test)]
 mod tests;
+mod time;
 pub mod truth;
 mod wire;
 
-pub use agree::{
-    deployment_differences, differences, hours, incomplete_differences, meter_differences, meters,
-    perf_differences, timing_differences, timings,
+pub use comparison::{
+    compare_deployment, compare_incomplete_builds, compare_instance, compare_meters,
+    compare_metric, compare_timing, covering_hours, sum_operations, sum_samples,
 };
-pub use deployments::Deploying;
-pub use hosts::Monitoring;
-pub use meters::{Metering, Route};
-pub use options::Options;
+pub use options::{DeploymentOptions, MeteringOptions, MonitoringOptions, Options, Route};
 pub use plan::{Plan, SHUFFLE_MAX, plan, plan_from};
-pub use publish::{Published, publish, publish_as_it_happens};
+pub use publish::{PublishReport, publish, publish_in_real_time};
 pub use wire::Message;

@@ -1,4 +1,4 @@
-//! The plan: which messages, in which order, and what they amount to.
+//! The plan: the messages of a simulated cloud in the order of publishing, and the truth about them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,52 +10,53 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     cloud::Cloud,
     deployments::{self, Deployment},
-    hosts::{Look, Monitored},
-    meters::{self, Measured, Route},
-    options::Options,
+    hosts::{HostSample, HostSamples},
+    meters::{self, Measurements},
+    options::{Options, Route},
     rng::Rng,
-    scenario::{self, Formats, Instance, Micros, What},
+    scenario::{self, FactKind, Instance, NotificationFormat},
+    time::{Micros, SECOND, instant},
     truth::{self, MessageCounts, Truth},
-    wire::{Message, Reading, Reporting, Sampling, Shape, Telling, instant},
+    wire::{BatchMessage, DeploymentMessage, HostMessage, InstanceMessage, Message, Shape},
 };
 
-/// How many places a message may move.
+/// The largest distance by which a message leaves its place in the order, in messages.
 pub const SHUFFLE_MAX: u64 = 3_000;
 
-/// Numbers that belong to no instance.
-const WHOLE_CLOUD: u64 = u64::MAX;
+/// The first step of the paths of random numbers that belong to no instance.
+const CLOUD_PATH: u64 = u64::MAX;
 
-/// All messages of a simulated cloud, and the truth they tell. Bodies are made when asked for: a
-/// message takes 16 bytes of the plan, and up to 150 more while that is made.
+/// All messages of a simulated cloud, and the truth about them. Bodies are built when they are needed: a
+/// message takes 16 bytes of the plan, and up to 150 more while the plan is made.
 #[derive(Clone, Debug)]
 pub struct Plan {
     truth: Truth,
     cloud: Cloud,
     instances: Vec<Instance>,
-    measured: Measured,
-    monitored: Monitored,
+    measurements: Measurements,
+    host_samples: HostSamples,
     deployments: Vec<Deployment>,
     base: Timestamp,
-    order: Vec<Slot>,
+    order: Vec<Publication>,
 }
 
-/// One place in the order of publishing.
+/// One publishing of a message.
 #[derive(Clone, Copy, Debug)]
-struct Slot {
-    told: Told,
+struct Publication {
+    content: Content,
     sent_again: bool,
 }
 
-// The documentation says so.
-const _: () = assert!(size_of::<Slot>() <= 16);
+// The documentation states this size.
+const _: () = assert!(size_of::<Publication>() <= 16);
 
-/// What is published there, in which shape.
+/// The content of a message, by its indexes in the plan, and its shape.
 #[derive(Clone, Copy, Debug)]
-enum Told {
-    Fact { instance: u32, fact: u32, shape: Shape },
+enum Content {
+    InstanceFact { instance: u32, fact: u32, shape: Shape },
     Batch { batch: u32, route: Route },
-    Sampled(Look),
-    Deployed { deployment: u32, fact: u32 },
+    HostSample(HostSample),
+    DeploymentFact { deployment: u32, fact: u32 },
 }
 
 /// Plans a cloud.
@@ -63,44 +64,47 @@ pub fn plan(options: &Options) -> Plan {
     Draft::new(options).plan(options.clone())
 }
 
-/// Plans a cloud that begins at `start`, whatever end the options name: for being played as it
-/// happens.
+/// Plans a cloud that begins at `start`, whatever end the options contain: for publishing in real time.
 pub fn plan_from(options: &Options, start: Timestamp) -> Plan {
     let draft = Draft::new(options);
     let end = start.saturating_add(draft.length()).unwrap_or(Timestamp::MAX);
     draft.plan(Options { end, ..options.clone() })
 }
 
-/// What happens, before it is known when.
+/// The contents of a plan in the simulation's time, before the instant of its time 0 is known.
 struct Draft {
     cloud: Cloud,
     instances: Vec<Instance>,
-    measured: Measured,
-    monitored: Monitored,
+    measurements: Measurements,
+    host_samples: HostSamples,
     deployments: Vec<Deployment>,
 }
 
 impl Draft {
     fn new(options: &Options) -> Draft {
-        let things = options.instances.max(meters::resources(options));
-        let cloud = Cloud::new(options.seed, things, options.projects);
-        let instances = instances(options, &cloud);
+        let size = options.instances.max(meters::resource_count(options));
+        let cloud = Cloud::new(options.seed, size, options.projects);
+        let instances = draw_instances(options, &cloud);
         Draft {
-            deployments: deployments::deployments(options, &instances),
+            deployments: deployments::draw_deployments(options, &instances),
             instances,
-            measured: Measured::new(options, &cloud),
-            monitored: Monitored::new(options),
+            measurements: Measurements::new(options, &cloud),
+            host_samples: HostSamples::new(options),
             cloud,
         }
     }
 
-    /// From the simulation's time 0 to a little after the last of it: whole seconds, so that what is
-    /// on a whole second in the simulation is so on the wire.
+    /// Returns the time from the simulation's time 0 to a little after its last fact or sample. It is
+    /// rounded to whole seconds, so that a time on a whole second in the simulation is on one on the wire.
     fn length(&self) -> SignedDuration {
-        let facts = self.instances.iter().filter_map(|it| it.facts.last()).map(|fact| fact.at);
-        let deployed = self.deployments.iter().filter_map(|it| it.facts.last()).map(|(at, _)| *at);
-        let last = facts.chain(deployed).max().max(self.measured.end()).max(self.monitored.end());
-        SignedDuration::from_secs(last.unwrap_or(0) / 1_000_000 + 2)
+        let instances = self.instances.iter();
+        let facts = instances.filter_map(|instance| instance.facts.last()).map(|fact| fact.at);
+        let deployments = self.deployments.iter();
+        let configured =
+            deployments.filter_map(|deployment| deployment.facts.last()).map(|(at, _)| *at);
+        let facts_end = facts.chain(configured).max();
+        let last = facts_end.max(self.measurements.end()).max(self.host_samples.end());
+        SignedDuration::from_secs(last.unwrap_or(0) / SECOND + 2)
     }
 
     fn plan(self, options: Options) -> Plan {
@@ -110,14 +114,14 @@ impl Draft {
         let unique = originals.len() as u64;
         let mut by_family: BTreeMap<String, u64> =
             FAMILIES.map(|family| (family.to_owned(), 0)).into();
-        for slot in &originals {
-            *by_family.entry(slot.told.family().to_owned()).or_default() += 1;
+        for original in &originals {
+            *by_family.entry(original.content.family().to_owned()).or_default() += 1;
         }
-        let order = order(&options, originals);
-        let Draft { cloud, instances, measured, monitored, deployments } = self;
-        let (instance_truths, timings) = truth::fold(&cloud, base, &instances);
-        let (meters, metered_projects) = truth::meters(&cloud, base, &measured);
-        let (hosts, metrics) = truth::hosts(base, &monitored);
+        let order = shuffle(&options, originals);
+        let Draft { cloud, instances, measurements, host_samples, deployments } = self;
+        let (instance_truths, timings) = truth::fold_instances(&cloud, base, &instances);
+        let (meters, metered_projects) = truth::fold_meters(&cloud, base, &measurements);
+        let (hosts, metrics) = truth::fold_hosts(base, &host_samples);
         let published = order.len() as u64;
         let truth = Truth {
             messages: MessageCounts { published, unique, by_family },
@@ -128,58 +132,65 @@ impl Draft {
             metered_projects,
             hosts,
             metrics,
-            deployments: truth::deployments(&deployments),
+            deployments: truth::fold_deployments(&deployments),
         };
-        Plan { truth, cloud, instances, measured, monitored, deployments, base, order }
+        Plan { truth, cloud, instances, measurements, host_samples, deployments, base, order }
     }
 
-    /// Every message once, in the order of time.
-    fn originals(&self, routes: &BTreeSet<Route>) -> Vec<Slot> {
-        let mut slots: Vec<(Micros, Slot)> = Vec::new();
-        let once = |at, told| (at, Slot { told, sent_again: false });
-        for (instance, it) in (0..).zip(&self.instances) {
-            for (number, fact) in (0..).zip(&it.facts) {
-                let told = |shape: &Shape| Told::Fact { instance, fact: number, shape: *shape };
-                slots.extend(shapes(it, &fact.what).iter().map(|shape| once(fact.at, told(shape))));
+    /// Returns every message once, in time order.
+    fn originals(&self, routes: &BTreeSet<Route>) -> Vec<Publication> {
+        let mut timed: Vec<(Micros, Publication)> = Vec::new();
+        let original = |at, content| (at, Publication { content, sent_again: false });
+        for (index, instance) in (0..).zip(&self.instances) {
+            for (number, fact) in (0..).zip(&instance.facts) {
+                let content = |shape: &Shape| Content::InstanceFact {
+                    instance: index,
+                    fact: number,
+                    shape: *shape,
+                };
+                let shapes = shapes_of(instance, &fact.kind).iter();
+                timed.extend(shapes.map(|shape| original(fact.at, content(shape))));
             }
         }
-        for (number, batch) in (0..).zip(&self.measured.batches) {
-            let at = self.measured.at(batch);
-            let told = |route: &Route| Told::Batch { batch: number, route: *route };
-            slots.extend(routes.iter().map(|route| once(at, told(route))));
+        for (number, batch) in (0..).zip(&self.measurements.batches) {
+            let at = self.measurements.at(batch);
+            let content = |route: &Route| Content::Batch { batch: number, route: *route };
+            timed.extend(routes.iter().map(|route| original(at, content(route))));
         }
-        let monitored = &self.monitored;
-        slots.extend(monitored.looks().map(|look| once(monitored.at(look), Told::Sampled(look))));
-        for (deployment, it) in (0..).zip(&self.deployments) {
-            let told = |fact| Told::Deployed { deployment, fact };
-            slots.extend((0..).zip(&it.facts).map(|(fact, (at, _))| once(*at, told(fact))));
+        let hosts = &self.host_samples;
+        let samples = hosts.samples();
+        timed.extend(samples.map(|sample| original(hosts.at(sample), Content::HostSample(sample))));
+        for (index, deployment) in (0..).zip(&self.deployments) {
+            let content = |fact| Content::DeploymentFact { deployment: index, fact };
+            let facts = (0..).zip(&deployment.facts);
+            timed.extend(facts.map(|(fact, (at, _))| original(*at, content(fact))));
         }
         // Stable: the two formats of one fact keep their order, as do the routes of a batch.
-        slots.sort_by_key(|(at, _)| *at);
-        slots.into_iter().map(|(_, slot)| slot).collect()
+        timed.sort_by_key(|(at, _)| *at);
+        timed.into_iter().map(|(_, original)| original).collect()
     }
 }
 
-/// The families of the log that a cloud has messages of.
+/// The families of the log to which a cloud's messages belong.
 const FAMILIES: [&str; 5] = ["deployment", "instance", "meter", "perf", "recipe"];
 
-/// In which shapes a fact is told.
-fn shapes(it: &Instance, what: &What) -> &'static [Shape] {
-    match (what, it.formats) {
-        (What::Reported(_), _) => &[Shape::CloudEvent],
-        (_, Formats::Legacy) => &[Shape::Legacy],
-        (_, Formats::Versioned) => &[Shape::Versioned],
-        (_, Formats::Both) => &[Shape::Legacy, Shape::Versioned],
+/// Returns the shapes in which a fact is published.
+fn shapes_of(instance: &Instance, kind: &FactKind) -> &'static [Shape] {
+    match (kind, instance.format) {
+        (FactKind::Report(_), _) => &[Shape::CloudEvent],
+        (_, NotificationFormat::Legacy) => &[Shape::Legacy],
+        (_, NotificationFormat::Versioned) => &[Shape::Versioned],
+        (_, NotificationFormat::Both) => &[Shape::Legacy, Shape::Versioned],
     }
 }
 
 impl Plan {
-    /// What the messages say.
+    /// Returns the answers that the messages lead to.
     pub fn truth(&self) -> &Truth {
         &self.truth
     }
 
-    /// How many messages there are, duplicates included.
+    /// Returns the number of messages, duplicates included.
     pub fn len(&self) -> usize {
         self.order.len()
     }
@@ -189,19 +200,21 @@ impl Plan {
         self.order.is_empty()
     }
 
-    /// The messages in the order of publishing.
+    /// Builds the messages in the order of publishing.
     pub fn messages(&self) -> impl Iterator<Item = Message> {
-        self.order.iter().map(|slot| self.message(*slot))
+        self.order.iter().map(|publication| self.message(*publication))
     }
 
-    /// The messages in the order of publishing, and when each would be sent by a sender that is not
-    /// late.
+    /// Builds the messages in the order of publishing, each with the instant at which a sender without
+    /// delay would send it.
     pub(super) fn timed_messages(&self) -> impl Iterator<Item = (Timestamp, Message)> {
-        let timed = |slot: &Slot| (instant(self.base, self.at(slot.told)), self.message(*slot));
+        let timed = |publication: &Publication| {
+            (instant(self.base, self.at(publication.content)), self.message(*publication))
+        };
         self.order.iter().map(timed)
     }
 
-    /// Writes the bodies, one a line, as `stackledger import` reads them.
+    /// Writes the bodies, one per line, as `stackledger import` reads them.
     ///
     /// # Errors
     ///
@@ -214,22 +227,23 @@ impl Plan {
         out.flush()
     }
 
-    fn message(&self, slot: Slot) -> Message {
-        let (seed, base, sent_again) = (self.truth.options.seed, self.base, slot.sent_again);
-        match slot.told {
-            Told::Fact { instance, fact, shape } => Telling {
+    fn message(&self, publication: Publication) -> Message {
+        let (seed, base) = (self.truth.options.seed, self.base);
+        let sent_again = publication.sent_again;
+        match publication.content {
+            Content::InstanceFact { instance, fact, shape } => InstanceMessage {
                 cloud: &self.cloud,
                 seed,
                 base,
                 instance: &self.instances[instance as usize],
-                place: (instance, fact),
+                number: (instance, fact),
                 shape,
                 sent_again,
             }
-            .message(),
-            Told::Batch { batch, route } => Reading {
+            .build(),
+            Content::Batch { batch, route } => BatchMessage {
                 cloud: &self.cloud,
-                measured: &self.measured,
+                measurements: &self.measurements,
                 seed,
                 base,
                 secret: &self.truth.options.metering.secret,
@@ -237,80 +251,82 @@ impl Plan {
                 route,
                 sent_again,
             }
-            .message(),
-            Told::Sampled(look) => {
-                Sampling { monitored: &self.monitored, seed, base, look }.message()
+            .build(),
+            Content::HostSample(sample) => {
+                HostMessage { host_samples: &self.host_samples, seed, base, sample }.build()
             }
-            Told::Deployed { deployment, fact } => Reporting {
+            Content::DeploymentFact { deployment, fact } => DeploymentMessage {
                 deployment: &self.deployments[deployment as usize],
                 seed,
                 base,
-                place: (deployment, fact),
+                number: (deployment, fact),
             }
-            .message(),
+            .build(),
         }
     }
 
-    fn at(&self, told: Told) -> Micros {
-        match told {
-            Told::Fact { instance, fact, .. } => {
+    fn at(&self, content: Content) -> Micros {
+        match content {
+            Content::InstanceFact { instance, fact, .. } => {
                 self.instances[instance as usize].facts[fact as usize].at
             }
-            Told::Batch { batch, .. } => self.measured.at(&self.measured.batches[batch as usize]),
-            Told::Sampled(look) => self.monitored.at(look),
-            Told::Deployed { deployment, fact } => {
+            Content::Batch { batch, .. } => {
+                self.measurements.at(&self.measurements.batches[batch as usize])
+            }
+            Content::HostSample(sample) => self.host_samples.at(sample),
+            Content::DeploymentFact { deployment, fact } => {
                 self.deployments[deployment as usize].facts[fact as usize].0
             }
         }
     }
 }
 
-impl Told {
-    /// The family the log puts it in.
+impl Content {
+    /// Returns the family of the log to which the message belongs.
     fn family(self) -> &'static str {
         match self {
-            Told::Fact { shape: Shape::CloudEvent, .. } => "recipe",
-            Told::Fact { .. } => "instance",
-            Told::Batch { .. } => "meter",
-            Told::Sampled(_) => "perf",
-            Told::Deployed { .. } => "deployment",
+            Content::InstanceFact { shape: Shape::CloudEvent, .. } => "recipe",
+            Content::InstanceFact { .. } => "instance",
+            Content::Batch { .. } => "meter",
+            Content::HostSample(_) => "perf",
+            Content::DeploymentFact { .. } => "deployment",
         }
     }
 
-    /// Whether oslo.messaging sends it, and hence with another `_unique_id` when it is sent again.
+    /// Whether oslo.messaging sends the message, and hence with another `_unique_id` each time.
     fn is_oslo(self) -> bool {
         matches!(self.family(), "instance" | "meter")
     }
 }
 
-fn instances(options: &Options, cloud: &Cloud) -> Vec<Instance> {
-    let mut rng = Rng::new(options.seed, &[WHOLE_CLOUD, 0]);
+fn draw_instances(options: &Options, cloud: &Cloud) -> Vec<Instance> {
+    let mut rng = Rng::new(options.seed, &[CLOUD_PATH, 0]);
     let span = u64::try_from(options.duration.as_micros()).unwrap_or(u64::MAX);
     let mut begins: Vec<u64> = (0..options.instances).map(|_| rng.below(span)).collect();
     begins.sort_unstable();
-    let told = |(index, begin): (usize, u64)| {
-        scenario::instance(cloud, options.seed, index as u32, begin as Micros)
+    let draw = |(index, begin): (usize, u64)| {
+        scenario::draw_instance(cloud, options.seed, index as u32, begin as Micros)
     };
-    begins.into_iter().enumerate().map(told).collect()
+    begins.into_iter().enumerate().map(draw).collect()
 }
 
-/// Moves some messages, and publishes some again later.
-fn order(options: &Options, originals: Vec<Slot>) -> Vec<Slot> {
-    let mut rng = Rng::new(options.seed, &[WHOLE_CLOUD, 1]);
-    let mut keyed: Vec<(u64, Slot)> = Vec::with_capacity(originals.len());
-    for (place, slot) in originals.into_iter().enumerate() {
-        // Places are counted from SHUFFLE_MAX, so that the first can move forward as well.
-        let mut key = place as u64 + SHUFFLE_MAX;
+/// Moves some messages, and repeats some later.
+fn shuffle(options: &Options, originals: Vec<Publication>) -> Vec<Publication> {
+    let mut rng = Rng::new(options.seed, &[CLOUD_PATH, 1]);
+    let mut keyed: Vec<(u64, Publication)> = Vec::with_capacity(originals.len());
+    for (index, original) in originals.into_iter().enumerate() {
+        // Keys begin at SHUFFLE_MAX, so that the first message can move forward as well.
+        let mut key = index as u64 + SHUFFLE_MAX;
         if rng.chance(options.shuffle_percent.into()) {
             key = key - SHUFFLE_MAX + rng.below(2 * SHUFFLE_MAX);
         }
-        keyed.push((key, slot));
+        keyed.push((key, original));
         if rng.chance(options.duplicates_percent.into()) {
-            // A second run of the sender's driver has another `_unique_id`; a redelivery has not.
-            let sent_again = rng.chance(33) && slot.told.is_oslo();
-            keyed.push((key + 1 + rng.below(SHUFFLE_MAX), Slot { sent_again, ..slot }));
+            // A second call of the sender's driver has another `_unique_id`; a redelivery has the same.
+            let sent_again = rng.chance(33) && original.content.is_oslo();
+            keyed.push((key + 1 + rng.below(SHUFFLE_MAX), Publication { sent_again, ..original }));
         }
     }
     keyed.sort_by_key(|(key, _)| *key);
-    keyed.into_iter().map(|(_, slot)| slot).collect()
+    keyed.into_iter().map(|(_, publication)| publication).collect()
 }

@@ -1,13 +1,13 @@
-//! A small generator of its own (SplitMix64), so that a seed means the same cloud in every version.
+//! Random numbers (SplitMix64), implemented here so that a seed gives the same cloud in every version.
 
 use uuid::Uuid;
 
-/// Numbers that depend on the seed alone.
+/// A sequence of numbers that depends only on the seed and the path.
 #[derive(Clone, Debug)]
 pub(crate) struct Rng(u64);
 
 impl Rng {
-    /// The sequence named by `path` below `seed`. Giving every thing a path of its own keeps it the
+    /// Returns the sequence of `seed` that `path` names. Each thing has a path of its own, and so stays the
     /// same when another thing draws more or fewer numbers.
     pub(crate) fn new(seed: u64, path: &[u64]) -> Rng {
         let mut rng = Rng(seed);
@@ -17,6 +17,7 @@ impl Rng {
         rng
     }
 
+    /// Returns the next number, uniform in all of `u64`.
     pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -25,55 +26,58 @@ impl Rng {
         z ^ (z >> 31)
     }
 
-    /// Uniform in `0..bound`. Nothing here is large enough for the bias of the remainder to show.
+    /// Returns a number uniform in `0..bound`. No bound in use is large enough for the remainder's bias to
+    /// matter.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound.max(1)
     }
 
-    /// Uniform in `low..=high`.
+    /// Returns a number uniform in `low..=high`.
     pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.below(high - low + 1)
     }
 
-    /// True in `percent` of the draws.
+    /// Returns `true` in `percent` of the calls.
     pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    pub(crate) fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
-        &of[self.index(of.len())]
+    /// Returns one of the items, all equally likely.
+    pub(crate) fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.index(items.len())]
     }
 
-    /// Uniform in `0..len`.
+    /// Returns an index uniform in `0..len`.
     pub(crate) fn index(&mut self, len: usize) -> usize {
         self.below(len as u64) as usize
     }
 
-    /// A log-normal length of time in µs: half of them are shorter than `median_s`, a few are many
+    /// Returns a log-normal length of time in µs: half of them are shorter than `median_s`, a few are many
     /// times longer.
     pub(crate) fn micros(&mut self, median_s: f64, sigma: f64) -> i64 {
-        // The sum of twelve uniforms is close enough to normal, and needs no more of libm than `exp`.
+        // The sum of twelve uniform numbers is close enough to normal, and needs only `exp` of libm.
         let normal: f64 = (0..12).map(|_| self.unit()).sum::<f64>() - 6.0;
         (median_s * (sigma * normal).exp() * 1e6) as i64
     }
 
+    /// Returns a number uniform in `0.0..1.0`.
     fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    /// A version 4 UUID.
+    /// Returns a version 4 UUID.
     pub(crate) fn uuid(&mut self) -> Uuid {
         let bits = (u128::from(self.next()) << 64) | u128::from(self.next());
         uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
     }
 
-    /// What passes for a version 1 UUID.
+    /// Returns a random UUID that is marked as version 1.
     pub(crate) fn uuid1(&mut self) -> Uuid {
         let bytes = self.uuid().into_bytes();
         uuid::Builder::from_random_bytes(bytes).with_version(uuid::Version::Mac).into_uuid()
     }
 
-    /// 32 hexadecimal digits, as Keystone's ids and oslo's `_unique_id`.
+    /// Returns 32 hexadecimal digits, the form of Keystone's ids and oslo's `_unique_id`.
     pub(crate) fn hex32(&mut self) -> String {
         self.uuid().simple().to_string()
     }

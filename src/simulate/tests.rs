@@ -1,4 +1,4 @@
-//! What any plan must be, whatever its options.
+//! Properties of every plan, whatever its options.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,7 +11,7 @@ use super::{
     *,
 };
 
-/// A cloud of so many instances; a twentieth of its messages twice, a twentieth out of order.
+/// Returns the options of a cloud with a twentieth of its messages twice and a twentieth out of order.
 pub(super) fn options(instances: u32, seed: u64) -> Options {
     Options {
         instances,
@@ -22,17 +22,17 @@ pub(super) fn options(instances: u32, seed: u64) -> Options {
     }
 }
 
-/// So many samples, by every route, a few to a message.
-fn metering(samples: u32) -> Metering {
-    Metering {
+/// Returns options with samples by every route, a few in each message.
+fn metering(samples: u32) -> MeteringOptions {
+    MeteringOptions {
         samples,
         samples_per_message: 7,
         routes: [Route::Polling, Route::Notifier, Route::Rpc].into(),
-        ..Metering::default()
+        ..MeteringOptions::default()
     }
 }
 
-/// Header and payload, out of whatever envelope the body has.
+/// Returns the message in a body, without its envelope.
 pub(super) fn open(body: &[u8]) -> Value {
     let outer: Value = serde_json::from_slice(body).unwrap();
     match outer.get("oslo.message") {
@@ -41,7 +41,7 @@ pub(super) fn open(body: &[u8]) -> Value {
     }
 }
 
-/// The sender's time, from either kind of header.
+/// Returns the sender's time, from either kind of header.
 pub(super) fn sent_at(message: &Value) -> Timestamp {
     match message.get("timestamp") {
         Some(naive) => {
@@ -66,8 +66,8 @@ proptest! {
 
     #[test]
     fn the_same_options_give_the_same_bytes(instances in 0u32..12, seed: u64) {
-        let monitoring = Monitoring { hosts: 2, interval_s: 600 };
-        let deploying = Deploying { deployments: 3, ..Deploying::default() };
+        let monitoring = MonitoringOptions { hosts: 2, interval_s: 600 };
+        let deploying = DeploymentOptions { deployments: 3, ..DeploymentOptions::default() };
         let metering = metering(100);
         let options = Options { metering, monitoring, deploying, ..options(instances, seed) };
         let (one, two) = (plan(&options), plan(&options));
@@ -110,8 +110,8 @@ proptest! {
     ) {
         let options = Options {
             metering: metering(samples),
-            monitoring: Monitoring { hosts, interval_s: 600 },
-            deploying: Deploying { deployments, ..Deploying::default() },
+            monitoring: MonitoringOptions { hosts, interval_s: 600 },
+            deploying: DeploymentOptions { deployments, ..DeploymentOptions::default() },
             duplicates_percent,
             shuffle_percent,
             ..options(instances, seed)
@@ -159,17 +159,17 @@ proptest! {
                 truth.operations.get(&timing.operation).copied().unwrap_or_default()
             };
             let sum = |part: fn(truth::OperationTruth) -> u32| -> u64 {
-                truth.instances.iter().map(|it| u64::from(part(of(it)))).sum()
+                truth.instances.iter().map(|instance| u64::from(part(of(instance)))).sum()
             };
-            prop_assert_eq!(timing.complete, sum(|it| it.complete));
-            prop_assert_eq!(timing.failed, sum(|it| it.failed));
-            prop_assert_eq!(timing.open, sum(|it| it.open));
-            prop_assert_eq!(timing.start_missing, sum(|it| it.start_missing));
+            prop_assert_eq!(timing.complete, sum(|counts| counts.complete));
+            prop_assert_eq!(timing.failed, sum(|counts| counts.failed));
+            prop_assert_eq!(timing.open, sum(|counts| counts.open));
+            prop_assert_eq!(timing.start_missing, sum(|counts| counts.start_missing));
             prop_assert_eq!(timing.complete > 0, timing.min_s.is_some());
             prop_assert!(timing.min_s <= timing.p50_s && timing.p50_s <= timing.p95_s);
             prop_assert!(timing.p95_s <= timing.max_s);
         }
-        for build in truth.instances.iter().map(|it| &it.build) {
+        for build in truth.instances.iter().map(|instance| &instance.build) {
             let over = matches!(build.status, BuildStatus::Complete | BuildStatus::Failed);
             prop_assert_eq!(over, build.ended_at.is_some());
             prop_assert_eq!(
@@ -191,7 +191,7 @@ proptest! {
 #[test]
 fn a_large_cloud_has_every_kind_of_build() {
     let plan = plan(&options(1_500, 1));
-    let builds = || plan.truth().instances.iter().map(|it| &it.build);
+    let builds = || plan.truth().instances.iter().map(|instance| &instance.build);
     for status in [
         BuildStatus::Building,
         BuildStatus::Bootstrapping,
@@ -237,6 +237,6 @@ fn a_file_holds_one_body_a_line() {
     let mut file = Vec::new();
     plan.write_to(&mut file).unwrap();
     let lines: Vec<&[u8]> = file.split(|byte| *byte == b'\n').collect();
-    assert_eq!(lines.len(), plan.len() + 1, "each line ends, and nothing follows the last");
+    assert_eq!(lines.len(), plan.len() + 1, "every line is terminated, the last one included");
     assert!(plan.messages().zip(lines).all(|(message, line)| message.body == line));
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stackledger::simulate::{
-    Deploying, Monitoring, Options, plan, plan_from, publish_as_it_happens,
+    DeploymentOptions, MonitoringOptions, Options, plan, plan_from, publish_in_real_time,
 };
 
 use crate::support::broker::broker;
@@ -13,15 +13,15 @@ use crate::support::events::now;
 use crate::support::is_long;
 use crate::support::process::Process;
 
-/// A fifth of the messages twice and a fifth out of order: each is one event of its family.
+/// A fifth of the messages are published twice and a fifth out of order; each is one event of its family.
 #[tokio::test(flavor = "multi_thread")]
 async fn hosts_and_deployments_are_in_the_log_once() {
     let (db, broker) = (database().await, broker().await);
     let (hosts, deployments) = if is_long() { (100, 200) } else { (5, 8) };
     let plan = plan(&Options {
         instances: 4,
-        monitoring: Monitoring { hosts, interval_s: if is_long() { 10 } else { 60 } },
-        deploying: Deploying { deployments, ..Deploying::default() },
+        monitoring: MonitoringOptions { hosts, interval_s: if is_long() { 10 } else { 60 } },
+        deploying: DeploymentOptions { deployments, ..DeploymentOptions::default() },
         duplicates_percent: 20,
         shuffle_percent: 20,
         ..Options::until("2026-11-01T12:00:00Z".parse().unwrap())
@@ -45,13 +45,13 @@ async fn in_real_time_nothing_is_published_before_it_happens() {
     let start = now();
     let plan = plan_from(
         &Options {
-            monitoring: Monitoring { hosts: 3, interval_s: 1 },
+            monitoring: MonitoringOptions { hosts: 3, interval_s: 1 },
             duration: Duration::from_secs(seconds),
             ..Options::until(start)
         },
         start,
     );
-    publish_as_it_happens(&broker.url, &plan, false, start).await.unwrap();
+    publish_in_real_time(&broker.url, &plan, false, start).await.unwrap();
     settled(&db, plan.truth()).await;
     let early = "SELECT count(*) FROM log.event WHERE occurred_at > recorded_at";
     assert_eq!(db.number(early).await, 0);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::answer::{REQUESTS_MAX, get, to_cell};
 use crate::cli::client::Client;
 use crate::cli::output::{printable, say};
-use crate::simulate::deployment_differences;
+use crate::simulate::compare_deployment;
 use crate::simulate::truth::Truth;
 
 /// The answers about this cloud's deployments.
@@ -26,7 +26,7 @@ impl Deployments {
     /// Returns the differences to the published messages, each in a line.
     pub fn differences(&self, truth: &Truth) -> Vec<String> {
         let pairs = truth.deployments.iter().zip(&self.answers);
-        pairs.flat_map(|(truth, answer)| deployment_differences(truth, answer)).collect()
+        pairs.flat_map(|(truth, answer)| compare_deployment(truth, answer)).collect()
     }
 
     /// Prints one of them: the first with a parameter that has no value, else the first.

@@ -17,7 +17,7 @@ pub(super) async fn ask(client: &Client, truth: &Truth) -> Result<Vec<Value>> {
         let page: Vec<Value> = client.get_all("/v1/samples", &[("project_id", project)]).await?;
         samples.extend(page);
     }
-    let meters = simulate::meters(&samples);
+    let meters = simulate::sum_samples(&samples);
     meters.iter().map(|meter| Ok(serde_json::to_value(meter)?)).collect()
 }
 

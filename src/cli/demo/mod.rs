@@ -19,7 +19,7 @@ use self::timing::Timing;
 use super::client::{Client, ServerOptions};
 use super::environment::Environment;
 use super::output::{AnswerIsNo, say};
-use crate::simulate::meter_differences;
+use crate::simulate::compare_meters;
 use crate::simulate::truth::Truth;
 
 #[derive(Debug, clap::Args)]
@@ -92,7 +92,7 @@ impl Answers {
 
     fn differences(&self, truth: &Truth) -> Result<Vec<String>> {
         let mut differences = self.timing.differences(truth)?;
-        differences.extend(meter_differences(&truth.meters, &self.meters));
+        differences.extend(compare_meters(&truth.meters, &self.meters));
         differences.extend(self.perf.differences(truth));
         differences.extend(self.deployments.differences(truth));
         Ok(differences)

@@ -8,7 +8,7 @@ use super::answer::{REQUESTS_MAX, ROWS_MAX, get, to_cell};
 use crate::cli::client::Client;
 use crate::cli::output::{print_table, say};
 use crate::simulate::truth::{MetricTruth, Truth};
-use crate::simulate::{hours, perf_differences};
+use crate::simulate::{compare_metric, covering_hours};
 
 /// The answers about the metrics of this cloud's hosts, by the hour.
 pub(super) struct Perf {
@@ -19,7 +19,7 @@ pub(super) struct Perf {
 impl Perf {
     pub async fn ask(client: &Client, truth: &Truth) -> Result<Perf> {
         let answers = stream::iter(series(truth)).map(|(host, metric)| async move {
-            let (from, to) = hours(metric);
+            let (from, to) = covering_hours(metric);
             let (from, to) = (from.to_string(), to.to_string());
             let query = [
                 ("metric", metric.metric.as_str()),
@@ -35,7 +35,7 @@ impl Perf {
     /// Returns the differences to the published messages, each in a line.
     pub fn differences(&self, truth: &Truth) -> Vec<String> {
         let pairs = series(truth).zip(&self.answers);
-        pairs.flat_map(|((host, metric), answer)| perf_differences(host, metric, answer)).collect()
+        pairs.flat_map(|((host, metric), answer)| compare_metric(host, metric, answer)).collect()
     }
 
     pub fn print(&self) {

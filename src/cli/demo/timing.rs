@@ -8,7 +8,9 @@ use super::answer::{REQUESTS_MAX, ROWS_MAX, get, to_cell};
 use crate::cli::client::Client;
 use crate::cli::output::{print_table, say};
 use crate::simulate::truth::{InstanceTruth, Truth};
-use crate::simulate::{differences, incomplete_differences, timing_differences, timings};
+use crate::simulate::{
+    compare_incomplete_builds, compare_instance, compare_timing, sum_operations,
+};
 
 /// The answers about this cloud's instances.
 pub(super) struct Timing {
@@ -25,9 +27,9 @@ impl Timing {
     /// Returns the differences to the published messages, each in a line.
     pub fn differences(&self, truth: &Truth) -> Result<Vec<String>> {
         let pairs = truth.instances.iter().zip(&self.instances);
-        let mut all: Vec<String> = pairs.flat_map(|(t, a)| differences(t, a)).collect();
+        let mut all: Vec<String> = pairs.flat_map(|(t, a)| compare_instance(t, a)).collect();
         all.extend(compare_timings(truth, &self.instances)?);
-        all.extend(incomplete_differences(&truth.instances, &self.incomplete));
+        all.extend(compare_incomplete_builds(&truth.instances, &self.incomplete));
         Ok(all)
     }
 
@@ -51,7 +53,7 @@ async fn ask_instances(client: &Client, truth: &Truth) -> Result<Vec<Value>> {
 /// Returns the differences between the durations of this cloud's operations and the published ones.
 /// `/v1/timings` may include other clouds, so the durations are taken from the answers about instances.
 fn compare_timings(truth: &Truth, answers: &[Value]) -> Result<Vec<String>> {
-    let answered = timings(answers);
+    let answered = sum_operations(answers);
     let mut differences = Vec::new();
     if answered.len() != truth.timings.len() {
         let (answered, expected) = (answered.len(), truth.timings.len());
@@ -59,7 +61,7 @@ fn compare_timings(truth: &Truth, answers: &[Value]) -> Result<Vec<String>> {
     }
     for expected in &truth.timings {
         let answered = answered.iter().find(|answered| answered.operation == expected.operation);
-        differences.extend(timing_differences(expected, &serde_json::to_value(answered)?, 0.0));
+        differences.extend(compare_timing(expected, &serde_json::to_value(answered)?, 0.0));
     }
     Ok(differences)
 }

@@ -1,58 +1,37 @@
-//! Deployments of several instances whose services need each other's parameters, and what their
-//! configuration reports: the events, in time order, from which messages and truth are both made.
+//! Deployments of several instances whose services need each other's parameters, and their configuration, as
+//! facts in time order. Messages and truth are both made from these facts.
 
-mod plot;
-mod story;
+mod configuration;
+mod course;
 #[cfg(test)]
 mod tests;
 mod topology;
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{
-    options::Options,
-    rng::Rng,
-    scenario::{self, Micros},
-};
+use super::{options::Options, rng::Rng, scenario, time::Micros};
+use course::DeploymentCourse;
 
 pub(crate) use topology::{Member, Service, Source};
 
-/// Numbers that belong to deployments begin their path with it; next comes what draws them: a
-/// deployment (0), a message's id (1).
-pub(crate) const DEPLOYED: u64 = u64::MAX - 3;
+/// The first step of the paths of random numbers for deployments. The second step is their use: for a
+/// deployment (0) or a message's id (1).
+pub(crate) const DEPLOYMENTS_PATH: u64 = u64::MAX - 3;
 
-/// What is deployed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deploying {
-    /// How many deployments there are.
-    pub deployments: u32,
-    /// Instances of each, at least one.
-    pub instances: u32,
-    /// Services of each instance, at least one.
-    pub services: u32,
-}
-
-impl Default for Deploying {
-    /// No deployments.
-    fn default() -> Deploying {
-        Deploying { deployments: 0, instances: 3, services: 2 }
-    }
-}
-
-/// One deployment and all that was said of it.
+/// A deployment and its configuration.
 #[derive(Clone, Debug)]
 pub(crate) struct Deployment {
     pub(crate) id: Uuid,
     pub(crate) name: String,
     pub(crate) members: Vec<Member>,
-    /// In time order, no two at one time.
-    pub(crate) facts: Vec<(Micros, Said)>,
+    /// In time order, no two at the same time.
+    pub(crate) facts: Vec<(Micros, DeploymentFact)>,
 }
 
-/// What an event says; numbers are places among [`Deployment::members`] and their services.
+/// An event in the configuration of a deployment. `member` and `service` are indexes into
+/// [`Deployment::members`] and their services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum DeploymentFact {
     Declared,
     Registered {
         member: u16,
@@ -60,7 +39,7 @@ pub(crate) enum Said {
     Contacted {
         member: u16,
     },
-    /// Some of what the member provides: from one place to another.
+    /// Some of the parameters that the member provides, by a range of their indexes.
     Provided {
         member: u16,
         from: u8,
@@ -73,28 +52,28 @@ pub(crate) enum Said {
     Ended {
         member: u16,
         service: u16,
-        is_well: bool,
+        succeeded: bool,
     },
     Abandoned {
         member: u16,
     },
 }
 
-/// All deployments. Every second of Nova's instances is a member of one, as far as there are any.
-pub(crate) fn deployments(options: &Options, nova: &[scenario::Instance]) -> Vec<Deployment> {
-    let mut known = nova.iter().step_by(2).map(|instance| instance.id);
+/// Draws all deployments. Every second instance of Nova is a member of one, as far as they have members.
+pub(crate) fn draw_deployments(options: &Options, nova: &[scenario::Instance]) -> Vec<Deployment> {
+    let mut nova_ids = nova.iter().step_by(2).map(|instance| instance.id);
     let span = u64::try_from(options.duration.as_micros()).unwrap_or(u64::MAX);
     (0..options.deploying.deployments)
         .map(|number| {
-            let mut rng = Rng::new(options.seed, &[DEPLOYED, 0, number.into()]);
+            let mut rng = Rng::new(options.seed, &[DEPLOYMENTS_PATH, 0, number.into()]);
             let (id, begin) = (rng.uuid(), rng.below(span) as Micros);
-            let mut members = topology::members(options.deploying, &mut rng);
-            for (member, id) in members.iter_mut().zip(&mut known) {
+            let mut members = topology::draw_members(options.deploying, &mut rng);
+            for (member, id) in members.iter_mut().zip(&mut nova_ids) {
                 member.id = id;
             }
-            let plot = plot::Plot::draw(&mut rng);
-            plot.tangle(&mut members);
-            let facts = story::tell(&members, plot, rng, begin);
+            let course = DeploymentCourse::draw(&mut rng);
+            course.close_circle(&mut members);
+            let facts = configuration::simulate(&members, course, rng, begin);
             Deployment { id, name: format!("shop-{number}"), members, facts }
         })
         .collect()

@@ -1,13 +1,13 @@
-//! Deployments do what their kind of system does, and the truth is what their events say.
+//! The events of deployments follow their rules, and the truth follows from the events.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::simulate::{Deploying, Options, Plan, plan, tests, truth::DeploymentTruth};
+use crate::simulate::{DeploymentOptions, Options, Plan, plan, tests, truth::DeploymentTruth};
 
-fn deployed(deploying: Deploying, seed: u64) -> Plan {
+fn deployed(deploying: DeploymentOptions, seed: u64) -> Plan {
     plan(&Options {
         deploying,
         duplicates_percent: 0,
@@ -20,13 +20,13 @@ fn events(plan: &Plan) -> Vec<Value> {
     plan.messages().map(|message| serde_json::from_slice(&message.body).unwrap()).collect()
 }
 
-fn text<'a>(of: &'a Value, field: &str) -> &'a str {
-    of[field].as_str().unwrap()
+fn text<'a>(value: &'a Value, field: &str) -> &'a str {
+    value[field].as_str().unwrap()
 }
 
-/// What one instance has said, as a reader of the events sees it.
+/// The reports of one instance.
 #[derive(Default)]
-struct Seen<'a> {
+struct InstanceReports<'a> {
     deployment: &'a str,
     registration: Value,
     provided: BTreeSet<&'a str>,
@@ -34,9 +34,9 @@ struct Seen<'a> {
     started: BTreeSet<&'a str>,
 }
 
-/// Goes through the events in order. What must not happen before something else does not.
-fn read(events: &[Value]) -> HashMap<&str, Seen<'_>> {
-    let mut seen: HashMap<&str, Seen<'_>> = HashMap::new();
+/// Collects the events by instance, and checks that none of them comes before one that it needs.
+fn read(events: &[Value]) -> HashMap<&str, InstanceReports<'_>> {
+    let mut reports: HashMap<&str, InstanceReports<'_>> = HashMap::new();
     for event in events {
         let (kind, data) = (text(event, "type"), &event["data"]);
         let Some(instance_id) = data["instance_id"].as_str() else {
@@ -45,16 +45,16 @@ fn read(events: &[Value]) -> HashMap<&str, Seen<'_>> {
         };
         if kind == "instance.registered" {
             let (deployment, registration) = (text(data, "deployment_id"), data.clone());
-            let new = Seen { deployment, registration, ..Seen::default() };
-            assert!(seen.insert(instance_id, new).is_none(), "registered once");
+            let new = InstanceReports { deployment, registration, ..InstanceReports::default() };
+            assert!(reports.insert(instance_id, new).is_none(), "registered once");
             continue;
         }
         if kind == "service.configuration.started" {
             let service = text(data, "service");
-            let waits = unresolved(&seen[instance_id], service, &seen);
-            assert_eq!(waits, 0, "{service} starts before it has what it needs");
+            let waits = unresolved(&reports[instance_id], service, &reports);
+            assert_eq!(waits, 0, "{service} starts before its parameters are known");
         }
-        let instance = seen.get_mut(instance_id).expect("it is registered first");
+        let instance = reports.get_mut(instance_id).expect("an instance is registered first");
         match kind {
             "instance.parameters.provided" => {
                 let names = data["parameters"].as_object().unwrap().keys();
@@ -68,22 +68,26 @@ fn read(events: &[Value]) -> HashMap<&str, Seen<'_>> {
                 instance.codes.insert(text(data, "service"), text(data, "code"));
             }
             "instance.contacted" | "instance.configuration.abandoned" => {}
-            _ => panic!("{kind} is no kind of a deployment's"),
+            _ => panic!("{kind} is no kind of a deployment's event"),
         }
     }
-    seen
+    reports
 }
 
-fn services<'a>(instance: &'a Seen<'_>) -> &'a [Value] {
+fn services<'a>(instance: &'a InstanceReports<'_>) -> &'a [Value] {
     instance.registration["services"].as_array().unwrap()
 }
 
-/// How many parameters of a service are not known.
-fn unresolved(instance: &Seen<'_>, service: &str, seen: &HashMap<&str, Seen<'_>>) -> usize {
+/// Returns the number of a service's parameters whose values are unknown.
+fn unresolved(
+    instance: &InstanceReports<'_>,
+    service: &str,
+    reports: &HashMap<&str, InstanceReports<'_>>,
+) -> usize {
     let service = services(instance).iter().find(|one| one["name"] == service).unwrap();
     let is_open = |parameter: &&Value| {
         let from = &parameter["from"];
-        let other = from["instance_id"].as_str().map(|id| seen.get(id));
+        let other = from["instance_id"].as_str().map(|id| reports.get(id));
         match (other, from["parameter"].as_str(), from["service"].as_str()) {
             (None, ..) => false,
             (Some(Some(other)), Some(name), None) => !other.provided.contains(name),
@@ -94,25 +98,25 @@ fn unresolved(instance: &Seen<'_>, service: &str, seen: &HashMap<&str, Seen<'_>>
     service["parameters"].as_array().unwrap().iter().filter(is_open).count()
 }
 
-fn check(truth: &DeploymentTruth, seen: &HashMap<&str, Seen<'_>>) {
-    let members = seen.values().filter(|one| one.deployment == truth.deployment_id);
+fn check(truth: &DeploymentTruth, reports: &HashMap<&str, InstanceReports<'_>>) {
+    let members = reports.values().filter(|one| one.deployment == truth.deployment_id);
     assert_eq!(members.count(), truth.instances.len());
     let mut open = 0;
-    for told in &truth.instances {
-        let instance = &seen[told.instance_id.as_str()];
-        assert_eq!(services(instance).len(), told.services.len());
-        for service in &told.services {
+    for member in &truth.instances {
+        let instance = &reports[member.instance_id.as_str()];
+        assert_eq!(services(instance).len(), member.services.len());
+        for service in &member.services {
             let status = match instance.codes.get(service.name.as_str()) {
                 None => "incomplete",
                 Some(&"0") => "success",
                 Some(_) => "error",
             };
             assert_eq!(service.status, status);
-            open += unresolved(instance, &service.name, seen);
+            open += unresolved(instance, &service.name, reports);
         }
-        // In the alphabet, too, the worst comes first.
-        let worst = told.services.iter().map(|service| &service.status).min();
-        assert_eq!(Some(&told.status), worst);
+        // The worst status is also the first in the alphabet.
+        let worst = member.services.iter().map(|service| &service.status).min();
+        assert_eq!(Some(&member.status), worst);
     }
     assert_eq!(Some(&truth.status), truth.instances.iter().map(|one| &one.status).min());
     assert_eq!(truth.unresolved_parameters, open);
@@ -122,17 +126,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn the_truth_is_what_the_events_say(
+    fn the_truth_follows_from_the_events(
         deployments in 1u32..12,
         instances in 1u32..6,
         services in 1u32..5,
         seed: u64,
     ) {
-        let plan = deployed(Deploying { deployments, instances, services }, seed);
+        let plan = deployed(DeploymentOptions { deployments, instances, services }, seed);
         let events = events(&plan);
-        let seen = read(&events);
+        let reports = read(&events);
         prop_assert_eq!(plan.truth().deployments.len(), deployments as usize);
-        plan.truth().deployments.iter().for_each(|truth| check(truth, &seen));
+        plan.truth().deployments.iter().for_each(|truth| check(truth, &reports));
         let times: BTreeSet<(&str, &str)> =
             events.iter().map(|event| (text(event, "source"), text(event, "time"))).collect();
         prop_assert_eq!(times.len(), events.len(), "no two events of a deployment share a time");
@@ -140,8 +144,8 @@ proptest! {
 }
 
 #[test]
-fn many_deployments_go_in_every_way() {
-    let plan = deployed(Deploying { deployments: 300, ..Deploying::default() }, 1);
+fn many_deployments_take_every_course() {
+    let plan = deployed(DeploymentOptions { deployments: 300, ..DeploymentOptions::default() }, 1);
     let truths = || plan.truth().deployments.iter();
     let count = |status: &str| truths().filter(|truth| truth.status == status).count();
     let (success, error, incomplete) = (count("success"), count("error"), count("incomplete"));
@@ -155,7 +159,7 @@ fn many_deployments_go_in_every_way() {
                 .flat_map(|one| &one.services)
                 .all(|service| service.status == "incomplete")
     };
-    assert!(truths().any(untouched), "in some nothing can begin, for it waits for itself");
+    assert!(truths().any(untouched), "a circular deployment cannot begin");
     let events = events(&plan);
     let kinds: BTreeSet<&str> = events.iter().map(|event| text(event, "type")).collect();
     assert_eq!(kinds.len(), 7, "{kinds:?}");
@@ -163,9 +167,11 @@ fn many_deployments_go_in_every_way() {
 
 #[test]
 fn instances_of_nova_are_members() {
-    let deploying = Deploying { deployments: 3, ..Deploying::default() };
+    let deploying = DeploymentOptions { deployments: 3, ..DeploymentOptions::default() };
     let plan = plan(&Options { deploying, ..tests::options(10, 1) });
-    let nova: BTreeSet<&String> = plan.truth().instances.iter().map(|it| &it.instance_id).collect();
-    let members = plan.truth().deployments.iter().flat_map(|it| &it.instances);
+    let instances = plan.truth().instances.iter();
+    let nova: BTreeSet<&String> = instances.map(|instance| &instance.instance_id).collect();
+    let deployments = plan.truth().deployments.iter();
+    let members = deployments.flat_map(|deployment| &deployment.instances);
     assert_eq!(members.filter(|member| nova.contains(&member.instance_id)).count(), 5);
 }

@@ -1,19 +1,20 @@
-//! The metrics of a host, by the names `stackledger agent` gives them. Another one is another line
-//! in [`METRICS`].
+//! The metrics of a host, by the names that `stackledger agent` gives them. A further metric is a further
+//! line in [`METRICS`].
 
 use rust_decimal::Decimal;
 
 use crate::simulate::rng::Rng;
 
-/// One metric. Values are counted in its smallest steps: exact, and the same on every machine.
+/// A metric. Values are numbers of its smallest steps: exact, and the same on every machine.
 pub(crate) struct Metric {
     pub(crate) name: &'static str,
-    /// Decimals of a value; 0 is a whole number.
+    /// Number of decimals of a value.
     pub(crate) decimals: u32,
     /// The largest value, in steps; the smallest is 0.
     max: i64,
-    /// How much it swings over a day, and from one sample to the next, in thousandths of `max`.
+    /// How much it varies over a day, in thousandths of `max`.
     wave: i64,
+    /// How much it varies from one sample to the next, in thousandths of `max`.
     noise: i64,
 }
 
@@ -39,22 +40,23 @@ const fn metric(name: &'static str, decimals: u32, max: i64, wave: i64, noise: i
 const DAY: i64 = 86_400;
 
 impl Metric {
-    /// A level of the host's own, a wave with its peak at a time of its own, and noise.
-    pub(super) fn value(&self, mut nature: Rng, mut now: Rng, second: i64) -> i64 {
-        let level = nature.between(self.max as u64 / 10, self.max as u64 * 6 / 10) as i64;
-        let phase = nature.below(DAY as u64) as i64;
+    /// Returns the value at a second of the simulation: the sum of a level, a daily wave and noise.
+    /// `character` determines the host's own level and the time of its peak, `now` the noise.
+    pub(super) fn value(&self, mut character: Rng, mut now: Rng, second: i64) -> i64 {
+        let level = character.between(self.max as u64 / 10, self.max as u64 * 6 / 10) as i64;
+        let phase = character.below(DAY as u64) as i64;
         let wave = wave(second + phase) * (self.max / 1_000) * self.wave / 1_000;
         let noise = now.below((self.max * self.noise / 1_000).max(1) as u64) as i64;
         (level + wave + noise).clamp(0, self.max)
     }
 
-    /// So many steps, as a number.
+    /// Returns a number of steps as a value.
     pub(crate) fn decimal(&self, steps: i64) -> Decimal {
         Decimal::new(steps, self.decimals).normalize()
     }
 }
 
-/// Two parabolas for a sine: from -1000 to 1000 over a day.
+/// Returns a wave between -1000 and 1000 with the period of a day: two parabolas in place of a sine.
 fn wave(second: i64) -> i64 {
     let half = DAY / 2;
     let within = second.rem_euclid(half);

@@ -1,4 +1,4 @@
-//! What hosts say is what the truth says they said, in either form.
+//! The metrics in the messages equal the truth, in both forms of messages.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,19 +8,19 @@ use rust_decimal::Decimal;
 use serde_json::Value;
 
 use crate::simulate::{
-    Monitoring, Options, Plan, SHUFFLE_MAX, plan, plan_from, tests, truth::MetricTruth,
+    MonitoringOptions, Options, Plan, SHUFFLE_MAX, plan, plan_from, tests, truth::MetricTruth,
 };
 
-fn monitored(hosts: u32, interval_s: u32, seed: u64) -> Options {
-    let monitoring = Monitoring { hosts, interval_s };
+fn options(hosts: u32, interval_s: u32, seed: u64) -> Options {
+    let monitoring = MonitoringOptions { hosts, interval_s };
     Options { monitoring, duration: Duration::from_secs(600), ..tests::options(0, seed) }
 }
 
-/// Host, metric, time and value of every sample of an event, as it is written.
+/// Returns host, metric, time and value of every sample of an event.
 fn samples(event: &Value) -> Vec<(String, String, Timestamp, Decimal)> {
     let data = &event["data"];
     let host = data["host"].as_str().unwrap();
-    let time = |of: &Value| of["time"].as_str().unwrap().parse::<Timestamp>().unwrap();
+    let time = |owner: &Value| owner["time"].as_str().unwrap().parse::<Timestamp>().unwrap();
     let sample = |metric: &str, at, value: &Value| {
         (host.to_owned(), metric.to_owned(), at, value.to_string().parse().unwrap())
     };
@@ -29,14 +29,14 @@ fn samples(event: &Value) -> Vec<(String, String, Timestamp, Decimal)> {
         None => {
             let listed = data["samples"].as_array().unwrap().iter();
             listed
-                .map(|it| sample(it["metric"].as_str().unwrap(), time(it), &it["value"]))
+                .map(|item| sample(item["metric"].as_str().unwrap(), time(item), &item["value"]))
                 .collect()
         }
     }
 }
 
-/// What the messages come to, by host and metric.
-fn added_up(plan: &Plan) -> BTreeMap<(String, String), MetricTruth> {
+/// Sums the samples of all messages by host and metric.
+fn sum_messages(plan: &Plan) -> BTreeMap<(String, String), MetricTruth> {
     let mut all: BTreeMap<(String, String), MetricTruth> = BTreeMap::new();
     let mut known = std::collections::BTreeSet::new();
     for message in plan.messages().filter(|message| known.insert(message.message_id.clone())) {
@@ -64,14 +64,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
 
     #[test]
-    fn the_truth_is_what_the_messages_come_to(hosts in 1u32..6, interval_s in 1u32..100, seed: u64) {
-        let plan = plan(&monitored(hosts, interval_s, seed));
-        let mut found = added_up(&plan);
+    fn the_truth_is_the_sum_of_the_messages(hosts in 1u32..6, interval_s in 1u32..100, seed: u64) {
+        let plan = plan(&options(hosts, interval_s, seed));
+        let mut found = sum_messages(&plan);
         for host in &plan.truth().hosts {
-            for told in &host.metrics {
-                let key = (host.host.clone(), told.metric.clone());
+            for expected in &host.metrics {
+                let key = (host.host.clone(), expected.metric.clone());
                 let found = found.remove(&key);
-                prop_assert_eq!(found.as_ref(), Some(told));
+                prop_assert_eq!(found.as_ref(), Some(expected));
             }
         }
         prop_assert!(found.is_empty(), "{:?}", found);
@@ -82,15 +82,15 @@ proptest! {
 }
 
 #[test]
-fn many_hosts_are_told_together() {
-    let plan = plan(&monitored(501, 600, 1));
+fn the_truth_of_many_hosts_has_only_their_totals() {
+    let plan = plan(&options(501, 600, 1));
     assert!(plan.truth().hosts.is_empty());
     assert_eq!((plan.truth().metrics.len(), plan.truth().metrics[0].samples), (10, 501));
 }
 
 #[test]
 fn both_forms_are_used_and_some_samples_are_on_a_whole_second() {
-    let plan = plan(&monitored(3, 10, 1));
+    let plan = plan(&options(3, 10, 1));
     let events: Vec<Value> =
         plan.messages().map(|message| serde_json::from_slice(&message.body).unwrap()).collect();
     assert!(events.iter().any(|event| event["data"]["samples"].is_array()));
@@ -101,9 +101,9 @@ fn both_forms_are_used_and_some_samples_are_on_a_whole_second() {
 }
 
 #[test]
-fn a_cloud_in_real_time_begins_now_and_tells_its_messages_when_they_happen() {
+fn a_cloud_in_real_time_begins_now_and_sends_each_message_at_its_time() {
     let start: Timestamp = "2026-11-20T03:05:54.58Z".parse().unwrap();
-    let options = Options { duplicates_percent: 0, shuffle_percent: 0, ..monitored(2, 1, 1) };
+    let options = Options { duplicates_percent: 0, shuffle_percent: 0, ..options(2, 1, 1) };
     let plan = plan_from(&options, start);
     let times: Vec<Timestamp> = plan.timed_messages().map(|(at, _)| at).collect();
     assert!(times.is_sorted() && (times.len() as u64) < SHUFFLE_MAX);

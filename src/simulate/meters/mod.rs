@@ -1,8 +1,7 @@
-//! What Ceilometer measures in the simulated cloud: resources that are always there, looked at in
-//! cycles. They are others than the instances of `scenario`, whose lives are minutes.
+//! Ceilometer's samples of the simulated cloud. They measure resources that exist all the time, in cycles,
+//! and not the instances of `scenario`, which exist for minutes.
 //!
-//! Every sample is a function of its place alone, so that a plan keeps only which samples travel
-//! together.
+//! Every sample is a function of its indexes alone, so that a plan stores only how samples are batched.
 
 mod catalogue;
 mod moment;
@@ -11,98 +10,36 @@ mod quantity;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, str::FromStr};
-
-use serde::{Deserialize, Serialize};
-
-use super::{cloud::Cloud, options::Options, rng::Rng, scenario::Micros};
+use super::{
+    cloud::Cloud,
+    options::Options,
+    rng::Rng,
+    time::{Micros, SECOND},
+};
 use moment::Moment;
 
 pub(crate) use catalogue::{METERS, Meter, Part};
 pub(crate) use population::{Instance, Kind, Resource, VOLUME_TYPES, disk_name};
 pub(crate) use quantity::Quantity;
 
-/// Numbers that belong to meters begin their path with it; next comes what draws them: a resource
-/// (0), a time (1), a measurement (2 to 4), a message (5), a sample's id (6).
-pub(crate) const METERED: u64 = u64::MAX - 1;
+/// The first step of the paths of random numbers for meters. The second step is their use: for a resource
+/// (0), a time (1), a measurement (2 to 4), a message (5) or a sample's id (6).
+pub(crate) const METERS_PATH: u64 = u64::MAX - 1;
 
-/// Ceilometer's own interval, from which the size of a population follows where none is given.
+/// Ceilometer's default interval. The default size of the population follows from it.
 const INTERVAL_DEFAULT: Micros = 300 * SECOND;
 
-/// The least time between two cycles; many samples of few resources take longer than asked for.
+/// The least time between two cycles. Because of it many samples of few resources take longer than the
+/// duration in the options.
 const INTERVAL_MIN: Micros = 1_000;
 
-/// Roughly how many samples a resource gives in one cycle.
+/// The approximate number of samples of a resource in one cycle.
 const SAMPLES_PER_RESOURCE: u128 = 8;
 
-/// So many resources have every kind among them.
-const KINDS_MIN: u32 = 9;
+/// The least number of resources that includes every kind.
+const RESOURCES_OF_ALL_KINDS: u32 = 9;
 
-const SECOND: Micros = 1_000_000;
-
-/// What is metered, and how it is told.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Metering {
-    /// How many distinct samples there are.
-    pub samples: u32,
-    /// How many of them travel together at most; Ceilometer's own default is 50.
-    pub samples_per_message: u32,
-    /// By which ways each of them is published. Without any there are no samples.
-    pub routes: BTreeSet<Route>,
-    /// How many resources are metered: instances, volumes, images, floating IPs, routers, labels,
-    /// containers. Where not given, as many as an interval of five minutes takes.
-    pub resources: Option<u32>,
-    /// Signs the samples; when empty they have no signature. Not among what the truth repeats.
-    #[serde(skip)]
-    pub secret: String,
-}
-
-impl Default for Metering {
-    /// No samples.
-    fn default() -> Metering {
-        Metering {
-            samples: 0,
-            samples_per_message: 50,
-            routes: BTreeSet::from([Route::Polling]),
-            resources: None,
-            secret: String::new(),
-        }
-    }
-}
-
-impl Metering {
-    /// How many samples there will be.
-    fn wanted(&self) -> u32 {
-        if self.routes.is_empty() { 0 } else { self.samples }
-    }
-}
-
-/// How samples get to the broker. A cloud with several has every fact several times.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Route {
-    /// What the polling agents send to the notification agents: `telemetry.polling`.
-    Polling,
-    /// What a `notifier://` publisher sends on: `metering`, under ids of its own.
-    Notifier,
-    /// What an `rpc://` publisher casts to the collector of old, under the notifier's ids.
-    Rpc,
-}
-
-impl FromStr for Route {
-    type Err = &'static str;
-
-    fn from_str(name: &str) -> Result<Route, Self::Err> {
-        match name {
-            "polling" => Ok(Route::Polling),
-            "notifier" => Ok(Route::Notifier),
-            "rpc" => Ok(Route::Rpc),
-            _ => Err("polling, notifier or rpc is expected"),
-        }
-    }
-}
-
-/// What of which resource one meter looks at.
+/// A part of a resource that one meter measures.
 #[derive(Clone, Copy, Debug)]
 struct Series {
     /// Index into the population.
@@ -110,73 +47,79 @@ struct Series {
     part: Part,
 }
 
-/// Samples of one meter in one cycle that travel together.
+/// Samples of one meter in one cycle that are in one message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Batch {
     pub(crate) cycle: u32,
     /// Index into [`METERS`].
     pub(crate) meter: u8,
-    /// The series that gives the first of them.
+    /// Index of the series of the first of them.
     first: u32,
     count: u32,
 }
 
-/// One sample, whichever way it travels.
+/// One sample, independent of its route.
 pub(crate) struct Sample<'a> {
     pub(crate) meter: &'static Meter,
     pub(crate) resource: &'a Resource,
     pub(crate) part: Part,
     pub(crate) cycle: u32,
-    /// Since the simulation's time 0.
     pub(crate) at: Micros,
     pub(crate) quantity: Quantity,
 }
 
-/// All that is measured.
+/// All samples of a plan.
 #[derive(Clone, Debug)]
-pub(crate) struct Measured {
+pub(crate) struct Measurements {
     seed: u64,
     population: Vec<Resource>,
-    /// What each meter looks at.
+    /// The series of each meter.
     series: Vec<Vec<Series>>,
     /// Cycle by cycle.
     pub(crate) batches: Vec<Batch>,
-    /// From one cycle to the next.
+    /// Time from one cycle to the next.
     interval: Micros,
 }
 
-impl Measured {
-    pub(crate) fn new(options: &Options, cloud: &Cloud) -> Measured {
-        let population = population::population(cloud, options.seed, resources(options));
-        let series: Vec<_> = METERS.iter().map(|meter| series(meter, &population)).collect();
-        let mut measured =
-            Measured { seed: options.seed, population, series, batches: Vec::new(), interval: 0 };
-        measured.batches =
-            measured.cut(options.metering.wanted(), options.metering.samples_per_message.max(1));
-        let cycles = measured.batches.last().map_or(1, |batch| Micros::from(batch.cycle) + 1);
+impl Measurements {
+    pub(crate) fn new(options: &Options, cloud: &Cloud) -> Measurements {
+        let population = population::draw(cloud, options.seed, resource_count(options));
+        let series: Vec<_> = METERS.iter().map(|meter| series_of(meter, &population)).collect();
+        let mut measurements = Measurements {
+            seed: options.seed,
+            population,
+            series,
+            batches: Vec::new(),
+            interval: 0,
+        };
+        measurements.batches = measurements.cut_batches(
+            options.metering.sample_count(),
+            options.metering.samples_per_message.max(1),
+        );
+        let cycles = measurements.batches.last().map_or(1, |batch| Micros::from(batch.cycle) + 1);
         let duration = Micros::try_from(options.duration.as_micros()).unwrap_or(Micros::MAX);
-        measured.interval = (duration / cycles).max(INTERVAL_MIN);
-        measured
+        measurements.interval = (duration / cycles).max(INTERVAL_MIN);
+        measurements
     }
 
-    /// Cuts the cycles into batches, until there are as many samples as are wanted.
-    fn cut(&self, wanted: u32, size: u32) -> Vec<Batch> {
-        let (mut batches, mut cycle, mut left) = (Vec::new(), 0, wanted as usize);
-        // A population has an instance, and an instance is sampled in every cycle: this ends.
+    /// Cuts the cycles into batches of at most `size` samples, until there are `count` samples.
+    fn cut_batches(&self, count: u32, size: u32) -> Vec<Batch> {
+        let (mut batches, mut cycle, mut left) = (Vec::new(), 0, count as usize);
+        // The loop ends: every population has an instance, which is sampled in every cycle.
         while left > 0 {
             for (meter, series) in (0..).zip(&self.series) {
                 let sampled: Vec<u32> = (0..)
                     .zip(series)
                     .filter(|(_, series)| self.is_sampled(meter, cycle, **series))
-                    .map(|(place, _)| place)
+                    .map(|(index, _)| index)
                     .take(left)
                     .collect();
                 left -= sampled.len();
-                batches.extend(sampled.chunks(size as usize).map(|places| Batch {
+                batches.extend(sampled.chunks(size as usize).map(|indexes| Batch {
                     cycle,
                     meter,
-                    first: places[0],
-                    count: places.len() as u32,
+                    first: indexes[0],
+                    count: indexes.len() as u32,
                 }));
             }
             cycle += 1;
@@ -189,25 +132,25 @@ impl Measured {
         METERS[usize::from(meter)].is_sampled(resource, cycle)
     }
 
-    /// When the samples of a batch were taken.
+    /// Returns the time at which the samples of a batch were taken.
     pub(crate) fn at(&self, batch: &Batch) -> Micros {
         let start = Micros::from(batch.cycle) * self.interval;
-        // One meter after the other, all in the first half of the cycle.
+        // The meters follow one another, all in the first half of the cycle.
         let lane = self.interval / (2 * METERS.len() as Micros);
-        let path = [METERED, 1, batch.cycle.into(), batch.meter.into()];
+        let path = [METERS_PATH, 1, batch.cycle.into(), batch.meter.into()];
         let mut rng = Rng::new(self.seed, &path);
         let at = start + lane * Micros::from(batch.meter) + rng.below(lane as u64) as Micros;
-        // Python leaves the fraction out when it is zero.
+        // Python omits a fraction of zero, so some times are on a whole second.
         let whole = at - at % SECOND;
         if whole >= start && rng.chance(4) { whole } else { at }
     }
 
-    /// When the last cycle is over.
+    /// Returns the end of the last cycle, if there are samples.
     pub(crate) fn end(&self) -> Option<Micros> {
         self.batches.last().map(|batch| (Micros::from(batch.cycle) + 1) * self.interval)
     }
 
-    /// The samples of a batch.
+    /// Computes the samples of a batch.
     pub(crate) fn samples<'a>(
         &'a self,
         cloud: &'a Cloud,
@@ -236,9 +179,9 @@ impl Measured {
         part: Part,
     ) -> Moment<'a> {
         let (number, meter) = (u64::from(resource.number), u64::from(batch.meter));
-        let resource_path = [METERED, 2, number];
-        let steady_path = [METERED, 3, number, meter, part.number()];
-        let now_path = [METERED, 4, number, meter, part.number(), batch.cycle.into()];
+        let resource_path = [METERS_PATH, 2, number];
+        let steady_path = [METERS_PATH, 3, number, meter, part.number()];
+        let now_path = [METERS_PATH, 4, number, meter, part.number(), batch.cycle.into()];
         Moment {
             cloud,
             cycle: batch.cycle,
@@ -251,23 +194,23 @@ impl Measured {
     }
 }
 
-/// How many resources are metered.
-pub(crate) fn resources(options: &Options) -> u32 {
-    let samples = u128::from(options.metering.wanted());
+/// Returns the number of metered resources.
+pub(crate) fn resource_count(options: &Options) -> u32 {
+    let samples = u128::from(options.metering.sample_count());
     if samples == 0 {
         return 0;
     }
     let cycles = (options.duration.as_micros() / INTERVAL_DEFAULT.unsigned_abs() as u128).max(1);
-    let usual = samples / (cycles * SAMPLES_PER_RESOURCE);
-    // At least one of every kind.
-    let usual = u32::try_from(usual).unwrap_or(u32::MAX).max(KINDS_MIN);
-    options.metering.resources.unwrap_or(usual).max(1)
+    let default = samples / (cycles * SAMPLES_PER_RESOURCE);
+    let default = u32::try_from(default).unwrap_or(u32::MAX).max(RESOURCES_OF_ALL_KINDS);
+    options.metering.resources.unwrap_or(default).max(1)
 }
 
-fn series(meter: &Meter, population: &[Resource]) -> Vec<Series> {
-    let of = |resource: &Resource| {
+/// Returns the series of a meter.
+fn series_of(meter: &Meter, population: &[Resource]) -> Vec<Series> {
+    let series = |resource: &Resource| {
         let number = resource.number;
         meter.parts(&resource.kind).into_iter().map(move |part| Series { resource: number, part })
     };
-    population.iter().flat_map(of).collect()
+    population.iter().flat_map(series).collect()
 }

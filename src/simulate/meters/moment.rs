@@ -1,4 +1,4 @@
-//! One look at one thing: what a measurement may depend on.
+//! The values that a measurement may depend on: one resource at one moment.
 
 use super::{
     Quantity,
@@ -7,23 +7,21 @@ use super::{
 use crate::simulate::{
     cloud::{Cloud, Flavor},
     rng::Rng,
-    scenario::Micros,
+    time::{Micros, SECOND},
 };
 
-const SECOND: u128 = 1_000_000;
-
-/// The cloud, the time, and numbers to draw.
+/// The cloud, the cycle, and random numbers.
 pub(super) struct Moment<'a> {
     pub(super) cloud: &'a Cloud,
     pub(super) cycle: u32,
-    /// From one cycle to the next.
+    /// Time from one cycle to the next.
     pub(super) interval: Micros,
     pub(super) rhythm: Rhythm,
-    /// Numbers of the resource, the same for all of its meters and moments.
+    /// Random numbers of the resource, the same for all of its meters and moments.
     pub(super) resource: Rng,
-    /// Numbers of one meter of the resource, the same at every moment.
+    /// Random numbers of one meter of the resource, the same at every moment.
     pub(super) steady: Rng,
-    /// Numbers of this moment alone.
+    /// Random numbers of this moment alone.
     pub(super) now: Rng,
 }
 
@@ -32,29 +30,29 @@ impl Moment<'_> {
         self.rhythm.is_up(self.cycle)
     }
 
-    pub(super) fn flavor(&self, it: &Instance) -> &Flavor {
-        &self.cloud.flavors[it.flavor]
+    pub(super) fn flavor(&self, instance: &Instance) -> &Flavor {
+        &self.cloud.flavors[instance.flavor]
     }
 
-    /// A counter that began with 0 when the resource last started, and grows by at most so much a
-    /// second. In closed form, so that no sample depends on the one before it.
+    /// Returns a counter that was 0 when the resource last started, and grows by at most `per_second_max`
+    /// per second. It is computed in closed form, so that no sample depends on an earlier one.
     pub(super) fn counter(&mut self, per_second_max: u64) -> Quantity {
-        let pace = self.per_cycle(per_second_max);
-        let ahead = self.now.below(pace);
-        Quantity::int(pace * u64::from(self.rhythm.age(self.cycle)) + ahead)
+        let per_cycle = self.per_cycle(per_second_max);
+        let within_cycle = self.now.below(per_cycle);
+        Quantity::int(per_cycle * u64::from(self.rhythm.age(self.cycle)) + within_cycle)
     }
 
-    /// What one cycle adds, at most so much a second.
+    /// Returns the increase of one cycle, at most `per_second_max` per second.
     pub(super) fn increase(&mut self, per_second_max: u64) -> u64 {
-        let pace = self.per_cycle(per_second_max);
-        self.now.below(pace)
+        let per_cycle = self.per_cycle(per_second_max);
+        self.now.below(per_cycle)
     }
 
-    /// This meter's own pace.
+    /// Returns this meter's own largest increase per cycle.
     fn per_cycle(&mut self, per_second_max: u64) -> u64 {
         let per_second = u128::from(self.steady.between(1, per_second_max.max(1)));
-        let pace = per_second * self.interval.unsigned_abs() as u128 / SECOND;
-        // So that 64 bits hold it after the longest time without a restart, whatever the interval.
-        u64::try_from(pace).unwrap_or(u64::MAX).clamp(1, 1 << 50)
+        let per_cycle = per_second * u128::from(self.interval.unsigned_abs()) / SECOND as u128;
+        // The counter fits into 64 bits after the longest time without a restart, whatever the interval.
+        u64::try_from(per_cycle).unwrap_or(u64::MAX).clamp(1, 1 << 50)
     }
 }

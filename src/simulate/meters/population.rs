@@ -1,53 +1,54 @@
-//! The things that are metered. All of them are there from the first cycle to the last.
+//! The metered resources. All of them exist from the first cycle to the last.
 
 use uuid::Uuid;
 
-use super::{METERED, Part};
+use super::{METERS_PATH, Part};
 use crate::simulate::{cloud::Cloud, rng::Rng, scenario::NAMES};
 
-/// One metered thing of a project.
+/// A metered resource of a project.
 #[derive(Clone, Debug)]
 pub(crate) struct Resource {
     pub(crate) id: Uuid,
-    /// Its place in the population.
+    /// Its index in the population.
     pub(crate) number: u32,
     /// Index into [`Cloud::projects`].
     pub(crate) project: usize,
     pub(crate) kind: Kind,
-    /// When it is up: instances run, floating IPs are attached.
+    /// When it is up: an instance runs, a floating IP is attached.
     pub(crate) rhythm: Rhythm,
 }
 
 impl Resource {
-    /// `resource_id` of a sample about this part.
+    /// Returns the `resource_id` of samples about this part.
     pub(crate) fn resource_id(&self, cloud: &Cloud, part: Part) -> String {
         match (part, &self.kind) {
             (Part::Disk(disk), _) => format!("{}-{}", self.id, disk_name(disk)),
             (Part::Port, _) => format!("{}-{}-{}", self.domain(), self.id, self.tap()),
-            (Part::Whole, Kind::Container(it)) => {
-                format!("{}/{}", cloud.projects[self.project].id, it.name)
+            (Part::Whole, Kind::Container(container)) => {
+                format!("{}/{}", cloud.projects[self.project].id, container.name)
             }
             (Part::Whole, _) => self.id.to_string(),
         }
     }
 
-    /// An instance's name in libvirt.
+    /// Returns an instance's name in libvirt.
     pub(crate) fn domain(&self) -> String {
         format!("instance-{:08x}", self.number + 1)
     }
 
-    /// The device at an instance's port.
+    /// Returns the name of the device at an instance's port.
     pub(crate) fn tap(&self) -> String {
         let hex = self.id.simple().to_string();
         format!("tap{}-{}", &hex[..8], &hex[8..10])
     }
 }
 
-/// `vda`, `vdb`, …
+/// Returns `vda`, `vdb`, …
 pub(crate) fn disk_name(disk: u8) -> String {
     format!("vd{}", char::from(b'a' + disk % 26))
 }
 
+/// The kind of a resource, with the values of that kind.
 #[derive(Clone, Debug)]
 pub(crate) enum Kind {
     Instance(Instance),
@@ -57,7 +58,7 @@ pub(crate) enum Kind {
         address: String,
     },
     Router,
-    /// A metering label of Neutron's, whose traffic is counted.
+    /// A metering label of Neutron, whose traffic is counted.
     Label,
     Container(Container),
 }
@@ -69,9 +70,9 @@ pub(crate) struct Instance {
     pub(crate) host: usize,
     /// Index into [`Cloud::flavors`].
     pub(crate) flavor: usize,
-    /// Index into [`Cloud::images`]; none when it was booted from a volume.
+    /// Index into [`Cloud::images`]; `None` if it was booted from a volume.
     pub(crate) image: Option<usize>,
-    /// `vda`, `vdb`, …
+    /// Number of disks: `vda`, `vdb`, …
     pub(crate) disks: u8,
 }
 
@@ -98,22 +99,22 @@ pub(crate) struct Container {
     pub(crate) object_bytes: u32,
 }
 
-/// Cinder's own default type, and two of an operator's; names and ids.
+/// Names and ids of Cinder's default type and of two types of an operator.
 pub(crate) const VOLUME_TYPES: [(&str, &str); 3] = [
     ("__DEFAULT__", "2c4ea8b1-0f0c-4d5b-9f0a-5a7f1b8f3c01"),
     ("ssd", "7d1b6a0e-53f4-4c8e-8a39-0f9a3f0f6c02"),
     ("hdd-replicated", "b8f2c9d4-1e6a-4f7b-a2c5-3d4e5f607103"),
 ];
 
-/// Up most of the time, now and then down for some cycles; or up again at once, which shows only
-/// in counters that start from 0.
+/// The periods in which a resource is up. It is up most of the time, and at times down for some cycles; or it
+/// restarts at once, which only shows in counters that start from 0.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rhythm {
-    /// From one start to the next, in cycles.
+    /// Number of cycles from one start to the next.
     period: u32,
-    /// How many of them it is down, before the next start.
+    /// Number of these cycles in which it is down, before the next start.
     down: u32,
-    /// Cycles since the last start when the simulation begins.
+    /// Number of cycles since the last start when the simulation begins.
     phase: u32,
 }
 
@@ -124,7 +125,7 @@ impl Rhythm {
         Rhythm { period, down, phase: rng.below(period.into()) as u32 }
     }
 
-    /// Cycles since the last start.
+    /// Returns the number of cycles since the last start.
     pub(crate) fn age(self, cycle: u32) -> u32 {
         ((u64::from(cycle) + u64::from(self.phase)) % u64::from(self.period)) as u32
     }
@@ -134,8 +135,9 @@ impl Rhythm {
     }
 }
 
+/// The name of a kind, without values.
 #[derive(Clone, Copy)]
-enum Sort {
+enum KindName {
     Instance,
     Volume,
     Image,
@@ -145,10 +147,10 @@ enum Sort {
     Container,
 }
 
-/// What a cloud consists of, over and over. Every kind is among the first nine, so that small
-/// populations have them all.
-const MIX: [Sort; 20] = {
-    use Sort::*;
+/// The kinds of a population's resources, repeated. Every kind is among the first nine, so that small
+/// populations have all of them.
+const MIX: [KindName; 20] = {
+    use KindName::*;
     [
         Instance, Volume, Instance, FloatingIp, Router, Image, Container, Instance, Label, Volume,
         Instance, Instance, Volume, Instance, FloatingIp, Instance, Container, Instance, Volume,
@@ -156,44 +158,44 @@ const MIX: [Sort; 20] = {
     ]
 };
 
-/// So many resources of the cloud's projects.
-pub(super) fn population(cloud: &Cloud, seed: u64, resources: u32) -> Vec<Resource> {
-    (0..resources).map(|number| resource(cloud, seed, number)).collect()
+/// Draws `count` resources of the cloud's projects.
+pub(super) fn draw(cloud: &Cloud, seed: u64, count: u32) -> Vec<Resource> {
+    (0..count).map(|number| draw_resource(cloud, seed, number)).collect()
 }
 
-fn resource(cloud: &Cloud, seed: u64, number: u32) -> Resource {
-    let mut rng = Rng::new(seed, &[METERED, 0, u64::from(number)]);
+fn draw_resource(cloud: &Cloud, seed: u64, number: u32) -> Resource {
+    let mut rng = Rng::new(seed, &[METERS_PATH, 0, u64::from(number)]);
     Resource {
         id: rng.uuid(),
         number,
         project: rng.index(cloud.projects.len()),
         rhythm: Rhythm::draw(&mut rng),
         kind: match MIX[number as usize % MIX.len()] {
-            Sort::Instance => Kind::Instance(Instance {
+            KindName::Instance => Kind::Instance(Instance {
                 name: format!("{}-m{number}", rng.pick(&NAMES)),
                 host: rng.index(cloud.hosts.len()),
                 flavor: rng.index(cloud.flavors.len()),
                 image: rng.chance(80).then(|| rng.index(cloud.images.len())),
                 disks: 1 + u8::from(rng.chance(25)),
             }),
-            Sort::Volume => Kind::Volume(Volume {
+            KindName::Volume => Kind::Volume(Volume {
                 size_gb: *rng.pick(&[1, 5, 10, 20, 50, 100, 250, 1_000, 4_096]),
                 volume_type: rng.index(VOLUME_TYPES.len()),
                 server: rng.chance(70).then(|| rng.uuid()),
             }),
-            Sort::Image => Kind::Image(Image {
+            KindName::Image => Kind::Image(Image {
                 name: format!("snapshot of {}", rng.pick(&NAMES)),
                 bytes: rng.between(12_716_032, 8_589_934_592),
             }),
-            Sort::FloatingIp => {
+            KindName::FloatingIp => {
                 let octet = |rng: &mut Rng| rng.between(1, 254);
                 Kind::FloatingIp {
                     address: format!("203.0.{}.{}", octet(&mut rng), octet(&mut rng)),
                 }
             }
-            Sort::Router => Kind::Router,
-            Sort::Label => Kind::Label,
-            Sort::Container => Kind::Container(Container {
+            KindName::Router => Kind::Router,
+            KindName::Label => Kind::Label,
+            KindName::Container => Kind::Container(Container {
                 name: format!("{}-{number}", rng.pick(&["backups", "fotky-ž", "logs"])),
                 objects: rng.between(1, 100_000) as u32,
                 object_bytes: rng.between(200, 4_000_000) as u32,

@@ -1,11 +1,11 @@
-//! How much a sample says: exact, and as text the way Python writes it.
+//! The volume of a sample: exact, and as the text that Python writes.
 
 use std::fmt;
 
 use rust_decimal::Decimal;
 use serde_json::Number;
 
-/// A sample's volume. At most 15 digits of a float count: so many survive a binary float, so its
+/// The volume of a sample. A float has at most 15 digits: a binary float preserves that many, so that its
 /// shortest text is the number itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Quantity {
@@ -29,14 +29,14 @@ impl Quantity {
         }
     }
 
-    /// Of exactly the text that [`fmt::Display`] gives.
+    /// Returns a JSON number with exactly the text of [`fmt::Display`].
     pub(crate) fn json(self) -> Number {
-        self.to_string().parse().expect("what is displayed is a JSON number")
+        self.to_string().parse().expect("the text is a JSON number")
     }
 }
 
-/// `str(value)` in Python: floats are the shortest text that reads as the same float, with an
-/// exponent below 0.0001 and from 10^16 on.
+/// Python's `str(value)`: the shortest text that is read as the same float, with an exponent below 0.0001
+/// and from 10^16 on.
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (digits, scale) = match *self {

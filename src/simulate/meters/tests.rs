@@ -1,4 +1,4 @@
-//! What the samples of any plan must be, read back from its messages.
+//! Properties of the samples of every plan, as its messages contain them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,20 +7,26 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::simulate::{Message, Plan, agree, plan, tests};
+use crate::simulate::{
+    Message, MeteringOptions, Plan, Route, compare_meters, plan, sum_samples, tests,
+};
 
-/// A cloud of nothing but samples.
-fn metered(metering: Metering, seed: u64) -> Options {
+/// Returns the options of a cloud with samples alone.
+fn metered(metering: MeteringOptions, seed: u64) -> Options {
     Options { metering, ..tests::options(0, seed) }
 }
 
-fn metering(samples: u32, routes: &[Route]) -> Metering {
-    Metering { samples, routes: routes.iter().copied().collect(), ..Metering::default() }
+fn metering(samples: u32, routes: &[Route]) -> MeteringOptions {
+    MeteringOptions {
+        samples,
+        routes: routes.iter().copied().collect(),
+        ..MeteringOptions::default()
+    }
 }
 
 const ALL: [Route; 3] = [Route::Polling, Route::Notifier, Route::Rpc];
 
-/// The route a message came by, and its samples.
+/// Returns the route of a message, and its samples.
 fn read(message: &Message) -> (Route, Vec<Value>) {
     assert_eq!(message.exchange, "ceilometer");
     let mut opened = tests::open(&message.body);
@@ -58,21 +64,21 @@ fn volume(sample: &Value) -> Decimal {
     Decimal::from_scientific(&text).unwrap_or_else(|_| text.parse().unwrap())
 }
 
-/// Everything the plan tells, by route, each sample once.
-fn told(plan: &Plan) -> BTreeMap<Route, BTreeMap<Identity, Value>> {
-    let mut told: BTreeMap<Route, BTreeMap<Identity, Value>> = BTreeMap::new();
+/// Returns the distinct samples of the plan by route.
+fn samples_by_route(plan: &Plan) -> BTreeMap<Route, BTreeMap<Identity, Value>> {
+    let mut routes: BTreeMap<Route, BTreeMap<Identity, Value>> = BTreeMap::new();
     for message in plan.messages() {
         let (route, samples) = read(&message);
         for sample in samples {
-            let before = told.entry(route).or_default().insert(identity(&sample), sample.clone());
-            assert!(before.is_none_or(|before| before == sample), "told twice and differently");
+            let before = routes.entry(route).or_default().insert(identity(&sample), sample.clone());
+            assert!(before.is_none_or(|before| before == sample), "duplicates are equal");
         }
     }
-    told
+    routes
 }
 
-/// A sample as `/v1/samples` answers it.
-fn listed(sample: &Value) -> Value {
+/// Returns a sample in the shape of `/v1/samples`.
+fn as_answered(sample: &Value) -> Value {
     let unit = match sample["counter_unit"].as_str() {
         Some("MB") => json!("MiB"),
         Some("GB") => json!("GiB"),
@@ -92,9 +98,9 @@ fn listed(sample: &Value) -> Value {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(8))]
 
-    /// By every route the same samples, which come to the truth.
+    /// Every route has the same samples, and their sums are the truth.
     #[test]
-    fn the_truth_is_what_every_route_tells(
+    fn the_truth_is_the_sum_of_the_samples_of_every_route(
         samples in 1u32..900,
         seed: u64,
         samples_per_message in 1u32..70,
@@ -104,36 +110,36 @@ proptest! {
         shuffle_percent in 0u8..=50,
     ) {
         let metering =
-            Metering { samples_per_message, resources, ..metering(samples, &routes) };
+            MeteringOptions { samples_per_message, resources, ..metering(samples, &routes) };
         let plan = plan(&Options {
             duplicates_percent,
             shuffle_percent,
             ..metered(metering, seed)
         });
-        let told = told(&plan);
-        prop_assert!(told.keys().eq(&routes));
-        for samples_told in told.values() {
-            prop_assert_eq!(samples_told.len() as u32, samples);
-            let answers: Vec<Value> = samples_told.values().map(listed).collect();
-            let found = agree::meters(&answers);
+        let by_route = samples_by_route(&plan);
+        prop_assert!(by_route.keys().eq(&routes));
+        for distinct in by_route.values() {
+            prop_assert_eq!(distinct.len() as u32, samples);
+            let answers: Vec<Value> = distinct.values().map(as_answered).collect();
+            let found = sum_samples(&answers);
             prop_assert_eq!(&found, &plan.truth().meters);
             let answers: Vec<Value> =
                 found.iter().map(|meter| serde_json::to_value(meter).unwrap()).collect();
-            let differences = agree::meter_differences(&plan.truth().meters, &answers);
+            let differences = compare_meters(&plan.truth().meters, &answers);
             prop_assert!(differences.is_empty(), "{:?}", differences);
             let projects: BTreeSet<&str> =
-                samples_told.values().map(|it| it["project_id"].as_str().unwrap()).collect();
+                distinct.values().map(|sample| sample["project_id"].as_str().unwrap()).collect();
             prop_assert!(plan.truth().metered_projects.iter().map(String::as_str).eq(projects));
         }
     }
 
-    /// Polling's ids are its own; the notifier's are the RPC publisher's as well. No two samples
-    /// share one.
+    /// The notifier and the RPC publisher use the same ids, polling uses others. No two samples share one.
     #[test]
     fn ids_belong_to_samples(seed: u64) {
-        let told = told(&plan(&metered(metering(300, &ALL), seed)));
+        let by_route = samples_by_route(&plan(&metered(metering(300, &ALL), seed)));
         let ids = |route: Route| -> Vec<&str> {
-            told[&route].values().map(|it| it["message_id"].as_str().unwrap()).collect()
+            let samples = by_route[&route].values();
+            samples.map(|sample| sample["message_id"].as_str().unwrap()).collect()
         };
         prop_assert_eq!(ids(Route::Notifier), ids(Route::Rpc));
         let both: BTreeSet<&str> =
@@ -141,21 +147,26 @@ proptest! {
         prop_assert_eq!(both.len(), 600);
     }
 
-    /// One meter, one time, no more than asked for; and a batch of one is cast as it is.
+    /// A message has samples of one meter and one time, at most as many as the options allow; and a batch of
+    /// one is cast without a list.
     #[test]
-    fn a_message_is_of_one_look_of_one_pollster(seed: u64, samples_per_message in 1u32..70) {
-        let options = metered(Metering { samples_per_message, ..metering(500, &ALL) }, seed);
+    fn a_message_has_samples_of_one_meter_and_one_time(
+        seed: u64,
+        samples_per_message in 1u32..70,
+    ) {
+        let options = metered(MeteringOptions { samples_per_message, ..metering(500, &ALL) }, seed);
         for message in plan(&options).messages() {
             let (route, samples) = read(&message);
             if route != Route::Rpc {
                 prop_assert!(tests::sent_at(&tests::open(&message.body)) < options.end);
             }
             prop_assert!((1..=samples_per_message as usize).contains(&samples.len()));
-            let looks: BTreeSet<_> = samples
+            let measurements: BTreeSet<_> = samples
                 .iter()
-                .map(|it| (it["counter_name"].to_string(), it["timestamp"].to_string()))
+                .map(|sample| [&sample["counter_name"], &sample["timestamp"]])
+                .map(|values| values.map(Value::to_string))
                 .collect();
-            prop_assert_eq!(looks.len(), 1);
+            prop_assert_eq!(measurements.len(), 1);
             if route == Route::Rpc {
                 let data = tests::open(&message.body)["args"]["data"].take();
                 prop_assert_eq!(data.is_object(), samples.len() == 1);
@@ -164,20 +175,20 @@ proptest! {
     }
 }
 
-/// The samples of each resource's meter, in time order.
+/// Returns the samples of each meter of each resource, in time order.
 fn by_series(plan: &Plan) -> BTreeMap<(String, String), Vec<Value>> {
     let mut series: BTreeMap<(String, String), Vec<Value>> = BTreeMap::new();
-    let samples = told(plan).into_values().next().unwrap();
+    let samples = samples_by_route(plan).into_values().next().unwrap();
     for ([_, meter, resource, _], sample) in samples {
         series.entry((meter, resource)).or_default().push(sample);
     }
     series
 }
 
-/// Instances stop and start; counters begin anew when they do, and grow otherwise.
+/// Counters of instances begin at 0 after a restart, and grow otherwise.
 #[test]
 fn counters_grow_until_a_restart() {
-    let metering = Metering { resources: Some(40), ..metering(20_000, &[Route::Polling]) };
+    let metering = MeteringOptions { resources: Some(40), ..metering(20_000, &[Route::Polling]) };
     let series = by_series(&plan(&metered(metering, 1)));
     let (mut grown, mut restarted) = (0, 0);
     for ((meter, _), samples) in &series {
@@ -191,18 +202,19 @@ fn counters_grow_until_a_restart() {
             }
         }
         if meter == "power.state" {
-            assert!(samples.iter().all(|it| {
-                let is_up = it["counter_volume"] == 1;
-                it["resource_metadata"]["status"] == if is_up { "active" } else { "stopped" }
+            assert!(samples.iter().all(|sample| {
+                let is_up = sample["counter_volume"] == 1;
+                sample["resource_metadata"]["status"] == if is_up { "active" } else { "stopped" }
             }));
         }
     }
     assert!(grown > 50 * restarted && restarted > 20, "{grown} and {restarted}");
 
-    let states = |of: &Vec<Value>| -> String {
-        let letter =
-            |it: &Value| it["resource_metadata"]["status"].as_str().unwrap()[..1].to_uppercase();
-        let mut states: Vec<String> = of.iter().map(letter).collect();
+    let states = |samples: &Vec<Value>| -> String {
+        let letter = |sample: &Value| {
+            sample["resource_metadata"]["status"].as_str().unwrap()[..1].to_uppercase()
+        };
+        let mut states: Vec<String> = samples.iter().map(letter).collect();
         states.dedup();
         states.concat()
     };
@@ -210,11 +222,11 @@ fn counters_grow_until_a_restart() {
     assert!(of("vcpus").any(|(_, samples)| states(samples).contains("ASA")));
     assert!(
         of("cpu").all(|(_, samples)| states(samples) == "A"),
-        "of a stopped one libvirt is silent"
+        "libvirt has no values of a stopped instance"
     );
     assert!(of("ip.floating").any(|(_, samples)| {
-        samples.iter().any(|it| it["counter_volume"] == 1)
-            && samples.iter().any(|it| it["counter_volume"] == 3)
+        samples.iter().any(|sample| sample["counter_volume"] == 1)
+            && samples.iter().any(|sample| sample["counter_volume"] == 3)
     }));
 }
 
@@ -222,20 +234,23 @@ fn counters_grow_until_a_restart() {
 fn a_large_cloud_has_every_spelling_of_a_number_and_of_a_time() {
     let plan = plan(&metered(metering(8_000, &[Route::Polling]), 2));
     assert_eq!(plan.truth().meters.len(), METERS.len(), "a large cloud has every meter");
-    let samples = told(&plan).into_values().next().unwrap();
+    let samples = samples_by_route(&plan).into_values().next().unwrap();
     let volumes: Vec<String> =
-        samples.values().map(|it| it["counter_volume"].to_string()).collect();
-    assert!(volumes.iter().any(|it| it.ends_with("e-05")));
-    assert!(volumes.iter().any(|it| it.contains('.') && it.len() >= 14 && !it.contains('e')));
-    assert!(volumes.iter().any(|it| !it.contains('.') && it.len() >= 13));
+        samples.values().map(|sample| sample["counter_volume"].to_string()).collect();
+    assert!(volumes.iter().any(|text| text.ends_with("e-05")));
+    let is_long_decimal =
+        |text: &String| text.contains('.') && text.len() >= 14 && !text.contains('e');
+    assert!(volumes.iter().any(is_long_decimal));
+    assert!(volumes.iter().any(|text| !text.contains('.') && text.len() >= 13));
     let times: Vec<&str> = samples.keys().map(|[.., at]| at.as_str()).collect();
     assert!(times.iter().any(|at| at.len() == "2026-11-19T10:00:02".len()));
     assert!(times.iter().any(|at| at.ends_with("+00:00")));
 }
 
 #[test]
-fn fifty_samples_are_as_large_as_they_are_in_a_cloud() {
-    let metering = Metering { resources: Some(1_000), ..metering(5_000, &[Route::Notifier]) };
+fn fifty_samples_are_as_large_as_in_a_real_cloud() {
+    let metering =
+        MeteringOptions { resources: Some(1_000), ..metering(5_000, &[Route::Notifier]) };
     let sizes: Vec<usize> = plan(&metered(metering, 3))
         .messages()
         .filter(|message| {
@@ -252,32 +267,34 @@ fn fifty_samples_are_as_large_as_they_are_in_a_cloud() {
 
 #[test]
 fn old_publishers_use_old_units_and_fields() {
-    let told = told(&plan(&metered(metering(500, &ALL), 4)));
-    for (identity, old) in &told[&Route::Rpc] {
-        let new = &told[&Route::Polling][identity];
+    let by_route = samples_by_route(&plan(&metered(metering(500, &ALL), 4)));
+    for (identity, old) in &by_route[&Route::Rpc] {
+        let new = &by_route[&Route::Polling][identity];
         assert_eq!(new["counter_volume"], old["counter_volume"]);
-        assert_eq!(listed(new), listed(old));
+        assert_eq!(as_answered(new), as_answered(old));
         assert!(new.get("monotonic_time").is_some() && old.get("monotonic_time").is_none());
         assert!(new["counter_unit"] != "MB" && old["counter_unit"] != "MiB");
     }
 }
 
 #[test]
-fn samples_are_signed_with_the_secret_alone() {
+fn the_signature_depends_on_the_secret() {
     let signed = |secret: &str| -> BTreeSet<String> {
-        let metering = Metering { secret: secret.to_owned(), ..metering(200, &[Route::Polling]) };
-        let told = told(&plan(&metered(metering, 5))).into_values().next().unwrap();
-        told.values().map(|it| it["message_signature"].as_str().unwrap().to_owned()).collect()
+        let metering =
+            MeteringOptions { secret: secret.to_owned(), ..metering(200, &[Route::Polling]) };
+        let samples = samples_by_route(&plan(&metered(metering, 5))).into_values().next().unwrap();
+        let signature = |sample: &Value| sample["message_signature"].as_str().unwrap().to_owned();
+        samples.values().map(signature).collect()
     };
     assert_eq!(signed(""), BTreeSet::from([String::new()]));
     let (one, other) = (signed("one"), signed("other"));
     assert_eq!((one.len(), other.len()), (200, 200));
-    assert!(one.is_disjoint(&other) && one.iter().all(|it| it.len() == 64));
+    assert!(one.is_disjoint(&other) && one.iter().all(|signature| signature.len() == 64));
 }
 
 #[test]
 fn the_truth_does_not_repeat_the_secret() {
-    let metering = Metering { secret: "s3cr3t".to_owned(), ..metering(1, &ALL) };
+    let metering = MeteringOptions { secret: "s3cr3t".to_owned(), ..metering(1, &ALL) };
     let truth = serde_json::to_string(plan(&metered(metering, 6)).truth()).unwrap();
     assert!(!truth.contains("s3cr3t"));
 }
@@ -290,7 +307,8 @@ fn without_a_route_there_are_no_samples() {
 
 #[test]
 fn projects_and_resources_can_be_chosen() {
-    let metering = Metering { resources: Some(2_000), ..metering(40_000, &[Route::Polling]) };
+    let metering =
+        MeteringOptions { resources: Some(2_000), ..metering(40_000, &[Route::Polling]) };
     let options = Options { projects: Some(100), ..metered(metering, 8) };
     assert_eq!(plan(&options).truth().metered_projects.len(), 100);
 }

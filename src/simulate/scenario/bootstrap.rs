@@ -1,22 +1,25 @@
-//! What the configuration of a new instance reports about itself, as CloudEvents.
+//! The configuration of a new instance, which reports its own progress by CloudEvents.
 
-use super::{Outcome, Report, timeline::Timeline};
+use super::{
+    fact::{Outcome, Report},
+    timeline::Timeline,
+};
 
 const RECIPES: [&str; 6] =
     ["ntp", "users", "disks", "webserver", "database::données", "monitoring"];
 
-/// The caller of the API says that it begins.
+/// Adds the announcement of a build by the caller of the API.
 pub(super) fn announce(t: &mut Timeline) {
-    t.bootstrap(Report::BuildStarted);
+    t.report(Report::BuildStarted);
     t.wait(0.5, 0.5);
 }
 
-/// Runs recipes after the instance came up. False when the bootstrap never ends.
-pub(super) fn run(t: &mut Timeline, announced: bool) -> bool {
+/// Adds the recipes that run after the instance was built. Returns `false` if the bootstrap never ends.
+pub(super) fn run(t: &mut Timeline, is_announced: bool) -> bool {
     t.wait(8.0, 0.5);
-    // One of the two announcements there must be, or nobody knew of a bootstrap.
-    if !announced || t.rng.chance(80) {
-        t.bootstrap(Report::BootstrapStarted);
+    // At least one of the two announcements is needed: without one a bootstrap is not known to exist.
+    if !is_announced || t.rng.chance(80) {
+        t.report(Report::BootstrapStarted);
     }
     let count = t.rng.between(2, RECIPES.len() as u64) as usize;
     let mut failed = false;
@@ -32,22 +35,22 @@ pub(super) fn run(t: &mut Timeline, announced: bool) -> bool {
         (false, true) => None,
         (false, false) => Some(Outcome::Success),
     };
-    t.bootstrap(Report::BuildEnded { outcome });
+    t.report(Report::BuildEnded { outcome });
     true
 }
 
-/// False when the recipe failed.
+/// Adds a run of a recipe. Returns `false` if it failed.
 fn run_recipe(t: &mut Timeline, recipe: &'static str) -> bool {
     let run_id = t.rng.chance(40).then(|| t.rng.uuid().to_string());
-    t.bootstrap(Report::RecipeStarted { recipe, run_id: run_id.clone() });
+    t.report(Report::RecipeStarted { recipe, run_id: run_id.clone() });
     t.wait(9.0, 0.9);
-    // Some never say how it ended, or that it did.
+    // Some runs report no outcome, and some report no end.
     let outcome = match t.rng.below(100) {
         0..3 => return true,
         3..7 => Some(Outcome::Failure),
         7..20 => None,
         _ => Some(Outcome::Success),
     };
-    t.bootstrap(Report::RecipeEnded { recipe, run_id, outcome });
+    t.report(Report::RecipeEnded { recipe, run_id, outcome });
     outcome != Some(Outcome::Failure)
 }

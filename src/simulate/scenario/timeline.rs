@@ -1,29 +1,36 @@
-//! The pen the plots write with: one instance's clock, its state, and the facts so far.
+//! The timeline of one instance, to which a scenario adds facts: its clock, its row, and the facts so far.
 
 use uuid::Uuid;
 
-use super::{Cloud, Detail, Fact, Fault, Micros, Phase, Report, Rng, Snapshot, What};
+use super::{
+    fact::{Detail, Fact, FactKind, InstanceRow, Phase, Report},
+    fault::Fault,
+};
+use crate::simulate::{
+    cloud::Cloud,
+    rng::Rng,
+    time::{Micros, SECOND},
+};
 
-/// The least time between two facts of one instance. Room for the second format's copy of a fact,
-/// which is said a few ms later, so that no two messages of an instance share a timestamp.
-pub(crate) const GAP_MIN: Micros = 10_000;
+/// The least time between two facts of one instance. In the versioned format a fact is sent a few ms later
+/// than in the legacy one, and no two messages of an instance may have the same timestamp.
+const GAP_MIN: Micros = 10_000;
 
-const SECOND: Micros = 1_000_000;
-
+/// The timeline of one instance.
 pub(super) struct Timeline<'a> {
     pub(super) cloud: &'a Cloud,
     pub(super) rng: Rng,
     pub(super) facts: Vec<Fact>,
-    /// The instance as it is now; the plots change it between facts.
-    pub(super) is: Snapshot,
-    /// The API request being served.
+    /// The instance's row at present, which scenarios change between facts.
+    pub(super) row: InstanceRow,
+    /// The API request that is served at present.
     pub(super) request: Uuid,
     now: Micros,
 }
 
 impl<'a> Timeline<'a> {
     pub(super) fn new(cloud: &'a Cloud, mut rng: Rng, begin: Micros) -> Timeline<'a> {
-        let is = Snapshot {
+        let row = InstanceRow {
             host: None,
             flavor: rng.index(cloud.flavors.len()),
             state: "building",
@@ -32,36 +39,35 @@ impl<'a> Timeline<'a> {
             deleted_at: None,
         };
         let request = rng.uuid();
-        Timeline { cloud, rng, facts: Vec::new(), is, request, now: begin }
+        Timeline { cloud, rng, facts: Vec::new(), row, request, now: begin }
     }
 
-    /// Lets a log-normal time pass.
+    /// Advances the clock by a log-normal time.
     pub(super) fn wait(&mut self, median_s: f64, sigma: f64) {
         self.now += self.rng.micros(median_s, sigma);
     }
 
-    /// The moment of the next fact.
+    /// Advances the clock to the time of the next fact, which it returns.
     pub(super) fn tick(&mut self) -> Micros {
         self.now += GAP_MIN + self.rng.below(1_000) as Micros;
-        // Python leaves the fraction out when it is zero: a trap worth meeting more often than once
-        // in a million.
+        // Python omits a fraction of zero: readers should meet that more often than once in a million.
         if self.rng.chance(2) {
             self.now += SECOND - self.now % SECOND;
         }
         self.now
     }
 
-    /// A step of an operation, said by the compute service of the instance's host.
+    /// Adds a step of an operation, published by the compute service of the instance's host.
     pub(super) fn step(&mut self, name: &'static str, phase: Phase) {
         self.step_with(name, phase, Detail::None, None);
     }
 
-    /// The operation failed.
+    /// Adds a step that reports a failure.
     pub(super) fn fail(&mut self, name: &'static str, phase: Phase, fault: Fault) {
         self.step_with(name, phase, Detail::Fault(fault), None);
     }
 
-    /// As [`Self::step`], but said by host `publisher`.
+    /// As [`Self::step`], with further values, and published by host `publisher` if one is given.
     pub(super) fn step_with(
         &mut self,
         name: &'static str,
@@ -69,48 +75,60 @@ impl<'a> Timeline<'a> {
         detail: Detail,
         publisher: Option<usize>,
     ) {
-        let host = publisher.or(self.is.host).map_or("api-01", |host| &self.cloud.hosts[host]);
-        let publisher = host.to_owned();
-        self.push("compute", publisher, What::Operation { name, phase, detail });
+        let publisher = self.compute_host(publisher.or(self.row.host));
+        self.push("compute", publisher, FactKind::Operation { name, phase, detail });
     }
 
-    /// State and task become these, and the compute service says so.
+    /// Changes state and task, and adds the update that the compute service publishes.
     pub(super) fn update(&mut self, state: &'static str, task: &'static str) {
-        let (old_state, old_task) = (self.is.state, self.is.task);
-        (self.is.state, self.is.task) = (state, task);
-        let host = self.is.host.map_or("api-01", |host| &self.cloud.hosts[host]);
-        let publisher = host.to_owned();
-        self.push("compute", publisher, What::Update { old_state, old_task });
+        let (old_state, old_task) = (self.row.state, self.row.task);
+        (self.row.state, self.row.task) = (state, task);
+        let publisher = self.compute_host(self.row.host);
+        self.push("compute", publisher, FactKind::Update { old_state, old_task });
     }
 
-    /// Said by the conductor.
-    pub(super) fn conduct(&mut self, what: What) {
-        let service = match what {
-            // In the legacy format the conductor uses this name for what it builds.
-            What::NoValidHost(_) => "compute_task",
+    /// Adds a fact that the conductor publishes.
+    pub(super) fn conduct(&mut self, kind: FactKind) {
+        let service = match kind {
+            // In the legacy format the conductor uses this name for builds.
+            FactKind::NoValidHost(_) => "compute_task",
             _ => "conductor",
         };
-        self.push(service, "control-01".to_owned(), what);
+        self.push(service, "control-01".to_owned(), kind);
     }
 
-    pub(super) fn bootstrap(&mut self, what: Report) {
-        self.push("bootstrap", "bootstrap".to_owned(), What::Reported(what));
+    /// Adds a report of the bootstrap.
+    pub(super) fn report(&mut self, report: Report) {
+        self.push("bootstrap", "bootstrap".to_owned(), FactKind::Report(report));
     }
 
-    pub(super) fn push(&mut self, service: &'static str, publisher: String, what: What) {
+    /// Adds the periodic audit, published by the compute service of the instance's host.
+    pub(super) fn audit(&mut self) {
+        let publisher = self.compute_host(self.row.host);
+        self.push("compute", publisher, FactKind::Exists);
+    }
+
+    /// Deletes the instance's row, and adds the step that ends the deletion at the same time.
+    pub(super) fn delete_row(&mut self) {
         let at = self.tick();
-        self.push_at(at, service, publisher, what);
+        (self.row.state, self.row.task, self.row.deleted_at) = ("deleted", "", Some(at));
+        let publisher = self.compute_host(self.row.host);
+        let kind = FactKind::Operation { name: "delete", phase: Phase::End, detail: Detail::None };
+        self.push_at(at, "compute", publisher, kind);
     }
 
-    /// As [`Self::push`], for what must know its own time: `at` is what [`Self::tick`] gave last.
-    pub(super) fn push_at(
-        &mut self,
-        at: Micros,
-        service: &'static str,
-        publisher: String,
-        what: What,
-    ) {
-        let (request, snapshot) = (self.request, self.is.clone());
-        self.facts.push(Fact { at, request, service, publisher, snapshot, what });
+    /// Returns the name of a host; without one the API server acts in its place.
+    fn compute_host(&self, host: Option<usize>) -> String {
+        host.map_or("api-01", |host| &self.cloud.hosts[host]).to_owned()
+    }
+
+    fn push(&mut self, service: &'static str, publisher: String, kind: FactKind) {
+        let at = self.tick();
+        self.push_at(at, service, publisher, kind);
+    }
+
+    fn push_at(&mut self, at: Micros, service: &'static str, publisher: String, kind: FactKind) {
+        let (request, row) = (self.request, self.row.clone());
+        self.facts.push(Fact { at, request, service, publisher, row, kind });
     }
 }

@@ -1,35 +1,34 @@
-//! From what was said of deployments to how they stand.
+//! The truth of deployments, from their facts.
 
 use std::collections::BTreeSet;
 
 use super::{DeploymentTruth, MemberTruth, ServiceTruth};
-use crate::simulate::deployments::{Deployment, Said, Source};
+use crate::simulate::deployments::{Deployment, DeploymentFact, Source};
 
-/// How a configuration stands, the worst first.
+/// The statuses of a configuration, the worst first.
 const STATUSES: [&str; 3] = ["error", "incomplete", "success"];
 
-/// Every deployment.
-pub(crate) fn deployments(deployments: &[Deployment]) -> Vec<DeploymentTruth> {
-    deployments.iter().map(deployment).collect()
+/// Returns the truth of every deployment.
+pub(crate) fn fold_deployments(deployments: &[Deployment]) -> Vec<DeploymentTruth> {
+    deployments.iter().map(fold_deployment).collect()
 }
 
-fn deployment(it: &Deployment) -> DeploymentTruth {
-    let said: BTreeSet<(&str, u16, u16)> =
-        it.facts.iter().flat_map(|(_, said)| key(*said)).collect();
-    let has = |word, member, place| said.contains(&(word, member, place));
+fn fold_deployment(deployment: &Deployment) -> DeploymentTruth {
+    let marks: BTreeSet<Mark> =
+        deployment.facts.iter().flat_map(|(_, fact)| marks_of(*fact)).collect();
+    let has = |word, member, index| marks.contains(&(word, member, index));
     let mut unresolved_parameters = 0;
     let mut instances = Vec::new();
-    for (member, instance) in
-        (0..).zip(&it.members).filter(|(member, _)| has("registered", *member, 0))
-    {
+    let members = (0..).zip(&deployment.members);
+    for (member, instance) in members.filter(|(member, _)| has("registered", *member, 0)) {
         let mut services = Vec::new();
-        for (place, service) in (0..).zip(&instance.services) {
+        for (index, service) in (0..).zip(&instance.services) {
             let is_open = |source: &Source| match source {
                 Source::Given(_) => false,
                 Source::Parameter { member, name } => {
-                    let provides = &it.members[usize::from(*member)].provides;
-                    let place = provides.iter().position(|(own, _)| own == name);
-                    !place.is_some_and(|place| has("provided", *member, place as u16))
+                    let provides = &deployment.members[usize::from(*member)].provides;
+                    let index = provides.iter().position(|(own, _)| own == name);
+                    !index.is_some_and(|index| has("provided", *member, index as u16))
                 }
                 Source::Service { member, service } => {
                     !has("success", *member, *service) && !has("error", *member, *service)
@@ -37,7 +36,7 @@ fn deployment(it: &Deployment) -> DeploymentTruth {
             };
             let open = service.parameters.iter().filter(|(_, source)| is_open(source));
             unresolved_parameters += open.count();
-            let ended = ["error", "success"].into_iter().find(|word| has(word, member, place));
+            let ended = ["error", "success"].into_iter().find(|word| has(word, member, index));
             let status = ended.unwrap_or("incomplete").to_owned();
             services.push(ServiceTruth { name: service.name.clone(), status });
         }
@@ -49,26 +48,33 @@ fn deployment(it: &Deployment) -> DeploymentTruth {
         });
     }
     DeploymentTruth {
-        deployment_id: it.id.to_string(),
-        name: it.name.clone(),
+        deployment_id: deployment.id.to_string(),
+        name: deployment.name.clone(),
         status: worst(instances.iter().map(|instance| instance.status.as_str())),
         instances,
         unresolved_parameters,
     }
 }
 
-/// What a fact says for good, by member and place.
-fn key(said: Said) -> Vec<(&'static str, u16, u16)> {
-    match said {
-        Said::Registered { member } => vec![("registered", member, 0)],
-        Said::Provided { member, from, to } => {
-            (from..to).map(|place| ("provided", member, place.into())).collect()
+/// A lasting result of a fact: its name, the member, and the index of the parameter or the service.
+type Mark = (&'static str, u16, u16);
+
+fn marks_of(fact: DeploymentFact) -> Vec<Mark> {
+    match fact {
+        DeploymentFact::Registered { member } => vec![("registered", member, 0)],
+        DeploymentFact::Provided { member, from, to } => {
+            (from..to).map(|index| ("provided", member, index.into())).collect()
         }
-        Said::Ended { member, service, is_well: true } => vec![("success", member, service)],
-        Said::Ended { member, service, is_well: false } => vec![("error", member, service)],
-        Said::Declared | Said::Contacted { .. } | Said::Started { .. } | Said::Abandoned { .. } => {
-            Vec::new()
+        DeploymentFact::Ended { member, service, succeeded: true } => {
+            vec![("success", member, service)]
         }
+        DeploymentFact::Ended { member, service, succeeded: false } => {
+            vec![("error", member, service)]
+        }
+        DeploymentFact::Declared
+        | DeploymentFact::Contacted { .. }
+        | DeploymentFact::Started { .. }
+        | DeploymentFact::Abandoned { .. } => Vec::new(),
     }
 }
 

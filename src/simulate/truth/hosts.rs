@@ -1,20 +1,19 @@
-//! From looks at hosts to what is known of each metric.
+//! The truth of hosts' metrics, from their samples.
 
 use jiff::Timestamp;
 
 use super::{HostTruth, MetricTruth};
 use crate::simulate::{
-    hosts::{Look, METRICS, Monitored},
-    scenario::Micros,
-    wire::instant,
+    hosts::{HostSample, HostSamples, METRICS, Metric},
+    time::{Micros, instant},
 };
 
-/// More series than these are not told one by one.
+/// The largest number of series that the truth contains one by one.
 const SERIES_MAX: usize = 5_000;
 
-/// Values of one metric, while they are counted in its steps.
+/// The summed values of one metric, in its smallest steps.
 #[derive(Clone, Copy)]
-struct Sums {
+struct MetricSums {
     samples: u64,
     sum: i128,
     min: i64,
@@ -23,7 +22,7 @@ struct Sums {
     last: Micros,
 }
 
-const NOTHING: Sums = Sums {
+const EMPTY: MetricSums = MetricSums {
     samples: 0,
     sum: 0,
     min: i64::MAX,
@@ -32,9 +31,9 @@ const NOTHING: Sums = Sums {
     last: Micros::MIN,
 };
 
-impl Sums {
+impl MetricSums {
     fn add(&mut self, value: i64, at: Micros) {
-        self.merge(&Sums {
+        self.merge(&MetricSums {
             samples: 1,
             sum: value.into(),
             min: value,
@@ -44,7 +43,7 @@ impl Sums {
         });
     }
 
-    fn merge(&mut self, other: &Sums) {
+    fn merge(&mut self, other: &MetricSums) {
         self.samples += other.samples;
         self.sum += other.sum;
         (self.min, self.max) = (self.min.min(other.min), self.max.max(other.max));
@@ -52,32 +51,35 @@ impl Sums {
     }
 }
 
-/// Every metric of every host, as far as there are not too many of them, and every metric over all
+/// Returns every metric of every host, unless there are more than [`SERIES_MAX`], and every metric over all
 /// hosts.
-pub(crate) fn hosts(base: Timestamp, monitored: &Monitored) -> (Vec<HostTruth>, Vec<MetricTruth>) {
-    if monitored.hosts.is_empty() {
+pub(crate) fn fold_hosts(
+    base: Timestamp,
+    host_samples: &HostSamples,
+) -> (Vec<HostTruth>, Vec<MetricTruth>) {
+    if host_samples.hosts.is_empty() {
         return (Vec::new(), Vec::new());
     }
-    let is_told = monitored.hosts.len() * METRICS.len() <= SERIES_MAX;
-    let (mut truths, mut all) = (Vec::new(), [NOTHING; METRICS.len()]);
-    for (host, name) in (0..).zip(&monitored.hosts) {
-        let mut sums = [NOTHING; METRICS.len()];
-        for look in (0..monitored.ticks).map(|tick| Look { host, tick }) {
-            let at = monitored.at(look);
+    let has_hosts = host_samples.hosts.len() * METRICS.len() <= SERIES_MAX;
+    let (mut truths, mut all) = (Vec::new(), [EMPTY; METRICS.len()]);
+    for (host, name) in (0..).zip(&host_samples.hosts) {
+        let mut sums = [EMPTY; METRICS.len()];
+        for sample in (0..host_samples.ticks).map(|tick| HostSample { host, tick }) {
+            let at = host_samples.at(sample);
             for (metric, sums) in sums.iter_mut().enumerate() {
-                sums.add(monitored.value(metric, look), at);
+                sums.add(host_samples.value(metric, sample), at);
             }
         }
         all.iter_mut().zip(&sums).for_each(|(all, sums)| all.merge(sums));
-        if is_told {
-            truths.push(HostTruth { host: name.clone(), metrics: metrics(base, &sums) });
+        if has_hosts {
+            truths.push(HostTruth { host: name.clone(), metrics: metric_truths(base, &sums) });
         }
     }
-    (truths, metrics(base, &all))
+    (truths, metric_truths(base, &all))
 }
 
-fn metrics(base: Timestamp, sums: &[Sums]) -> Vec<MetricTruth> {
-    let truth = |(metric, sums): (&crate::simulate::hosts::Metric, &Sums)| MetricTruth {
+fn metric_truths(base: Timestamp, sums: &[MetricSums]) -> Vec<MetricTruth> {
+    let truth = |(metric, sums): (&Metric, &MetricSums)| MetricTruth {
         metric: metric.name.to_owned(),
         samples: sums.samples,
         sum: rust_decimal::Decimal::from_i128_with_scale(sums.sum, metric.decimals).normalize(),

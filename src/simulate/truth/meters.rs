@@ -1,4 +1,4 @@
-//! From measurements to what is known of each meter.
+//! The truth of meters, from their samples.
 
 use std::collections::BTreeSet;
 
@@ -8,25 +8,25 @@ use rust_decimal::Decimal;
 use super::MeterTruth;
 use crate::simulate::{
     cloud::Cloud,
-    meters::{METERS, Measured},
-    wire::instant,
+    meters::{METERS, Measurements},
+    time::instant,
 };
 
-/// Every meter of which there is a sample, by name, and the projects that own something metered.
-pub(crate) fn meters(
+/// Returns every meter with samples, by name, and the ids of the projects whose resources have samples.
+pub(crate) fn fold_meters(
     cloud: &Cloud,
     base: Timestamp,
-    measured: &Measured,
+    measurements: &Measurements,
 ) -> (Vec<MeterTruth>, Vec<String>) {
     let mut truths: Vec<Option<MeterTruth>> = vec![None; METERS.len()];
     let mut projects = BTreeSet::new();
-    for batch in &measured.batches {
+    for batch in &measurements.batches {
         let truth = &mut truths[usize::from(batch.meter)];
-        for sample in measured.samples(cloud, batch) {
+        for sample in measurements.samples(cloud, batch) {
             let at = instant(base, sample.at);
             let truth = truth.get_or_insert_with(|| MeterTruth {
                 meter: sample.meter.name.to_owned(),
-                sort: Some(sample.meter.sort.to_owned()),
+                meter_type: Some(sample.meter.meter_type.to_owned()),
                 unit: Some(sample.meter.unit).filter(|unit| !unit.is_empty()).map(str::to_owned),
                 samples: 0,
                 sum: Decimal::ZERO,

@@ -1,20 +1,22 @@
-//! What the simulated cloud did, in the words of the query endpoints, so that their answers can be
-//! compared with it. Found by a plain fold over the facts in time order, which shares no code with
-//! the projections.
+//! The truth: the expected answers about a simulated cloud, in the shapes of the query endpoints, so that the
+//! actual answers can be compared with it. It is computed by a plain fold over the facts in time order, which
+//! shares no code with the projections.
 //!
-//! Rules where a reader may wonder:
-//! - A fact that Nova told in both formats counts once, at the **earlier** of its two times.
-//! - A duration is the difference of two sender's clocks, computed in whole µs.
-//! - `host`, `flavor`, `image` and `state` are those of the newest message; where that one names no
-//!   host, none was ever known.
-//! - A sample counts once, by however many routes it was told: its identity is project, meter,
-//!   resource and time. Units are those of today's Ceilometer, whatever an old sender called them.
-//! - `deleted_at` is Nova's own word for it (whole seconds), not the time of the message.
+//! Rules that are not obvious:
+//! - A fact that Nova publishes in both formats counts once, at the **earlier** of its two times.
+//! - A duration is the difference between the clocks of two senders, computed in whole µs.
+//! - `host`, `flavor`, `image` and `state` are those of the newest message. If it contains no host, no
+//!   earlier message did.
+//! - A sample counts once, whatever the number of routes it is published by: its identity is project, meter,
+//!   resource and time. Units are those of present releases of Ceilometer, also for old senders.
+//! - `deleted_at` is Nova's own value (whole seconds), not the time of the message.
 
+mod build;
 mod deployments;
-mod fold;
 mod hosts;
+mod instances;
 mod meters;
+mod operations;
 
 use std::collections::BTreeMap;
 
@@ -22,20 +24,20 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::Options;
+use super::options::Options;
 
-pub(crate) use deployments::deployments;
-pub(crate) use fold::fold;
-pub(super) use fold::percentile;
-pub(crate) use hosts::hosts;
-pub(crate) use meters::meters;
+pub(crate) use deployments::fold_deployments;
+pub(crate) use hosts::fold_hosts;
+pub(crate) use instances::fold_instances;
+pub(crate) use meters::fold_meters;
+pub(crate) use operations::percentile;
 
-/// Everything a plan's messages say.
+/// The expected answers about the messages of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Truth {
-    /// What the plan was made from.
+    /// The options of the plan.
     pub options: Options,
-    /// How many messages there are.
+    /// The numbers of messages.
     pub messages: MessageCounts,
     /// Every instance, in the order of creation.
     pub instances: Vec<InstanceTruth>,
@@ -43,9 +45,9 @@ pub struct Truth {
     pub timings: Vec<TimingTruth>,
     /// One entry per meter, by name.
     pub meters: Vec<MeterTruth>,
-    /// The ids of the projects that own something metered, sorted.
+    /// The ids of the projects whose resources have samples, sorted.
     pub metered_projects: Vec<String>,
-    /// Every host that was sampled; empty where hosts and metrics make more than 5000 series.
+    /// Every host with samples; empty if hosts and metrics make more than 5000 series.
     pub hosts: Vec<HostTruth>,
     /// One entry per metric, over all hosts.
     pub metrics: Vec<MetricTruth>,
@@ -53,18 +55,18 @@ pub struct Truth {
     pub deployments: Vec<DeploymentTruth>,
 }
 
-/// How many messages a plan holds.
+/// The numbers of messages of a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageCounts {
-    /// All of them, duplicates included.
+    /// All messages, duplicates included.
     pub published: u64,
-    /// Distinct identities: what the log holds in the end.
+    /// Distinct messages: the number of events in the log in the end.
     pub unique: u64,
-    /// The distinct ones, by the family the log puts them in.
+    /// Distinct messages by the family of the log to which they belong.
     pub by_family: BTreeMap<String, u64>,
 }
 
-/// One instance as its messages leave it.
+/// An instance after all of its messages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the answers, by the same names")]
 pub struct InstanceTruth {
@@ -79,60 +81,60 @@ pub struct InstanceTruth {
     pub state: String,
     pub deleted_at: Option<Timestamp>,
     pub build: BuildTruth,
-    /// By the versioned format's names; `create` counts every attempt.
+    /// By their names in the versioned format; `create` counts every attempt.
     pub operations: BTreeMap<String, OperationTruth>,
     pub recipes: Vec<RecipeTruth>,
 }
 
-/// Where a build stands.
+/// The status of a build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BuildStatus {
-    /// Begun, and nothing final heard.
+    /// It has started, and nothing indicates its end.
     Building,
-    /// Nova is done; an announced bootstrap is not.
+    /// Nova has built the instance; an announced bootstrap has not ended.
     Bootstrapping,
-    /// Done.
+    /// It ended successfully.
     Complete,
-    /// Over, without success.
+    /// It failed.
     Failed,
 }
 
-/// How an instance was built.
+/// The build of an instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BuildTruth {
-    /// Where it stands.
+    /// Its status.
     pub status: BuildStatus,
-    /// The first `create.start` or `build.started`.
+    /// Time of the first `create.start` or `build.started`.
     pub started_at: Option<Timestamp>,
-    /// `bootstrap.started`.
+    /// Time of `bootstrap.started`.
     pub bootstrap_started_at: Option<Timestamp>,
-    /// What made it `complete` or `failed`; otherwise none.
+    /// Time of the message that made it `complete` or `failed`.
     pub ended_at: Option<Timestamp>,
-    /// From the first start to the last end, failed attempts included.
+    /// Time from the first start to the last end, failed attempts included.
     pub duration_s: Option<f64>,
-    /// The last attempt alone, from its `create.start` to its own end or error.
+    /// Duration of the last attempt alone, from its `create.start` to its own end or error.
     pub spawn_s: Option<f64>,
-    /// Creates heard of, by their start or only by their end.
+    /// Number of attempts of which a start or at least an end was published.
     pub attempts: u32,
-    /// The message of the error that was final. None when only the bootstrap failed.
+    /// The message of the final error. `None` if only the bootstrap failed.
     pub error: Option<String>,
 }
 
-/// How often one operation was seen on one instance.
+/// The numbers of one operation's runs on one instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperationTruth {
-    /// Start and successful end.
+    /// Runs with a start and a successful end.
     pub complete: u32,
-    /// Ended by an error.
+    /// Runs that ended in an error.
     pub failed: u32,
-    /// A start without an end.
+    /// Runs with a start and no end.
     pub open: u32,
-    /// A successful end without a start.
+    /// Runs with a successful end and no start.
     pub start_missing: u32,
 }
 
-/// One run of a recipe.
+/// A run of a recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the fields are those of the answers, by the same names")]
 pub struct RecipeTruth {
@@ -141,33 +143,33 @@ pub struct RecipeTruth {
     pub started_at: Timestamp,
     pub ended_at: Option<Timestamp>,
     pub duration_s: Option<f64>,
-    /// `success` or `failure`, where the end says so.
+    /// `success` or `failure`, if the end reports one.
     pub outcome: Option<String>,
 }
 
-/// One operation over all instances. The durations are those of the complete ones; mean and
-/// percentiles are rounded to a µs.
+/// One operation over all instances. Durations are those of the complete runs; mean and percentiles are
+/// rounded to a µs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TimingTruth {
-    /// The versioned format's name.
+    /// The operation's name in the versioned format.
     pub operation: String,
-    /// All of them, whatever became of them.
+    /// All runs.
     pub count: u64,
-    /// Those that have both a start and a successful end.
+    /// Runs with a start and a successful end.
     pub complete: u64,
-    /// Those that ended by an error.
+    /// Runs that ended in an error.
     pub failed: u64,
-    /// Those that did not end.
+    /// Runs with a start and no end.
     pub open: u64,
-    /// Those whose start was lost.
+    /// Runs with a successful end and no start.
     pub start_missing: u64,
-    /// The shortest.
+    /// The shortest duration.
     pub min_s: Option<f64>,
-    /// The sum divided by the number.
+    /// The mean duration.
     pub mean_s: Option<f64>,
-    /// The longest.
+    /// The longest duration.
     pub max_s: Option<f64>,
-    /// The median, as `percentile_cont` has it (between two values when their number is even).
+    /// The median, as by `percentile_cont` (between two values if their number is even).
     pub p50_s: Option<f64>,
     /// The 95th percentile, likewise.
     pub p95_s: Option<f64>,
@@ -180,20 +182,20 @@ pub struct MeterTruth {
     pub meter: String,
     /// `gauge`, `delta` or `cumulative`.
     #[serde(rename = "type")]
-    pub sort: Option<String>,
-    /// None where it has none.
+    pub meter_type: Option<String>,
+    /// The unit, if it has one.
     pub unit: Option<String>,
-    /// How many distinct ones there are.
+    /// Number of distinct samples.
     pub samples: u64,
-    /// Their volumes added up, exact; as JSON a string.
+    /// Sum of their volumes, exact; as JSON a string.
     pub sum: Decimal,
-    /// When the first of them was taken.
+    /// Time of the first sample.
     pub first_at: Timestamp,
-    /// When the last of them was taken.
+    /// Time of the last sample.
     pub last_at: Timestamp,
 }
 
-/// All that one host said about itself.
+/// All samples of one host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HostTruth {
     /// Its name.
@@ -205,48 +207,48 @@ pub struct HostTruth {
 /// All values of one metric, of one host or of all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MetricTruth {
-    /// Its name, which holds its unit.
+    /// Its name, which contains its unit.
     pub metric: String,
-    /// How many distinct samples there are.
+    /// Number of distinct samples.
     pub samples: u64,
-    /// Their values added up, exact; as JSON a string, like the next two.
+    /// Sum of their values, exact; as JSON a string, like the next two.
     pub sum: Decimal,
-    /// The smallest.
+    /// The smallest value.
     pub min: Decimal,
-    /// The largest.
+    /// The largest value.
     pub max: Decimal,
-    /// When the first of them was taken.
+    /// Time of the first sample.
     pub first_at: Timestamp,
-    /// When the last of them was taken.
+    /// Time of the last sample.
     pub last_at: Timestamp,
 }
 
-/// One deployment as its messages leave it. A status is `error`, `incomplete` or `success`: that of
-/// the worst part.
+/// A deployment after all of its messages. A status is `error`, `incomplete` or `success`: the worst status
+/// of the parts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeploymentTruth {
     /// Its id.
     pub deployment_id: String,
     /// Its name.
     pub name: String,
-    /// That of the worst of its instances.
+    /// The worst status of its instances.
     pub status: String,
-    /// Those that are registered.
+    /// Its registered instances.
     pub instances: Vec<MemberTruth>,
-    /// Parameters of services whose values are not known, over all of its instances.
+    /// Number of parameters of services whose values are unknown, over all of its instances.
     pub unresolved_parameters: usize,
 }
 
 /// One instance of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemberTruth {
-    /// Its id; also that of an instance of Nova's, where there are any.
+    /// Its id, which may also be the id of a simulated instance of Nova.
     pub instance_id: String,
-    /// What it is an instance of.
+    /// The assembly that it is an instance of.
     pub assembly: String,
-    /// That of the worst of its services.
+    /// The worst status of its services.
     pub status: String,
-    /// All of them, in the order of the registration.
+    /// All services, in the order of the registration.
     pub services: Vec<ServiceTruth>,
 }
 
@@ -255,6 +257,6 @@ pub struct MemberTruth {
 pub struct ServiceTruth {
     /// Its name.
     pub name: String,
-    /// How its configuration stands.
+    /// The status of its configuration.
     pub status: String,
 }

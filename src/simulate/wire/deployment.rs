@@ -1,49 +1,55 @@
-//! What the configuration of a deployment reports, as CloudEvents.
+//! The reports of a deployment's configuration, as CloudEvents.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Message, cloudevent, instant};
+use super::{Message, cloudevent};
 use crate::simulate::{
-    deployments::{DEPLOYED, Deployment, Member, Said, Service, Source},
+    deployments::{DEPLOYMENTS_PATH, Deployment, DeploymentFact, Member, Service, Source},
     rng::Rng,
+    time::instant,
 };
 
-/// All that makes a message of an event.
-pub(crate) struct Reporting<'a> {
+/// The parts from which a message about a deployment is built.
+pub(crate) struct DeploymentMessage<'a> {
     pub(crate) deployment: &'a Deployment,
     pub(crate) seed: u64,
-    /// Where the simulation's time 0 lies.
+    /// The instant of the simulation's time 0.
     pub(crate) base: Timestamp,
-    /// The deployment's number, and the event's within it: they name the id.
-    pub(crate) place: (u32, u32),
+    /// The deployment's number and the number of the fact within it, which determine the message's id.
+    pub(crate) number: (u32, u32),
 }
 
-impl Reporting<'_> {
-    pub(crate) fn message(&self) -> Message {
-        let (deployment, fact) = self.place;
-        let (at, said) = self.deployment.facts[fact as usize];
-        let path = [DEPLOYED, 1, deployment.into(), fact.into()];
+impl DeploymentMessage<'_> {
+    pub(crate) fn build(&self) -> Message {
+        let (deployment, number) = self.number;
+        let (at, fact) = self.deployment.facts[number as usize];
+        let path = [DEPLOYMENTS_PATH, 1, deployment.into(), number.into()];
         let id = Rng::new(self.seed, &path).uuid().to_string();
-        let (kind, data) = self.data(said);
+        let (kind, data) = self.data(fact);
         let source = format!("config/{}", self.deployment.name);
         cloudevent::message(kind, id, &source, &cloudevent::time(instant(self.base, at)), &data)
     }
 
-    fn data(&self, said: Said) -> (&'static str, Value) {
-        let it = self.deployment;
+    /// Returns the event's type and its data.
+    fn data(&self, fact: DeploymentFact) -> (&'static str, Value) {
+        let Deployment { id: deployment_id, name, members, .. } = self.deployment;
         let id = |member: u16| &self.member(member).id;
-        match said {
-            Said::Declared => {
-                let instances: Vec<_> = it.members.iter().map(|member| member.id).collect();
-                let data = json!({"deployment_id": it.id, "name": it.name, "instances": instances});
+        match fact {
+            DeploymentFact::Declared => {
+                let instances: Vec<_> = members.iter().map(|member| member.id).collect();
+                let data = json!({
+                    "deployment_id": deployment_id, "name": name, "instances": instances,
+                });
                 ("deployment.declared", data)
             }
-            Said::Registered { member } => ("instance.registered", self.registration(member)),
-            Said::Contacted { member } => {
+            DeploymentFact::Registered { member } => {
+                ("instance.registered", self.registration(member))
+            }
+            DeploymentFact::Contacted { member } => {
                 ("instance.contacted", json!({"instance_id": id(member)}))
             }
-            Said::Provided { member, from, to } => {
+            DeploymentFact::Provided { member, from, to } => {
                 let provided = &self.member(member).provides[from.into()..to.into()];
                 let values: Map<String, Value> = provided
                     .iter()
@@ -52,18 +58,18 @@ impl Reporting<'_> {
                 let data = json!({"instance_id": id(member), "parameters": values});
                 ("instance.parameters.provided", data)
             }
-            Said::Started { member, service } => {
+            DeploymentFact::Started { member, service } => {
                 let name = &self.service(member, service).name;
                 let data = json!({"instance_id": id(member), "service": name});
                 ("service.configuration.started", data)
             }
-            Said::Ended { member, service, is_well } => {
+            DeploymentFact::Ended { member, service, succeeded } => {
                 let name = &self.service(member, service).name;
-                let code = if is_well { "0" } else { "1" };
+                let code = if succeeded { "0" } else { "1" };
                 let data = json!({"instance_id": id(member), "service": name, "code": code});
                 ("service.configuration.ended", data)
             }
-            Said::Abandoned { member } => {
+            DeploymentFact::Abandoned { member } => {
                 let reason = "no progress in 5 rounds";
                 let data = json!({"instance_id": id(member), "reason": reason});
                 ("instance.configuration.abandoned", data)
@@ -104,11 +110,11 @@ impl Reporting<'_> {
         }
     }
 
-    fn member(&self, place: u16) -> &Member {
-        &self.deployment.members[usize::from(place)]
+    fn member(&self, index: u16) -> &Member {
+        &self.deployment.members[usize::from(index)]
     }
 
-    fn service(&self, member: u16, place: u16) -> &Service {
-        &self.member(member).services[usize::from(place)]
+    fn service(&self, member: u16, index: u16) -> &Service {
+        &self.member(member).services[usize::from(index)]
     }
 }

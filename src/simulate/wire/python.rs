@@ -1,4 +1,4 @@
-//! JSON and times the way Python writes them: every byte of a notification comes from `json.dumps`.
+//! JSON and times as Python writes them: every byte of a notification comes from `json.dumps`.
 
 use std::io::{self, Write};
 
@@ -6,18 +6,19 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
-/// `json.dumps(value)`: a space after `:` and `,`, ASCII only.
+/// Returns `json.dumps(value)`: a space after `:` and `,`, ASCII only.
 pub(super) fn dumps<T: Serialize>(value: &T) -> String {
     let mut out = Vec::with_capacity(4096);
     value
-        .serialize(&mut Serializer::with_formatter(&mut out, Dumps))
+        .serialize(&mut Serializer::with_formatter(&mut out, PythonFormatter))
         .expect("structs and maps with string keys always serialize, and a Vec takes every byte");
     String::from_utf8(out).expect("only ASCII was written")
 }
 
-struct Dumps;
+/// The separators and escapes of `json.dumps`.
+struct PythonFormatter;
 
-impl Formatter for Dumps {
+impl Formatter for PythonFormatter {
     fn begin_array_value<W: ?Sized + Write>(&mut self, w: &mut W, first: bool) -> io::Result<()> {
         if first { Ok(()) } else { w.write_all(b", ") }
     }
@@ -38,7 +39,7 @@ impl Formatter for Dumps {
             if c.is_ascii() {
                 w.write_all(&[c as u8])?;
             } else {
-                // Characters beyond the first plane become surrogate pairs.
+                // A character outside the basic plane becomes a surrogate pair.
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     write!(w, "\\u{unit:04x}")?;
                 }
@@ -48,34 +49,34 @@ impl Formatter for Dumps {
     }
 }
 
-/// `str(datetime)`, as in the header: no fraction when it is zero.
+/// Returns `str(datetime)`, as in the header: without the fraction if it is zero.
 pub(super) fn str_datetime(at: Timestamp) -> String {
     let form =
         if at.subsec_nanosecond() == 0 { "%Y-%m-%d %H:%M:%S" } else { "%Y-%m-%d %H:%M:%S%.6f" };
     at.strftime(form).to_string()
 }
 
-/// `str(datetime)` of a column of Nova's database, read with its zone: whole seconds.
+/// Returns `str(datetime)` of a column of Nova's database, read with its zone: whole seconds.
 pub(super) fn str_aware(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S+00:00").to_string()
 }
 
-/// `strftime('%Y-%m-%dT%H:%M:%S.%f')`, as in the request context.
+/// Returns `strftime('%Y-%m-%dT%H:%M:%S.%f')`, as in the request context.
 pub(super) fn iso_micros(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S%.6f").to_string()
 }
 
-/// `datetime.isoformat()`, as in samples: no fraction when it is zero.
+/// Returns `datetime.isoformat()`, as in samples: without the fraction if it is zero.
 pub(super) fn isoformat(at: Timestamp) -> String {
     str_datetime(at).replace(' ', "T")
 }
 
-/// The same of a column of Nova's database: whole seconds.
+/// Returns the form of [`iso_micros`] of a column of Nova's database: whole seconds.
 pub(super) fn iso_seconds(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S.000000").to_string()
 }
 
-/// The versioned format's only form.
+/// Returns the only form of the versioned format.
 pub(super) fn iso_zulu(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
@@ -94,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zero_fraction_is_left_out() {
+    fn a_zero_fraction_is_omitted() {
         assert_eq!(str_datetime("2026-11-20T03:00:00Z".parse().unwrap()), "2026-11-20 03:00:00");
         let at: Timestamp = "2026-11-20T03:05:54.0807Z".parse().unwrap();
         assert_eq!(str_datetime(at), "2026-11-20 03:05:54.080700");

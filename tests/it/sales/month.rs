@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use stackledger::simulate::{Metering, Options, plan};
+use stackledger::simulate::{MeteringOptions, Options, plan};
 
 use super::world::*;
 use crate::support::projecting::caught_up;
@@ -162,7 +162,11 @@ async fn orders_of_a_cloud_come_to_what_an_independent_computation_comes_to() {
     let end: Timestamp = "2026-11-03T00:00:00Z".parse().unwrap();
     let cloud = plan(&Options {
         instances: 1,
-        metering: Metering { samples: samples_, resources: Some(resources), ..Metering::default() },
+        metering: MeteringOptions {
+            samples: samples_,
+            resources: Some(resources),
+            ..MeteringOptions::default()
+        },
         projects: Some(projects),
         duration: Duration::from_secs(days * 86_400),
         seed: 4,

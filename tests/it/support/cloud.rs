@@ -1,4 +1,4 @@
-//! A simulated cloud, and whether everything came of it that should.
+//! Simulated clouds, and the check that the database and the answers are as they should be.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use serde_json::Value;
 use stackledger::projection::ALL;
 use stackledger::simulate::truth::{TimingTruth, Truth};
 use stackledger::simulate::{
-    Metering, Options, Plan, Route, differences, incomplete_differences, meter_differences, meters,
-    plan, timing_differences,
+    MeteringOptions, Options, Plan, Route, compare_incomplete_builds, compare_instance,
+    compare_meters, compare_timing, plan, sum_samples,
 };
 
 use super::broker::TestBroker;
@@ -16,31 +16,31 @@ use super::database::TestDatabase;
 use super::eventually;
 use super::process::{Process, command, succeed};
 
-/// A cloud with a fifth of its messages twice and a fifth out of order. It ends at a fixed time, so
-/// that the same seed is the same cloud.
+/// Plans a cloud with a fifth of its messages twice and a fifth out of order. It ends at a fixed time, so that
+/// the same seed gives the same cloud.
 pub fn cloud(instances: u32, seed: u64) -> Plan {
     cloud_at(instances, seed, 0)
 }
 
-/// As [`cloud`], at so many messages a second.
+/// As [`cloud`], with that many messages per second.
 pub fn cloud_at(instances: u32, seed: u64, rate: u32) -> Plan {
-    cloud_of(instances, Metering::default(), seed, rate)
+    cloud_of(instances, MeteringOptions::default(), seed, rate)
 }
 
-/// As [`cloud`], and so many samples, each of them by three routes.
+/// As [`cloud`], with that many samples, each of them by three routes.
 pub fn metered_cloud(instances: u32, samples: u32, seed: u64) -> Plan {
     signed_cloud(instances, samples, "", seed)
 }
 
-/// As [`metered_cloud`], the samples signed with a secret.
+/// As [`metered_cloud`], with samples that are signed.
 pub fn signed_cloud(instances: u32, samples: u32, secret: &str, seed: u64) -> Plan {
     let routes = [Route::Polling, Route::Notifier, Route::Rpc].into();
     let secret = secret.to_owned();
-    let metering = Metering { samples, routes, secret, ..Metering::default() };
+    let metering = MeteringOptions { samples, routes, secret, ..MeteringOptions::default() };
     cloud_of(instances, metering, seed, 0)
 }
 
-fn cloud_of(instances: u32, metering: Metering, seed: u64, rate: u32) -> Plan {
+fn cloud_of(instances: u32, metering: MeteringOptions, seed: u64, rate: u32) -> Plan {
     plan(&Options {
         instances,
         metering,
@@ -52,12 +52,12 @@ fn cloud_of(instances: u32, metering: Metering, seed: u64, rate: u32) -> Plan {
     })
 }
 
-/// Publishes it while something consumes.
+/// Publishes a plan. A consumer must be running, or start within a minute.
 pub async fn publish(plan: &Plan, broker: &TestBroker) {
     stackledger::simulate::publish(&broker.url, plan, false).await.unwrap();
 }
 
-/// What two clouds tell together.
+/// Returns the truth about two clouds together.
 pub fn together(one: &Truth, other: &Truth) -> Truth {
     let mut both = one.clone();
     both.messages.unique += other.messages.unique;
@@ -65,16 +65,17 @@ pub fn together(one: &Truth, other: &Truth) -> Truth {
         *both.messages.by_family.entry(family.clone()).or_default() += count;
     }
     both.instances.extend(other.instances.iter().cloned());
-    for told in &other.timings {
-        match both.timings.iter_mut().find(|timing| timing.operation == told.operation) {
-            Some(timing) => add(timing, told),
-            None => both.timings.push(told.clone()),
+    for timing in &other.timings {
+        match both.timings.iter_mut().find(|own| own.operation == timing.operation) {
+            Some(own) => add(own, timing),
+            None => both.timings.push(timing.clone()),
         }
     }
     both
 }
 
-/// The timings of two clouds' operations. Of what is in the middle they do not tell together.
+/// Adds the timings of another cloud's operation. Mean and percentiles do not follow from those of the parts,
+/// so they become unknown.
 fn add(timing: &mut TimingTruth, other: &TimingTruth) {
     timing.count += other.count;
     timing.complete += other.complete;
@@ -89,7 +90,7 @@ fn add(timing: &mut TimingTruth, other: &TimingTruth) {
     (timing.mean_s, timing.p50_s, timing.p95_s) = (None, None, None);
 }
 
-/// Appends its events without a broker.
+/// Appends the events of a plan without a broker.
 pub async fn append(plan: &Plan, db: &TestDatabase) {
     let bodies = plan.messages().map(|message| message.body);
     let events: Vec<_> =
@@ -99,7 +100,7 @@ pub async fn append(plan: &Plan, db: &TestDatabase) {
     }
 }
 
-/// Waits until as many events as there are messages are in the log, and applied.
+/// Waits until the log contains as many events as there are distinct messages, and all are applied.
 pub async fn settled(db: &TestDatabase, truth: &Truth) {
     let expected = truth.messages.unique as i64;
     eventually(&format!("{expected} events are applied"), || async {
@@ -113,8 +114,8 @@ pub async fn settled(db: &TestDatabase, truth: &Truth) {
     .await;
 }
 
-/// Everything a fault must leave as it was: each message is one event and none is missing, answers
-/// equal the truth, the chain verifies, and the read models equal a fresh replay.
+/// Asserts the properties that every fault must preserve: each message is one event and none is missing, the
+/// answers equal the truth, the chain verifies, and the read models equal a fresh replay.
 pub async fn all_is_well(db: &TestDatabase, process: &Process, truth: &Truth) {
     assert_eq!(db.number("SELECT position FROM log.head").await, truth.messages.unique as i64);
     let families =
@@ -126,9 +127,9 @@ pub async fn all_is_well(db: &TestDatabase, process: &Process, truth: &Truth) {
             (row["family"].as_str().unwrap().to_owned(), row["n"].as_u64().unwrap())
         })
         .collect();
-    let mut told = truth.messages.by_family.clone();
-    told.retain(|_, count| *count > 0);
-    assert_eq!(families, told);
+    let mut expected = truth.messages.by_family.clone();
+    expected.retain(|_, count| *count > 0);
+    assert_eq!(families, expected);
     assert_eq!(db.number("SELECT count(*) FROM log.dead_letter").await, 0);
     let client = reqwest::Client::new();
     let answers: Vec<Value> = stream::iter(&truth.instances)
@@ -140,16 +141,16 @@ pub async fn all_is_well(db: &TestDatabase, process: &Process, truth: &Truth) {
         .buffered(8)
         .collect()
         .await;
-    let told = truth.instances.iter().zip(&answers);
+    let pairs = truth.instances.iter().zip(&answers);
     let mut wrong: Vec<String> =
-        told.flat_map(|(instance, answer)| differences(instance, answer)).collect();
+        pairs.flat_map(|(instance, answer)| compare_instance(instance, answer)).collect();
     let incomplete = items(process, "/v1/builds/incomplete?limit=1000").await;
     let ages = incomplete.iter().map(|build| build["age_s"].as_f64().unwrap());
     assert!(ages.rev().is_sorted(), "incomplete builds are listed oldest first");
     assert!(incomplete.len() <= truth.instances.len());
-    wrong.extend(incomplete_differences(&truth.instances, &incomplete));
-    wrong.extend(timings_differ(process, truth, &answers).await);
-    wrong.extend(meters_differ(process, truth).await);
+    wrong.extend(compare_incomplete_builds(&truth.instances, &incomplete));
+    wrong.extend(compare_timings(process, truth, &answers).await);
+    wrong.extend(compare_samples(process, truth).await);
     assert!(
         wrong.is_empty(),
         "{} differences, e.g. {:#?}",
@@ -159,21 +160,21 @@ pub async fn all_is_well(db: &TestDatabase, process: &Process, truth: &Truth) {
     verified(db).await;
 }
 
-/// Where timings differ from the truth: the exact ones at all, those of the sketches by more than
-/// 1 % from the duration whose rank it is.
-async fn timings_differ(process: &Process, truth: &Truth, answers: &[Value]) -> Vec<String> {
+/// Compares timings with the truth. Exact ones must be equal to it; those of the sketches may differ by 1 %
+/// from the duration with the same rank.
+async fn compare_timings(process: &Process, truth: &Truth, answers: &[Value]) -> Vec<String> {
     let exact = items(process, "/v1/timings?exact=true&limit=1000").await;
     let hourly = items(process, "/v1/timings?limit=1000").await;
     assert_eq!((exact.len(), hourly.len()), (truth.timings.len(), truth.timings.len()));
     let mut wrong = Vec::new();
-    for told in &truth.timings {
-        let of = |list: &[Value]| {
-            list.iter().find(|item| item["group"] == told.operation.as_str()).unwrap().clone()
-        };
-        wrong.extend(timing_differences(told, &of(&exact), 0.0));
+    for timing in &truth.timings {
+        let operation = timing.operation.as_str();
+        let find =
+            |list: &[Value]| list.iter().find(|item| item["group"] == operation).unwrap().clone();
+        wrong.extend(compare_timing(timing, &find(&exact), 0.0));
         let operations = answers.iter().flat_map(|answer| answer["operations"].as_array().unwrap());
         let mut durations: Vec<f64> = operations
-            .filter(|o| o["operation"] == told.operation.as_str() && o["status"] == "complete")
+            .filter(|o| o["operation"] == operation && o["status"] == "complete")
             .map(|operation| operation["duration_s"].as_f64().unwrap())
             .collect();
         durations.sort_unstable_by(f64::total_cmp);
@@ -181,24 +182,24 @@ async fn timings_differ(process: &Process, truth: &Truth, answers: &[Value]) -> 
             let rank = (q * durations.len() as f64).ceil() as usize;
             durations.get(rank.saturating_sub(1)).copied()
         };
-        let told = TimingTruth { p50_s: ranked(0.5), p95_s: ranked(0.95), ..told.clone() };
-        wrong.extend(timing_differences(&told, &of(&hourly), 0.01));
+        let expected = TimingTruth { p50_s: ranked(0.5), p95_s: ranked(0.95), ..timing.clone() };
+        wrong.extend(compare_timing(&expected, &find(&hourly), 0.01));
     }
     wrong
 }
 
-/// Where meters, and what all samples come to, differ from the truth.
-async fn meters_differ(process: &Process, truth: &Truth) -> Vec<String> {
+/// Compares meters, and the sums of all samples, with the truth.
+async fn compare_samples(process: &Process, truth: &Truth) -> Vec<String> {
     let summed = items(process, "/v1/meters?limit=1000").await;
-    let mut wrong = meter_differences(&truth.meters, &summed);
-    let listed = meters(&items(process, "/v1/samples?limit=1000").await);
+    let mut wrong = compare_meters(&truth.meters, &summed);
+    let listed = sum_samples(&items(process, "/v1/samples?limit=1000").await);
     let listed: Vec<Value> =
         listed.iter().map(|meter| serde_json::to_value(meter).unwrap()).collect();
-    wrong.extend(meter_differences(&truth.meters, &listed));
+    wrong.extend(compare_meters(&truth.meters, &listed));
     wrong
 }
 
-/// All items of a list, page by page.
+/// Returns all items of a list, read page by page.
 async fn items(process: &Process, path: &str) -> Vec<Value> {
     let (mut all, mut next) = (Vec::new(), path.to_owned());
     loop {
@@ -212,15 +213,15 @@ async fn items(process: &Process, path: &str) -> Vec<Value> {
     }
 }
 
-/// `verify --read-models` passes.
+/// Asserts that `verify --read-models` passes.
 pub async fn verified(db: &TestDatabase) {
     let mut verify = command(db, None);
     verify.args(["verify", "--read-models"]);
-    let said = succeed(verify).await;
-    assert!(said.contains("the same when rebuilt"), "{said}");
+    let output = succeed(verify).await;
+    assert!(output.contains("the same when rebuilt"), "{output}");
 }
 
-/// All rows of the read models, table by table.
+/// Returns all rows of the read models by table.
 pub async fn read_models(db: &TestDatabase) -> BTreeMap<String, Vec<String>> {
     let mut tables = BTreeMap::new();
     for projection in stackledger::projection::ALL {
@@ -234,8 +235,7 @@ pub async fn read_models(db: &TestDatabase) -> BTreeMap<String, Vec<String>> {
     tables
 }
 
-/// The same, but for what depends on the order of arrival: positions, and samples that counted for
-/// a while.
+/// Removes everything that depends on the order of arrival: positions, and superseded samples.
 pub fn without_positions(
     mut tables: BTreeMap<String, Vec<String>>,
 ) -> BTreeMap<String, Vec<String>> {

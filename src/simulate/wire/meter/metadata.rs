@@ -1,17 +1,17 @@
-//! `resource_metadata`: what each pollster tells of the thing it looks at.
+//! `resource_metadata`: the values that each pollster adds about the resource.
 
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::Reading;
+use super::BatchMessage;
 use crate::simulate::meters::{self, Kind, Part, VOLUME_TYPES, disk_name};
 
 const IMAGES_URL: &str = "http://10.0.0.4:9292/images";
 
-/// Where floating IPs come from.
+/// The network of the floating IPs.
 const EXTERNAL_NETWORK: Uuid = Uuid::from_u128(0x9a3f_6c1e_27d4_4b0d_8e55_1f60_aa7c_42e9);
 
-/// Fields in the senders' order.
+/// The metadata of a resource. Fields are in the senders' order.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Metadata<'a> {
@@ -24,11 +24,11 @@ pub(super) enum Metadata<'a> {
     Container(Container),
 }
 
-/// Of an instance as the compute agent finds it in libvirt.
+/// The metadata of an instance, as the compute agent reads it from libvirt.
 #[derive(Serialize)]
 pub(super) struct Instance<'a> {
     display_name: &'a str,
-    /// The device's, for what is measured at a port.
+    /// The name of the domain, or of the device if a port is measured.
     name: String,
     instance_id: Uuid,
     instance_type: &'a str,
@@ -36,13 +36,13 @@ pub(super) struct Instance<'a> {
     host: String,
     instance_host: &'a str,
     flavor: Flavor<'a>,
-    /// Nova's word for libvirt's state.
+    /// The state in Nova's terms.
     status: &'a str,
-    /// libvirt's own word.
+    /// The state in libvirt's terms.
     state: &'a str,
     task_state: &'a str,
     architecture: &'a str,
-    image: Option<ImageOf<'a>>,
+    image: Option<InstanceImage<'a>>,
     image_ref: Option<Uuid>,
     image_ref_url: Option<String>,
     vcpus: u32,
@@ -71,7 +71,7 @@ struct Flavor<'a> {
 }
 
 #[derive(Serialize)]
-struct ImageOf<'a> {
+struct InstanceImage<'a> {
     id: Uuid,
     name: &'a str,
     links: [Link<'a>; 1],
@@ -147,7 +147,7 @@ pub(super) struct FloatingIp<'a> {
     floating_ip_address: &'a str,
 }
 
-/// The router as Neutron's usage audit notifies it.
+/// The metadata of a router, from the notification of Neutron's usage audit.
 #[derive(Serialize)]
 pub(super) struct Router<'a> {
     id: Uuid,
@@ -159,7 +159,7 @@ pub(super) struct Router<'a> {
     host: &'a str,
 }
 
-/// The label's traffic since the last report.
+/// The metadata of a label, from the notification of its traffic since the last one.
 #[derive(Serialize)]
 pub(super) struct Label<'a> {
     label_id: Uuid,
@@ -174,23 +174,26 @@ pub(super) struct Container {
     storage_policy: &'static str,
 }
 
-impl<'a> Reading<'a> {
-    pub(super) fn metadata(&self, it: &meters::Sample<'a>) -> Metadata<'a> {
-        let (resource, project) = (it.resource, &self.cloud.projects[it.resource.project]);
-        let is_up = resource.rhythm.is_up(it.cycle);
+impl<'a> BatchMessage<'a> {
+    pub(super) fn metadata(&self, sample: &meters::Sample<'a>) -> Metadata<'a> {
+        let resource = sample.resource;
+        let project = &self.cloud.projects[resource.project];
+        let is_up = resource.rhythm.is_up(sample.cycle);
         match &resource.kind {
-            Kind::Instance(of) => Metadata::Instance(Box::new(self.instance(it, of))),
-            Kind::Volume(of) => {
-                let (volume_type, volume_type_id) = VOLUME_TYPES[of.volume_type];
+            Kind::Instance(instance) => {
+                Metadata::Instance(Box::new(self.instance(sample, instance)))
+            }
+            Kind::Volume(volume) => {
+                let (volume_type, volume_type_id) = VOLUME_TYPES[volume.volume_type];
                 Metadata::Volume(Volume {
                     name: format!("volume-{}", resource.number),
-                    status: if of.server.is_some() { "in-use" } else { "available" },
+                    status: if volume.server.is_some() { "in-use" } else { "available" },
                     volume_type,
                     volume_type_id,
                     availability_zone: "nova",
                     host: "cinder-01@lvm#lvm",
                     migration_status: None,
-                    attachments: Vec::from_iter(of.server.map(|server_id| Attachment {
+                    attachments: Vec::from_iter(volume.server.map(|server_id| Attachment {
                         server_id,
                         volume_id: resource.id,
                         device: "/dev/vdc",
@@ -200,10 +203,10 @@ impl<'a> Reading<'a> {
                     source_volid: None,
                 })
             }
-            Kind::Image(of) => Metadata::Image(Image {
+            Kind::Image(image) => Metadata::Image(Image {
                 status: "active",
                 visibility: "private",
-                name: &of.name,
+                name: &image.name,
                 container_format: "bare",
                 disk_format: "qcow2",
                 min_disk: 0,
@@ -232,7 +235,7 @@ impl<'a> Reading<'a> {
             Kind::Label => Metadata::Label(Label {
                 label_id: resource.id,
                 tenant_id: &project.id,
-                bytes: it.quantity.to_string(),
+                bytes: sample.quantity.to_string(),
                 event_type: "l3.meter",
                 host: "metering.control-01",
             }),
@@ -240,19 +243,23 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn instance(&self, it: &meters::Sample<'a>, of: &'a meters::Instance) -> Instance<'a> {
-        let (cloud, resource) = (self.cloud, it.resource);
-        let (flavor, host) = (&cloud.flavors[of.flavor], &cloud.hosts[of.host]);
-        let image = of.image.map(|image| &cloud.images[image]);
-        let is_up = resource.rhythm.is_up(it.cycle);
+    fn instance(
+        &self,
+        sample: &meters::Sample<'a>,
+        instance: &'a meters::Instance,
+    ) -> Instance<'a> {
+        let (cloud, resource) = (self.cloud, sample.resource);
+        let (flavor, host) = (&cloud.flavors[instance.flavor], &cloud.hosts[instance.host]);
+        let image = instance.image.map(|image| &cloud.images[image]);
+        let is_up = resource.rhythm.is_up(sample.cycle);
         let url = |id| format!("{IMAGES_URL}/{id}");
         let disk_gb = flavor.root_gb + flavor.ephemeral_gb;
         Instance {
-            display_name: &of.name,
-            name: if it.part == Part::Port { resource.tap() } else { resource.domain() },
+            display_name: &instance.name,
+            name: if sample.part == Part::Port { resource.tap() } else { resource.domain() },
             instance_id: resource.id,
             instance_type: flavor.name,
-            host: format!("{}{:024x}", cloud.projects[resource.project].id, of.host),
+            host: format!("{}{:024x}", cloud.projects[resource.project].id, instance.host),
             instance_host: host,
             flavor: Flavor {
                 id: &flavor.id,
@@ -267,7 +274,7 @@ impl<'a> Reading<'a> {
             state: if is_up { "running" } else { "shutdown" },
             task_state: "",
             architecture: "x86_64",
-            image: image.map(|image| ImageOf {
+            image: image.map(|image| InstanceImage {
                 id: image.id,
                 name: image.name,
                 links: [Link { rel: "bookmark", href: url(image.id) }],
@@ -284,12 +291,12 @@ impl<'a> Reading<'a> {
                     .filter(|department| *department > 0)
                     .map(|department| format!("dept-{department}")),
             },
-            cpu_number: (it.meter.name == "cpu").then_some(flavor.vcpus),
-            disk_name: match it.part {
+            cpu_number: (sample.meter.name == "cpu").then_some(flavor.vcpus),
+            disk_name: match sample.part {
                 Part::Disk(disk) => Some(disk_name(disk)),
                 Part::Whole | Part::Port => None,
             },
-            port: (it.part == Part::Port).then(|| Port {
+            port: (sample.part == Part::Port).then(|| Port {
                 mac: mac(resource.id),
                 fref: None,
                 parameters: Empty {},

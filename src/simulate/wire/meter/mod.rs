@@ -7,28 +7,29 @@ mod signature;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Message, instant, notification::envelope, python};
+use super::{Message, oslo, python};
 use crate::simulate::{
     cloud::Cloud,
-    meters::{METERED, Measured, Route},
+    meters::{METERS_PATH, Measurements},
+    options::Route,
     rng::Rng,
-    scenario::Micros,
+    time::{Micros, instant},
 };
 use sample::Sample;
 
-/// All that makes a message of a batch of samples.
-pub(crate) struct Reading<'a> {
+/// The parts from which a message with a batch of samples is built.
+pub(crate) struct BatchMessage<'a> {
     pub(crate) cloud: &'a Cloud,
-    pub(crate) measured: &'a Measured,
+    pub(crate) measurements: &'a Measurements,
     pub(crate) seed: u64,
-    /// Where the simulation's time 0 lies.
+    /// The instant of the simulation's time 0.
     pub(crate) base: Timestamp,
-    /// What samples are signed with, if anything.
+    /// The secret that samples are signed with; `""` for none.
     pub(crate) secret: &'a str,
-    /// The batch's number: it names the ids.
+    /// The batch's number, which determines the message's ids.
     pub(crate) batch: u32,
     pub(crate) route: Route,
-    /// Published by another call of the driver: the same message with another `_unique_id`.
+    /// Whether another call of the driver publishes the same message again, with another `_unique_id`.
     pub(crate) sent_again: bool,
 }
 
@@ -44,13 +45,15 @@ struct Notification<'a, P> {
     unique_id: String,
 }
 
+/// The payload of `telemetry.polling`.
 #[derive(Serialize)]
-struct Polled<'a> {
+struct PollingPayload<'a> {
     samples: &'a [Sample<'a>],
 }
 
+/// A cast of oslo's RPC.
 #[derive(Serialize)]
-struct Cast<'a> {
+struct RpcCast<'a> {
     method: &'a str,
     args: Arguments<'a>,
     version: &'a str,
@@ -71,7 +74,7 @@ struct Arguments<'a> {
     data: Data<'a>,
 }
 
-/// The collector takes both; the first publishers sent every sample by itself.
+/// The samples of a cast. The collector takes both forms; the first publishers sent each sample alone.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Data<'a> {
@@ -79,15 +82,15 @@ enum Data<'a> {
     Several(&'a [Sample<'a>]),
 }
 
-impl Reading<'_> {
-    pub(crate) fn message(&self) -> Message {
-        let batch = &self.measured.batches[self.batch as usize];
-        let samples: Vec<Sample> =
-            self.measured.samples(self.cloud, batch).map(|it| self.sample(&it)).collect();
+impl BatchMessage<'_> {
+    pub(crate) fn build(&self) -> Message {
+        let batch = &self.measurements.batches[self.batch as usize];
+        let samples = self.measurements.samples(self.cloud, batch);
+        let samples: Vec<Sample> = samples.map(|sample| self.sample(&sample)).collect();
         let id = self.rng(0).uuid().to_string();
         let (routing_key, message_id, body) = match self.route {
             Route::Polling => {
-                let payload = Polled { samples: &samples };
+                let payload = PollingPayload { samples: &samples };
                 let body =
                     self.notification(&id, "ceilometer.polling", "telemetry.polling", payload);
                 ("notifications.sample", id, body)
@@ -109,7 +112,7 @@ impl Reading<'_> {
             exchange: "ceilometer",
             routing_key: routing_key.to_owned(),
             content_type: "application/json",
-            body: envelope(&body).into_bytes(),
+            body: oslo::envelope(&body).into_bytes(),
             message_id,
         }
     }
@@ -133,7 +136,7 @@ impl Reading<'_> {
     }
 
     fn cast(&self, samples: &[Sample]) -> String {
-        python::dumps(&Cast {
+        python::dumps(&RpcCast {
             method: "record_metering_data",
             args: Arguments {
                 data: match samples {
@@ -150,21 +153,21 @@ impl Reading<'_> {
         })
     }
 
-    /// A little after the samples were taken, later where they come second-hand.
+    /// Returns the time of sending: a little after the samples were taken, and later if they were forwarded.
     fn sent_at(&self) -> Micros {
         let delay = match self.route {
             Route::Polling => self.rng(4).between(50_000, 400_000),
             Route::Notifier | Route::Rpc => self.rng(4).between(450_000, 900_000),
         };
-        self.measured.at(&self.measured.batches[self.batch as usize]) + delay as Micros
+        self.measurements.at(&self.measurements.batches[self.batch as usize]) + delay as Micros
     }
 
     fn unique_id(&self) -> String {
         self.rng(if self.sent_again { 2 } else { 1 }).hex32()
     }
 
-    /// Numbers of this message alone, so that messages can be made in any order.
+    /// Returns random numbers of this message alone, so that messages can be built in any order.
     fn rng(&self, purpose: u64) -> Rng {
-        Rng::new(self.seed, &[METERED, 5, self.batch.into(), self.route as u64, purpose])
+        Rng::new(self.seed, &[METERS_PATH, 5, self.batch.into(), self.route as u64, purpose])
     }
 }

@@ -1,15 +1,18 @@
-//! The dictionary that is a sample.
+//! Samples, as the dictionaries that Ceilometer publishes.
 
 use serde::Serialize;
 use serde_json::Number;
 
-use super::{Reading, instant, metadata::Metadata, python, signature::signature};
+use super::{BatchMessage, metadata::Metadata, signature::sign};
 use crate::simulate::{
-    meters::{self, Kind, METERED, Quantity, Route},
+    meters::{self, Kind, METERS_PATH, Quantity},
+    options::Route,
     rng::Rng,
+    time::instant,
+    wire::python,
 };
 
-/// In Ceilometer's order.
+/// A sample. Its fields are in Ceilometer's order.
 #[derive(Serialize)]
 pub(super) struct Sample<'a> {
     source: &'static str,
@@ -19,10 +22,10 @@ pub(super) struct Sample<'a> {
     counter_volume: Number,
     user_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    user_name: Since2022,
+    user_name: UnresolvedName,
     project_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    project_name: Since2022,
+    project_name: UnresolvedName,
     resource_id: String,
     timestamp: String,
     resource_metadata: Metadata<'a>,
@@ -32,53 +35,54 @@ pub(super) struct Sample<'a> {
     message_signature: String,
 }
 
-/// Absent, or present and null: names are looked up only where that is configured.
-type Since2022 = Option<Option<&'static str>>;
+/// A name that is absent (before 2022), or present and null: it is only resolved if that is configured.
+type UnresolvedName = Option<Option<&'static str>>;
 
-impl<'a> Reading<'a> {
-    /// The sample as this route tells it.
-    pub(super) fn sample(&self, it: &meters::Sample<'a>) -> Sample<'a> {
-        // RPC publishers went away in 2016, before some fields and today's units came.
+impl<'a> BatchMessage<'a> {
+    /// Returns the sample as this route publishes it.
+    pub(super) fn sample(&self, sample: &meters::Sample<'a>) -> Sample<'a> {
+        let meters::Sample { meter, resource, part, .. } = *sample;
+        // RPC publishers were removed in 2016, before some fields and the present units were introduced.
         let is_old = self.route == Route::Rpc;
-        let project = &self.cloud.projects[it.resource.project];
-        let at = instant(self.base, it.at);
-        let mut sample = Sample {
+        let project = &self.cloud.projects[resource.project];
+        let at = instant(self.base, sample.at);
+        let mut published = Sample {
             source: "openstack",
-            counter_name: it.meter.name,
-            counter_type: it.meter.sort,
-            counter_unit: if is_old { unit_of_old(it.meter.unit) } else { it.meter.unit },
-            counter_volume: it.quantity.json(),
-            user_id: matches!(it.resource.kind, Kind::Instance(_) | Kind::Volume(_))
+            counter_name: meter.name,
+            counter_type: meter.meter_type,
+            counter_unit: if is_old { old_unit(meter.unit) } else { meter.unit },
+            counter_volume: sample.quantity.json(),
+            user_id: matches!(resource.kind, Kind::Instance(_) | Kind::Volume(_))
                 .then_some(&project.user_id),
             user_name: (!is_old).then_some(None),
             project_id: &project.id,
             project_name: (!is_old).then_some(None),
-            resource_id: it.resource.resource_id(self.cloud, it.part),
-            timestamp: match it.meter.is_notified() {
+            resource_id: resource.resource_id(self.cloud, part),
+            timestamp: match meter.is_notified() {
                 true => format!("{}+00:00", python::isoformat(at)),
                 false => python::isoformat(at),
             },
-            resource_metadata: self.metadata(it),
-            message_id: self.sample_id(it),
-            monotonic_time: (!is_old).then(|| monotonic(it)),
+            resource_metadata: self.metadata(sample),
+            message_id: self.sample_id(sample),
+            monotonic_time: (!is_old).then(|| monotonic_time(sample)),
             message_signature: String::new(),
         };
-        sample.message_signature = signature(&sample, self.secret);
-        sample
+        published.message_signature = sign(&published, self.secret);
+        published
     }
 
-    /// The notifier and the RPC publisher stand behind the same pipeline, which gives what it was
-    /// sent ids of its own.
-    fn sample_id(&self, it: &meters::Sample<'_>) -> String {
+    /// Returns the sample's id. The notifier and the RPC publisher are behind the same pipeline, which gives
+    /// the samples that it forwards ids of its own.
+    fn sample_id(&self, sample: &meters::Sample<'_>) -> String {
         let pipeline = u64::from(self.route != Route::Polling);
         let batch = u64::from(self.batch);
-        let (number, part) = (u64::from(it.resource.number), it.part.number());
-        Rng::new(self.seed, &[METERED, 6, pipeline, batch, number, part]).uuid1().to_string()
+        let (number, part) = (u64::from(sample.resource.number), sample.part.number());
+        Rng::new(self.seed, &[METERS_PATH, 6, pipeline, batch, number, part]).uuid1().to_string()
     }
 }
 
-/// What the unit was called before Ceilometer 26.
-fn unit_of_old(unit: &'static str) -> &'static str {
+/// Returns the name of a unit before Ceilometer 26.
+fn old_unit(unit: &'static str) -> &'static str {
     match unit {
         "MiB" => "MB",
         "GiB" => "GB",
@@ -86,9 +90,9 @@ fn unit_of_old(unit: &'static str) -> &'static str {
     }
 }
 
-/// The polling agent's own clock, where the hypervisor was asked.
-fn monotonic(it: &meters::Sample<'_>) -> Option<Number> {
-    let is_instance = matches!(it.resource.kind, Kind::Instance(_));
-    let digits = 1_000_000_000 + it.at;
+/// Returns the time of the polling agent's monotonic clock, which only samples from the hypervisor have.
+fn monotonic_time(sample: &meters::Sample<'_>) -> Option<Number> {
+    let is_instance = matches!(sample.resource.kind, Kind::Instance(_));
+    let digits = 1_000_000_000 + sample.at;
     is_instance.then(|| Quantity::Float { digits, scale: 6 }.json())
 }

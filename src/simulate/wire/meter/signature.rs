@@ -1,5 +1,5 @@
-//! Ceilometer's signature of a sample, written from its description alone: no code is shared with
-//! what checks it.
+//! Ceilometer's signature of a sample, implemented from its description alone: the code that checks
+//! signatures shares nothing with it.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
-/// The HMAC of everything in the sample but the signature itself, in hexadecimal digits. Nothing
-/// without a secret.
-pub(super) fn signature<T: Serialize>(sample: &T, secret: &str) -> String {
+/// Returns the HMAC of all fields of the sample except the signature, in hexadecimal digits; `""` without a
+/// secret.
+pub(super) fn sign<T: Serialize>(sample: &T, secret: &str) -> String {
     if secret.is_empty() {
         return String::new();
     }
@@ -24,7 +24,7 @@ pub(super) fn signature<T: Serialize>(sample: &T, secret: &str) -> String {
     hex::encode(hmac.finalize().into_bytes())
 }
 
-/// Names and values one after the other, level by level in the order of the names.
+/// Appends the names and values of a level in the order of the names, nested levels included.
 fn flatten(level: &Map<String, Value>, prefix: &str, out: &mut String) {
     for (key, value) in sorted(level) {
         let name = format!("{prefix}{key}");
@@ -34,7 +34,7 @@ fn flatten(level: &Map<String, Value>, prefix: &str, out: &mut String) {
             Value::String(text) => out.extend([&name, text.as_str()]),
             _ => {
                 out.push_str(&name);
-                repr(value, out);
+                push_repr(value, out);
             }
         }
     }
@@ -44,19 +44,19 @@ fn sorted(level: &Map<String, Value>) -> BTreeMap<&String, &Value> {
     level.iter().collect()
 }
 
-/// Python's `repr` of a value all of whose strings were encoded.
-fn repr(value: &Value, out: &mut String) {
+/// Appends Python's `repr` of a value whose strings are all encoded.
+fn push_repr(value: &Value, out: &mut String) {
     match value {
         Value::Null => out.push_str("None"),
         Value::Bool(true) => out.push_str("True"),
         Value::Bool(false) => out.push_str("False"),
         Value::Number(number) => out.push_str(&number.to_string()),
-        Value::String(text) => bytes(text, out),
+        Value::String(text) => push_bytes_repr(text, out),
         Value::Array(items) => {
             out.push('[');
             for (n, item) in items.iter().enumerate() {
                 out.push_str(if n > 0 { ", " } else { "" });
-                repr(item, out);
+                push_repr(item, out);
             }
             out.push(']');
         }
@@ -64,17 +64,17 @@ fn repr(value: &Value, out: &mut String) {
             out.push('{');
             for (n, (key, value)) in sorted(level).into_iter().enumerate() {
                 out.push_str(if n > 0 { ", " } else { "" });
-                bytes(key, out);
+                push_bytes_repr(key, out);
                 out.push_str(": ");
-                repr(value, out);
+                push_repr(value, out);
             }
             out.push('}');
         }
     }
 }
 
-/// `repr(text.encode())`.
-fn bytes(text: &str, out: &mut String) {
+/// Appends `repr(text.encode())`.
+fn push_bytes_repr(text: &str, out: &mut String) {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     out.push('b');
     out.push(quote);
@@ -86,7 +86,7 @@ fn bytes(text: &str, out: &mut String) {
             b'\r' => out.push_str("\\r"),
             b'\'' if quote == '\'' => out.push_str("\\'"),
             b' '..=b'~' => out.push(byte.into()),
-            other => write!(out, "\\x{other:02x}").expect("a String takes every text"),
+            other => write!(out, "\\x{other:02x}").expect("writing to a String does not fail"),
         }
     }
     out.push(quote);
@@ -97,10 +97,10 @@ mod tests {
     use super::*;
 
     fn signed(sample: &str, secret: &str) -> String {
-        signature(&serde_json::from_str::<Value>(sample).unwrap(), secret)
+        sign(&serde_json::from_str::<Value>(sample).unwrap(), secret)
     }
 
-    /// Computed by Ceilometer's own code.
+    /// The expected signatures were computed by Ceilometer's own code.
     #[test]
     fn signatures_are_ceilometers() {
         let flat = r#"{"a": 1, "b": 2, "c": null, "d": true, "e": 1.5, "f": "x", "message_signature": "any"}"#;
@@ -144,14 +144,14 @@ mod tests {
 
     #[test]
     fn bytes_are_quoted_as_python_quotes_them() {
-        let shown = |text| {
+        let repr = |text| {
             let mut out = String::new();
-            bytes(text, &mut out);
+            push_bytes_repr(text, &mut out);
             out
         };
-        assert_eq!(shown("a"), "b'a'");
-        assert_eq!(shown("it's"), r#"b"it's""#);
-        assert_eq!(shown(r#"'""#), r#"b'\'"'"#);
-        assert_eq!(shown("ü\t\\\u{7f}"), r"b'\xc3\xbc\t\\\x7f'");
+        assert_eq!(repr("a"), "b'a'");
+        assert_eq!(repr("it's"), r#"b"it's""#);
+        assert_eq!(repr(r#"'""#), r#"b'\'"'"#);
+        assert_eq!(repr("ü\t\\\u{7f}"), r"b'\xc3\xbc\t\\\x7f'");
     }
 }

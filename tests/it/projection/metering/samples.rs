@@ -1,7 +1,7 @@
 //! Samples, from the log to clients that read them with SQL.
 
 use serde_json::{Value, json};
-use stackledger::simulate::meter_differences;
+use stackledger::simulate::compare_meters;
 use tokio_postgres::Client;
 
 use crate::support::broker::broker;
@@ -63,7 +63,7 @@ async fn every_sample_of_a_cloud_is_there_once_and_the_sums_are_exact() {
         )
         .await;
     let sums: Vec<Value> = sums.iter().map(|row| serde_json::from_str(row).unwrap()).collect();
-    let wrong = meter_differences(&plan.truth().meters, &sums);
+    let wrong = compare_meters(&plan.truth().meters, &sums);
     assert!(wrong.is_empty(), "{wrong:#?}");
     let count: u64 = plan.truth().meters.iter().map(|meter| meter.samples).sum();
     assert_eq!(count, if is_long() { 1_000_000 } else { 10_000 });

@@ -3,19 +3,20 @@
 use serde_json::{Value, json};
 
 use super::{
-    Fact, Telling, What, legacy,
-    notification::{NovaEvent, Payload, request_id},
-    python,
+    InstanceMessage,
+    notification::{NovaEvent, request_id},
 };
 use crate::simulate::{
     cloud::Flavor,
-    scenario::{Detail, Fault, Micros, Phase, Snapshot, fault_of},
+    scenario::{Detail, Fact, FactKind, Fault, InstanceRow, Phase},
+    time::Micros,
+    wire::python,
 };
 
-/// The fact as the versioned format tells it.
-pub(super) fn event(telling: &Telling, fact: &Fact) -> NovaEvent {
-    let (event_type, priority, object, version, data) = match &fact.what {
-        What::Operation { name, phase, detail } => {
+/// Returns the fact as an event of the versioned format.
+pub(super) fn event(parts: &InstanceMessage, fact: &Fact) -> NovaEvent<Value> {
+    let (event_type, priority, object, version, data) = match &fact.kind {
+        FactKind::Operation { name, phase, detail } => {
             let (phase, priority) = match phase {
                 Phase::Start => ("start", "INFO"),
                 Phase::End => ("end", "INFO"),
@@ -27,38 +28,38 @@ pub(super) fn event(telling: &Telling, fact: &Fact) -> NovaEvent {
                 "snapshot" => ("InstanceActionSnapshotPayload", "1.10"),
                 _ => ("InstanceActionPayload", "1.9"),
             };
-            let mut data = instance(telling, fact);
-            data["fault"] = fault_of(detail).map_or(Value::Null, exception);
+            let mut data = instance(parts, fact);
+            data["fault"] = detail.fault().map_or(Value::Null, exception);
             if let Detail::NewFlavor(new) = detail {
-                data["new_flavor"] = flavor(&telling.cloud.flavors[*new]);
+                data["new_flavor"] = flavor(&parts.cloud.flavors[*new]);
             }
             (format!("instance.{name}.{phase}"), priority, object, version, data)
         }
-        What::NoValidHost(fault) => {
+        FactKind::NoValidHost(fault) => {
             let kind = "compute_task.build_instances.error".to_owned();
-            (kind, "ERROR", "ComputeTaskPayload", "1.0", no_valid_host(telling, fault))
+            (kind, "ERROR", "ComputeTaskPayload", "1.0", no_valid_host(parts, fault))
         }
-        What::Exists => {
-            let mut data = instance(telling, fact);
-            data["audit_period"] = audit_period(telling, fact);
+        FactKind::Exists => {
+            let mut data = instance(parts, fact);
+            data["audit_period"] = audit_period(parts, fact);
             data["bandwidth"] = json!([]);
             // Periodic tasks serve no request.
             data["request_id"] = Value::Null;
             ("instance.exists".to_owned(), "INFO", "InstanceExistsPayload", "2.1", data)
         }
-        What::Update { .. } | What::Reported(_) => {
-            let mut data = instance(telling, fact);
-            data["audit_period"] = audit_period(telling, fact);
+        FactKind::Update { .. } | FactKind::Report(_) => {
+            let mut data = instance(parts, fact);
+            data["audit_period"] = audit_period(parts, fact);
             data["old_display_name"] = Value::Null;
-            if let What::Update { old_state, old_task } = &fact.what {
+            if let FactKind::Update { old_state, old_task } = &fact.kind {
                 data["state_update"] = object(
                     "InstanceStateUpdatePayload",
                     "1.0",
                     json!({
                         "old_state": old_state,
-                        "state": fact.snapshot.state,
+                        "state": fact.row.state,
                         "old_task_state": none_if_empty(old_task),
-                        "new_task_state": none_if_empty(fact.snapshot.task),
+                        "new_task_state": none_if_empty(fact.row.task),
                     }),
                 );
             }
@@ -70,10 +71,11 @@ pub(super) fn event(telling: &Telling, fact: &Fact) -> NovaEvent {
         publisher_id: format!("{service}:{}", fact.publisher),
         event_type,
         priority,
-        payload: Payload::Other(self::object(object, version, data)),
+        payload: self::object(object, version, data),
     }
 }
 
+/// Returns an object of Nova's with its name and version.
 fn object(name: &str, version: &str, data: Value) -> Value {
     json!({
         "nova_object.name": name,
@@ -83,44 +85,44 @@ fn object(name: &str, version: &str, data: Value) -> Value {
     })
 }
 
-/// The fields of every `instance.*`; null where Nova has nothing to say.
-fn instance(telling: &Telling, fact: &Fact) -> Value {
-    let (cloud, it, is) = (telling.cloud, telling.instance, &fact.snapshot);
-    let project = &cloud.projects[it.project];
-    let host = is.host.map(|host| &cloud.hosts[host]);
-    let date = |at: Option<Micros>| at.map(|at| python::iso_zulu(telling.at(at)));
-    let launched = is.launched_at.is_some();
+/// Returns the fields of every `instance.*`. Without a value Nova sends null.
+fn instance(parts: &InstanceMessage, fact: &Fact) -> Value {
+    let (cloud, instance, row) = (parts.cloud, parts.instance, &fact.row);
+    let project = &cloud.projects[instance.project];
+    let host = row.host.map(|host| &cloud.hosts[host]);
+    let date = |at: Option<Micros>| at.map(|at| python::iso_zulu(parts.at(at)));
+    let launched = row.launched_at.is_some();
     json!({
         "request_id": request_id(fact),
-        "uuid": it.id,
+        "uuid": instance.id,
         "user_id": project.user_id,
         "tenant_id": project.id,
-        "reservation_id": it.reservation_id,
-        "display_name": it.name,
-        "display_description": it.name,
-        "host_name": it.hostname,
+        "reservation_id": instance.reservation_id,
+        "display_name": instance.name,
+        "display_description": instance.name,
+        "host_name": instance.hostname,
         "host": host,
         "node": host,
         "os_type": null,
         "architecture": null,
         "availability_zone": "nova",
-        "flavor": flavor(&cloud.flavors[is.flavor]),
-        "image_uuid": cloud.images[it.image].id,
+        "flavor": flavor(&cloud.flavors[row.flavor]),
+        "image_uuid": cloud.images[instance.image].id,
         "key_name": "key",
         "kernel_id": "",
         "ramdisk_id": "",
-        "created_at": date(Some(it.created_at)),
-        "launched_at": date(is.launched_at),
-        "terminated_at": date(is.deleted_at),
-        "deleted_at": date(is.deleted_at),
+        "created_at": date(Some(instance.created_at)),
+        "launched_at": date(row.launched_at),
+        "terminated_at": date(row.deleted_at),
+        "deleted_at": date(row.deleted_at),
         "updated_at": date(Some(fact.at)),
-        "state": is.state,
-        "power_state": power_state(is),
-        "task_state": none_if_empty(is.task),
+        "state": row.state,
+        "power_state": power_state(row),
+        "task_state": none_if_empty(row.task),
         "progress": 0,
-        "ip_addresses": if launched { json!([ip_address(telling)]) } else { json!([]) },
+        "ip_addresses": if launched { json!([ip_address(parts)]) } else { json!([]) },
         "block_devices": null,
-        "metadata": legacy::metadata(telling),
+        "metadata": parts.user_metadata(),
         "locked": false,
         "auto_disk_config": "MANUAL",
         "action_initiator_user": project.user_id,
@@ -130,9 +132,9 @@ fn instance(telling: &Telling, fact: &Fact) -> Value {
     })
 }
 
-/// What the hypervisor says, as far as the state tells.
-fn power_state(is: &Snapshot) -> &'static str {
-    match (is.launched_at, is.state) {
+/// Returns the hypervisor's state of the instance, as far as it follows from Nova's.
+fn power_state(row: &InstanceRow) -> &'static str {
+    match (row.launched_at, row.state) {
         (None, _) => "pending",
         (Some(_), "stopped" | "deleted") => "shutdown",
         _ => "running",
@@ -159,14 +161,14 @@ fn flavor(flavor: &Flavor) -> Value {
     object("FlavorPayload", "1.4", data)
 }
 
-fn ip_address(telling: &Telling) -> Value {
+fn ip_address(parts: &InstanceMessage) -> Value {
     let data = json!({
         "label": "private",
-        "mac": telling.instance.mac,
+        "mac": parts.instance.mac,
         "meta": {},
         "port_uuid": null,
         "version": 4,
-        "address": telling.instance.address,
+        "address": parts.instance.address,
         "device_name": "tap0",
     });
     object("IpPayload", "1.0", data)
@@ -183,8 +185,8 @@ fn exception(fault: &Fault) -> Value {
     object("ExceptionPayload", "1.1", data)
 }
 
-fn audit_period(telling: &Telling, fact: &Fact) -> Value {
-    let (begin, end) = legacy::audit_period(telling, fact);
+fn audit_period(parts: &InstanceMessage, fact: &Fact) -> Value {
+    let (begin, end) = parts.audit_period(fact);
     let data = json!({
         "audit_period_beginning": python::iso_zulu(begin),
         "audit_period_ending": python::iso_zulu(end),
@@ -192,9 +194,9 @@ fn audit_period(telling: &Telling, fact: &Fact) -> Value {
     object("AuditPeriodPayload", "1.0", data)
 }
 
-fn no_valid_host(telling: &Telling, fault: &Fault) -> Value {
+fn no_valid_host(parts: &InstanceMessage, fault: &Fault) -> Value {
     json!({
-        "instance_uuid": telling.instance.id,
+        "instance_uuid": parts.instance.id,
         "request_spec": null,
         "state": "error",
         "reason": exception(fault),

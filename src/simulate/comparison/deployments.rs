@@ -1,15 +1,15 @@
-//! Deployments: how each service, instance and deployment stands, and how much is waited for.
+//! Deployments: the status of each service, instance and deployment, and the number of unresolved parameters.
 
 use serde_json::Value;
 
 use crate::simulate::truth::DeploymentTruth;
 
-/// Where `/v1/deployments/{uuid}`'s answer differs from the truth, one line each.
-pub fn deployment_differences(truth: &DeploymentTruth, answer: &Value) -> Vec<String> {
+/// Compares an answer of `/v1/deployments/{uuid}` with the truth. Returns a line for each difference.
+pub fn compare_deployment(truth: &DeploymentTruth, answer: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    let mut expect = |what: &str, expected: &Value, answered: &Value| {
+    let mut expect = |field: &str, expected: &Value, answered: &Value| {
         if expected != answered {
-            found.push(format!("{} {what}: {answered}, expected {expected}", truth.deployment_id));
+            found.push(format!("{} {field}: {answered}, expected {expected}", truth.deployment_id));
         }
     };
     expect("name", &truth.name.as_str().into(), &answer["name"]);
@@ -18,26 +18,26 @@ pub fn deployment_differences(truth: &DeploymentTruth, answer: &Value) -> Vec<St
     expect("unresolved", &truth.unresolved_parameters.into(), &unresolved.into());
     let instances = list(&answer["instances"]);
     expect("instances", &truth.instances.len().into(), &instances.len().into());
-    for told in &truth.instances {
-        let instance = find(instances, "instance_id", &told.instance_id);
-        let what = |field: &str| format!("instance {} {field}", told.instance_id);
-        expect(&what("assembly"), &told.assembly.as_str().into(), &instance["assembly"]);
-        expect(&what("status"), &told.status.as_str().into(), &instance["status"]);
+    for member in &truth.instances {
+        let instance = find(instances, "instance_id", &member.instance_id);
+        let name = |field: &str| format!("instance {} {field}", member.instance_id);
+        expect(&name("assembly"), &member.assembly.as_str().into(), &instance["assembly"]);
+        expect(&name("status"), &member.status.as_str().into(), &instance["status"]);
         let services = list(&instance["services"]);
-        expect(&what("services"), &told.services.len().into(), &services.len().into());
-        for service in &told.services {
+        expect(&name("services"), &member.services.len().into(), &services.len().into());
+        for service in &member.services {
             let status = &find(services, "service", &service.name)["status"];
-            expect(&what(&service.name), &service.status.as_str().into(), status);
+            expect(&name(&service.name), &service.status.as_str().into(), status);
         }
     }
     found
 }
 
-fn list(of: &Value) -> &[Value] {
-    of.as_array().map_or(&[], Vec::as_slice)
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The item whose field has this value; `null` where there is none.
+/// Returns the item whose field has this value; `null` if there is none.
 fn find<'a>(items: &'a [Value], field: &str, value: &str) -> &'a Value {
     items.iter().find(|item| item[field] == value).unwrap_or(&Value::Null)
 }
@@ -50,7 +50,7 @@ mod tests {
     use crate::simulate::truth::{MemberTruth, ServiceTruth};
 
     #[test]
-    fn what_stands_otherwise_is_named() {
+    fn each_difference_is_named() {
         let truth = DeploymentTruth {
             deployment_id: "d".to_owned(),
             name: "blog".to_owned(),
@@ -72,16 +72,16 @@ mod tests {
                 "services": [{"service": "mysql", "status": "incomplete"}]}],
             "unresolved": [{"parameter": "p"}],
         });
-        assert_eq!(deployment_differences(&truth, &answer), [""; 0]);
+        assert_eq!(compare_deployment(&truth, &answer), [""; 0]);
         answer["instances"][0]["services"][0]["status"] = json!("success");
         answer["unresolved"] = json!([]);
         assert_eq!(
-            deployment_differences(&truth, &answer),
+            compare_deployment(&truth, &answer),
             [
                 "d unresolved: 0, expected 1",
                 r#"d instance i mysql: "success", expected "incomplete""#
             ]
         );
-        assert_eq!(deployment_differences(&truth, &Value::Null).len(), 8);
+        assert_eq!(compare_deployment(&truth, &Value::Null).len(), 8);
     }
 }

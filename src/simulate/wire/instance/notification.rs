@@ -1,33 +1,28 @@
-//! What every oslo notification has, whatever its payload: header, request context, envelope.
+//! The parts of a notification that do not depend on its payload: header, request context, envelope.
 
 use serde::Serialize;
-use serde_json::Value;
 
-use super::{Fact, Telling, python};
+use super::InstanceMessage;
+use crate::simulate::{
+    scenario::Fact,
+    wire::{oslo, python},
+};
 
-/// The part that Nova decides.
-pub(super) struct NovaEvent {
+/// The parts of a notification that Nova sets itself.
+pub(super) struct NovaEvent<P> {
     pub(super) publisher_id: String,
     pub(super) event_type: String,
     pub(super) priority: &'static str,
-    pub(super) payload: Payload,
-}
-
-/// Payloads keep the order of their fields.
-#[derive(Serialize)]
-#[serde(untagged)]
-pub(super) enum Payload {
-    Instance(Box<super::legacy::InstancePayload>),
-    Other(Value),
+    pub(super) payload: P,
 }
 
 #[derive(Serialize)]
-struct Notification<'a> {
+struct Notification<'a, P> {
     message_id: &'a str,
     publisher_id: &'a str,
     event_type: &'a str,
     priority: &'a str,
-    payload: &'a Payload,
+    payload: &'a P,
     timestamp: String,
     #[serde(rename = "_unique_id")]
     unique_id: String,
@@ -35,7 +30,7 @@ struct Notification<'a> {
     context: Context<'a>,
 }
 
-/// The request context as a modern oslo.messaging sends it: tokens and addresses removed.
+/// The request context as present releases of oslo.messaging send it, without tokens and addresses.
 #[derive(Serialize)]
 struct Context<'a> {
     #[serde(rename = "_context_user")]
@@ -90,9 +85,15 @@ struct Context<'a> {
     project_name: &'a str,
 }
 
-pub(super) fn body(telling: &Telling, fact: &Fact, event: &NovaEvent, message_id: &str) -> String {
-    let sent_at = telling.sent_at(fact);
-    let project = &telling.cloud.projects[telling.instance.project];
+/// Returns the body of a notification, in an envelope unless the instance's messages have none.
+pub(super) fn body<P: Serialize>(
+    parts: &InstanceMessage,
+    fact: &Fact,
+    event: &NovaEvent<P>,
+    message_id: &str,
+) -> String {
+    let sent_at = parts.sent_at(fact);
+    let project = &parts.cloud.projects[parts.instance.project];
     let message = python::dumps(&Notification {
         message_id,
         publisher_id: &event.publisher_id,
@@ -100,7 +101,7 @@ pub(super) fn body(telling: &Telling, fact: &Fact, event: &NovaEvent, message_id
         priority: event.priority,
         payload: &event.payload,
         timestamp: python::str_datetime(sent_at),
-        unique_id: telling.unique_id(),
+        unique_id: parts.unique_id(),
         context: Context {
             user: &project.user_id,
             project_id: &project.id,
@@ -129,18 +130,13 @@ pub(super) fn body(telling: &Telling, fact: &Fact, event: &NovaEvent, message_id
             project_name: &project.name,
         },
     });
-    if telling.instance.bare {
+    if parts.instance.bare {
         return message;
     }
-    envelope(&message)
+    oslo::envelope(&message)
 }
 
-/// Format 2.0: the message is a string inside an envelope.
-pub(super) fn envelope(message: &str) -> String {
-    // What Python wrote is ASCII already; nothing but quotes and backslashes is left to escape.
-    format!(r#"{{"oslo.version": "2.0", "oslo.message": {}}}"#, Value::from(message))
-}
-
+/// Returns the id of the API request that caused a fact, as Nova writes it.
 pub(super) fn request_id(fact: &Fact) -> String {
     format!("req-{}", fact.request)
 }

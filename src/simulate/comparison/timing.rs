@@ -1,4 +1,4 @@
-//! Builds, operations, recipes, and what they come to.
+//! Builds, operations and recipes, and the timings over all instances.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use crate::simulate::truth::{BuildStatus, InstanceTruth, OperationTruth, TimingTruth, percentile};
 
-/// Where `/v1/instances/{id}`'s answer about an instance differs from the truth, one line each.
-pub fn differences(truth: &InstanceTruth, answer: &Value) -> Vec<String> {
+/// Compares an answer of `/v1/instances/{id}` with the truth. Returns a line for each difference.
+pub fn compare_instance(truth: &InstanceTruth, answer: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    let mut expect = |what: &str, expected: Value, answered: &Value| {
-        if !same(&expected, answered) {
-            found.push(format!("{} {what}: {answered}, expected {expected}", truth.instance_id));
+    let mut expect = |field: &str, expected: Value, answered: &Value| {
+        if !is_same(&expected, answered) {
+            found.push(format!("{} {field}: {answered}, expected {expected}", truth.instance_id));
         }
     };
     let expected = serde_json::to_value(truth).unwrap_or_default();
@@ -30,16 +30,16 @@ pub fn differences(truth: &InstanceTruth, answer: &Value) -> Vec<String> {
         );
     }
     let answered = answer["operations"].as_array().map_or(0, Vec::len);
-    let told: u32 =
+    let expected: u32 =
         truth.operations.values().map(|o| o.complete + o.failed + o.open + o.start_missing).sum();
-    expect("number of operations", told.into(), &answered.into());
-    recipes(truth, answer, &mut expect);
+    expect("number of operations", expected.into(), &answered.into());
+    compare_recipes(truth, answer, &mut expect);
     found
 }
 
-/// Where `/v1/builds/incomplete`'s items are others than the truth's, one line each. Items of other
-/// instances than the truth's are not looked at.
-pub fn incomplete_differences(truths: &[InstanceTruth], items: &[Value]) -> Vec<String> {
+/// Compares the items of `/v1/builds/incomplete` with the truth. Returns a line for each difference. Items
+/// about instances that the truth does not contain are ignored.
+pub fn compare_incomplete_builds(truths: &[InstanceTruth], items: &[Value]) -> Vec<String> {
     let mut phases: BTreeMap<&str, &Value> = BTreeMap::new();
     for item in items {
         phases.insert(item["instance_id"].as_str().unwrap_or_default(), &item["phase"]);
@@ -61,8 +61,8 @@ pub fn incomplete_differences(truths: &[InstanceTruth], items: &[Value]) -> Vec<
     wrong.collect()
 }
 
-/// What the operations in `/v1/instances/{id}`'s answers come to.
-pub fn timings(answers: &[Value]) -> Vec<TimingTruth> {
+/// Sums the operations in answers of `/v1/instances/{id}` by name.
+pub fn sum_operations(answers: &[Value]) -> Vec<TimingTruth> {
     let mut all: BTreeMap<&str, (OperationTruth, Vec<i64>)> = BTreeMap::new();
     for answer in answers {
         for answered in answer["operations"].as_array().into_iter().flatten() {
@@ -95,21 +95,22 @@ pub fn timings(answers: &[Value]) -> Vec<TimingTruth> {
     all.into_iter().map(timing).collect()
 }
 
-/// Where an answer about an operation's timings differs from the truth, one line each: counts at
-/// all, durations by more than a µs and the share `off` of them. What the truth does not say is
-/// not looked at.
-pub fn timing_differences(truth: &TimingTruth, answer: &Value, off: f64) -> Vec<String> {
+/// Compares an answer about an operation's timings with the truth. Returns a line for each difference. Counts
+/// must be equal; durations may differ by 1 µs and the fraction `tolerance`. Durations that the truth does not
+/// contain are ignored, unless there are no complete runs.
+pub fn compare_timing(truth: &TimingTruth, answer: &Value, tolerance: f64) -> Vec<String> {
     let mut found = Vec::new();
-    let mut wrong = |what: &str, answered: &Value, expected: &dyn std::fmt::Display| {
-        found.push(format!("{} {what}: {answered}, expected {expected}", truth.operation));
+    let mut wrong = |field: &str, answered: &Value, expected: &dyn std::fmt::Display| {
+        found.push(format!("{} {field}: {answered}, expected {expected}", truth.operation));
     };
-    for (what, expected) in [("count", truth.count), ("failed", truth.failed), ("open", truth.open)]
+    for (field, expected) in
+        [("count", truth.count), ("failed", truth.failed), ("open", truth.open)]
     {
-        if answer[what] != expected {
-            wrong(what, &answer[what], &expected);
+        if answer[field] != expected {
+            wrong(field, &answer[field], &expected);
         }
     }
-    for (what, expected) in [
+    for (field, expected) in [
         ("min_s", truth.min_s),
         ("mean_s", truth.mean_s),
         ("max_s", truth.max_s),
@@ -117,15 +118,15 @@ pub fn timing_differences(truth: &TimingTruth, answer: &Value, off: f64) -> Vec<
         ("p95_s", truth.p95_s),
     ] {
         match expected {
-            None if truth.complete == 0 && !answer[what].is_null() => {
-                wrong(what, &answer[what], &"none");
+            None if truth.complete == 0 && !answer[field].is_null() => {
+                wrong(field, &answer[field], &"none");
             }
             Some(expected)
-                if answer[what].as_f64().is_none_or(|answered| {
-                    (answered - expected).abs() > 1.1e-6 + expected * off
+                if answer[field].as_f64().is_none_or(|answered| {
+                    (answered - expected).abs() > 1.1e-6 + expected * tolerance
                 }) =>
             {
-                wrong(what, &answer[what], &expected);
+                wrong(field, &answer[field], &expected);
             }
             _ => {}
         }
@@ -133,16 +134,19 @@ pub fn timing_differences(truth: &TimingTruth, answer: &Value, off: f64) -> Vec<
     found
 }
 
-fn recipes(truth: &InstanceTruth, answer: &Value, expect: &mut impl FnMut(&str, Value, &Value)) {
+fn compare_recipes(
+    truth: &InstanceTruth,
+    answer: &Value,
+    expect: &mut impl FnMut(&str, Value, &Value),
+) {
     let answered: Vec<&Value> = answer["recipes"].as_array().into_iter().flatten().collect();
     expect("number of recipes", truth.recipes.len().into(), &answered.len().into());
     for recipe in &truth.recipes {
         let started = serde_json::to_value(recipe.started_at).unwrap_or_default();
         let name = Value::from(recipe.recipe.as_str());
         let found =
-            answered.iter().find(|a| a["recipe"] == name && same(&started, &a["started_at"]));
-        let nothing = Value::Null;
-        let found = found.copied().unwrap_or(&nothing);
+            answered.iter().find(|a| a["recipe"] == name && is_same(&started, &a["started_at"]));
+        let found = found.copied().unwrap_or(&Value::Null);
         let expected = serde_json::to_value(recipe).unwrap_or_default();
         for (field, expected) in expected.as_object().into_iter().flatten() {
             expect(&format!("recipe {} {field}", recipe.recipe), expected.clone(), &found[field]);
@@ -170,8 +174,8 @@ fn count_one(counts: &mut OperationTruth, answered: &Value) {
     }
 }
 
-/// Equal as a reader would say it: numbers by value (to the µs), times by instant.
-fn same(expected: &Value, answered: &Value) -> bool {
+/// Whether two values are equal: numbers by value (to the µs), times by instant.
+fn is_same(expected: &Value, answered: &Value) -> bool {
     match (expected, answered) {
         (Value::Number(a), Value::Number(b)) => {
             a.as_f64().zip(b.as_f64()).is_some_and(|(a, b)| (a - b).abs() < 5e-7)

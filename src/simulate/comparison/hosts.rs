@@ -1,4 +1,4 @@
-//! What hosts said, added up.
+//! The sums of hosts' metrics.
 
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
@@ -8,8 +8,9 @@ use crate::simulate::truth::MetricTruth;
 
 const HOUR_S: i64 = 3_600;
 
-/// The whole hours, from and to, that hold all samples of a metric: what to ask for.
-pub fn hours(truth: &MetricTruth) -> (Timestamp, Timestamp) {
+/// Returns the begin and the end of the whole hours that contain all samples of a metric: the time span to
+/// query.
+pub fn covering_hours(truth: &MetricTruth) -> (Timestamp, Timestamp) {
     let hour = |at: Timestamp| {
         let second = at.as_second() - at.as_second().rem_euclid(HOUR_S);
         Timestamp::from_second(second).unwrap_or(at)
@@ -17,11 +18,12 @@ pub fn hours(truth: &MetricTruth) -> (Timestamp, Timestamp) {
     (hour(truth.first_at), hour(truth.last_at) + SignedDuration::from_secs(HOUR_S))
 }
 
-/// Where the buckets in `/v1/perf/{host}`'s answer about one metric of a host come to something else
-/// than the truth, one line each.
-pub fn perf_differences(host: &str, truth: &MetricTruth, answer: &Value) -> Vec<String> {
+/// Compares the sums of the buckets in an answer of `/v1/perf/{host}` about one metric with the truth. Returns
+/// a line for each difference.
+pub fn compare_metric(host: &str, truth: &MetricTruth, answer: &Value) -> Vec<String> {
     let buckets = answer["buckets"].as_array().map_or(&[][..], Vec::as_slice);
-    let numbers = |field: &'static str| buckets.iter().filter_map(move |it| decimal(&it[field]));
+    let numbers =
+        |field: &'static str| buckets.iter().filter_map(move |bucket| decimal(&bucket[field]));
     let expected = [
         ("count", Some(truth.samples.into())),
         ("sum", Some(truth.sum)),
@@ -34,17 +36,19 @@ pub fn perf_differences(host: &str, truth: &MetricTruth, answer: &Value) -> Vec<
         numbers("min").min(),
         numbers("max").max(),
     ];
-    let differ = expected.into_iter().zip(answered).filter(|((_, told), found)| told != found);
-    let shown = |of: Option<Decimal>| of.map_or("none".to_owned(), |of| of.to_string());
-    differ
-        .map(|((field, told), found)| {
-            let (metric, told, found) = (&truth.metric, shown(told), shown(found));
-            format!("{host} {metric} {field}: {found}, expected {told}")
+    let text = |value: Option<Decimal>| value.map_or("none".to_owned(), |value| value.to_string());
+    expected
+        .into_iter()
+        .zip(answered)
+        .filter(|((_, expected), found)| expected != found)
+        .map(|((field, expected), found)| {
+            let (metric, expected, found) = (&truth.metric, text(expected), text(found));
+            format!("{host} {metric} {field}: {found}, expected {expected}")
         })
         .collect()
 }
 
-/// A number by its digits, whichever way it is written.
+/// Returns a number by its digits, whether it is a JSON number or a string.
 fn decimal(value: &Value) -> Option<Decimal> {
     let text = match value {
         Value::Number(number) => number.to_string(),
@@ -61,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buckets_are_added_up() {
+    fn buckets_are_summed() {
         let truth = MetricTruth {
             metric: "cpu".to_owned(),
             samples: 5,
@@ -71,16 +75,16 @@ mod tests {
             first_at: "2026-11-20T03:05:54Z".parse().unwrap(),
             last_at: "2026-11-20T05:00:00Z".parse().unwrap(),
         };
-        let (from, to) = hours(&truth);
+        let (from, to) = covering_hours(&truth);
         assert_eq!(from.to_string(), "2026-11-20T03:00:00Z");
         assert_eq!(to.to_string(), "2026-11-20T06:00:00Z");
         let mut answer = json!({"buckets": [
             {"start": "2026-11-20T03:00:00Z", "count": 2, "sum": 3.50, "min": 0.5, "max": 3.0},
             {"start": "2026-11-20T05:00:00Z", "count": 3, "sum": 9e0, "min": 1, "max": 9},
         ]});
-        assert_eq!(perf_differences("h", &truth, &answer), [""; 0]);
+        assert_eq!(compare_metric("h", &truth, &answer), [""; 0]);
         answer["buckets"][0]["sum"] = json!(3.51);
-        assert_eq!(perf_differences("h", &truth, &answer), ["h cpu sum: 12.51, expected 12.5"]);
-        assert_eq!(perf_differences("h", &truth, &Value::Null).len(), 4);
+        assert_eq!(compare_metric("h", &truth, &answer), ["h cpu sum: 12.51, expected 12.5"]);
+        assert_eq!(compare_metric("h", &truth, &Value::Null).len(), 4);
     }
 }

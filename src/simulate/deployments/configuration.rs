@@ -1,98 +1,99 @@
-//! What the members of a deployment report, by the rules they work by: a service is configured when
-//! its instance was in contact and all that it needs is known.
+//! The configuration of a deployment's members. Its rule: a service is configured once its instance was
+//! contacted and the values of all parameters of the service are known.
 
 use super::{
-    Said,
-    plot::Plot,
+    DeploymentFact,
+    course::DeploymentCourse,
     topology::{Member, Source},
 };
-use crate::simulate::{rng::Rng, scenario::Micros};
+use crate::simulate::{rng::Rng, time::Micros};
 
-/// The least time between two events of one deployment.
+/// The least time between two facts of one deployment.
 const GAP_MIN: Micros = 1_000;
 
-/// When things happen; `None`: never.
+/// The times of a configuration.
 struct Times {
     contacted: Vec<Micros>,
-    /// By member and what it provides.
+    /// By member and provided parameter.
     provided: Vec<Vec<Micros>>,
-    /// By member and service: start, end.
+    /// Start and end by member and service; `None` if the service is never configured.
     configured: Vec<Vec<Option<(Micros, Micros)>>>,
 }
 
-/// The events of a deployment that is declared at `begin`.
-pub(super) fn tell(
+/// Returns the facts of a deployment that is declared at `begin`.
+pub(super) fn simulate(
     members: &[Member],
-    plot: Plot,
+    course: DeploymentCourse,
     mut rng: Rng,
     begin: Micros,
-) -> Vec<(Micros, Said)> {
-    let mut facts = vec![(begin, Said::Declared)];
+) -> Vec<(Micros, DeploymentFact)> {
+    let mut facts = vec![(begin, DeploymentFact::Declared)];
     let mut at = begin;
     for member in 0..members.len() as u16 {
         at += rng.micros(1.0, 0.5);
-        facts.push((at, Said::Registered { member }));
+        facts.push((at, DeploymentFact::Registered { member }));
     }
     let registered = facts.len();
     let unlucky = (rng.index(members.len()), rng.index(members[0].services.len()));
-    let gives_up = (plot == Plot::IsAbandoned).then_some(unlucky);
-    let fails = (plot == Plot::Fails).then_some(unlucky);
+    let gives_up = (course == DeploymentCourse::Abandoned).then_some(unlucky);
+    let fails = (course == DeploymentCourse::Failure).then_some(unlucky);
 
     let mut times = Times { contacted: Vec::new(), provided: Vec::new(), configured: Vec::new() };
     for (number, member) in (0..).zip(members) {
         let contacted = at + rng.micros(20.0, 0.6);
-        facts.push((contacted, Said::Contacted { member: number }));
+        facts.push((contacted, DeploymentFact::Contacted { member: number }));
         let provided = provide(number, member, contacted, &mut rng, &mut facts);
         times.contacted.push(contacted);
         times.provided.push(provided);
         times.configured.push(vec![None; member.services.len()]);
     }
     configure(members, gives_up, &mut rng, &mut times);
-    let failed = failed(members, fails, &times);
+    let failed = propagate_failure(members, fails, &times);
     for (member, services) in times.configured.iter().enumerate() {
         for (service, (start, end)) in
-            services.iter().enumerate().filter_map(|(place, times)| Some((place, (*times)?)))
+            services.iter().enumerate().filter_map(|(index, times)| Some((index, (*times)?)))
         {
-            let is_well = !failed[member][service];
+            let succeeded = !failed[member][service];
             let (member, service) = (member as u16, service as u16);
-            facts.push((start, Said::Started { member, service }));
-            facts.push((end, Said::Ended { member, service, is_well }));
+            facts.push((start, DeploymentFact::Started { member, service }));
+            facts.push((end, DeploymentFact::Ended { member, service, succeeded }));
         }
     }
     if let Some((member, _)) = gives_up {
         let own = times.configured[member].iter().flatten().map(|(_, end)| *end).max();
         let given_up = own.unwrap_or(times.contacted[member]).max(times.provided[member][1]);
         let at = given_up + rng.micros(60.0, 0.3);
-        facts.push((at, Said::Abandoned { member: member as u16 }));
+        facts.push((at, DeploymentFact::Abandoned { member: member as u16 }));
     }
-    in_order(&mut facts);
-    if plot == Plot::GoesOn {
+    sort(&mut facts);
+    if course == DeploymentCourse::Unfinished {
         facts.truncate(registered + rng.index(facts.len() - registered));
     }
     facts
 }
 
-/// What a member provides, all at once or one after the other; when each.
+/// Adds the facts of a member that provides its parameters, in one or in two steps. Returns the time of each
+/// parameter.
 fn provide(
     number: u16,
     member: &Member,
     contacted: Micros,
     rng: &mut Rng,
-    facts: &mut Vec<(Micros, Said)>,
+    facts: &mut Vec<(Micros, DeploymentFact)>,
 ) -> Vec<Micros> {
     let (first, all) = (contacted + rng.micros(5.0, 0.5), member.provides.len() as u8);
     let second = first + rng.micros(5.0, 0.5);
     if rng.chance(70) {
-        facts.push((first, Said::Provided { member: number, from: 0, to: all }));
+        facts.push((first, DeploymentFact::Provided { member: number, from: 0, to: all }));
         return vec![first; all.into()];
     }
-    facts.push((first, Said::Provided { member: number, from: 0, to: 1 }));
-    facts.push((second, Said::Provided { member: number, from: 1, to: all }));
-    (0..all).map(|place| if place == 0 { first } else { second }).collect()
+    facts.push((first, DeploymentFact::Provided { member: number, from: 0, to: 1 }));
+    facts.push((second, DeploymentFact::Provided { member: number, from: 1, to: all }));
+    (0..all).map(|index| if index == 0 { first } else { second }).collect()
 }
 
-/// Configures what can be, until nothing more can. `gives_up` is the first service that an instance
-/// does not come to any more.
+/// Sets the times of all services that can be configured. `gives_up` is an instance that gives up, and the
+/// first of its services that it does not configure any more.
 fn configure(
     members: &[Member],
     gives_up: Option<(usize, usize)>,
@@ -102,19 +103,19 @@ fn configure(
     loop {
         let mut is_done = true;
         for (number, member) in members.iter().enumerate() {
-            for (place, service) in member.services.iter().enumerate() {
-                let is_over = gives_up.is_some_and(|(one, from)| one == number && place >= from);
-                if times.configured[number][place].is_some() || is_over {
+            for (index, service) in member.services.iter().enumerate() {
+                let is_over = gives_up.is_some_and(|(one, from)| one == number && index >= from);
+                if times.configured[number][index].is_some() || is_over {
                     continue;
                 }
-                let known =
-                    service.parameters.iter().map(|(_, source)| known(source, members, times));
-                let known: Option<Vec<Micros>> = known.collect();
+                let sources = service.parameters.iter().map(|(_, source)| source);
+                let known: Option<Vec<Micros>> =
+                    sources.map(|source| known_since(source, members, times)).collect();
                 if let Some(known) = known {
                     let ready = known.into_iter().fold(times.contacted[number], Micros::max);
                     let start = ready + rng.micros(4.0, 0.6);
                     let end = start + rng.micros(30.0, 0.8);
-                    times.configured[number][place] = Some((start, end));
+                    times.configured[number][index] = Some((start, end));
                     is_done = false;
                 }
             }
@@ -125,14 +126,14 @@ fn configure(
     }
 }
 
-/// Since when a value is known.
-fn known(source: &Source, members: &[Member], times: &Times) -> Option<Micros> {
+/// Returns the time since which a value is known; `None` if it is not.
+fn known_since(source: &Source, members: &[Member], times: &Times) -> Option<Micros> {
     match *source {
         Source::Given(_) => Some(Micros::MIN),
         Source::Parameter { member, name } => {
             let member = usize::from(member);
-            let place = members[member].provides.iter().position(|(own, _)| *own == name)?;
-            Some(times.provided[member][place])
+            let index = members[member].provides.iter().position(|(own, _)| *own == name)?;
+            Some(times.provided[member][index])
         }
         Source::Service { member, service } => {
             let services = &times.configured[usize::from(member)];
@@ -141,8 +142,12 @@ fn known(source: &Source, members: &[Member], times: &Times) -> Option<Micros> {
     }
 }
 
-/// Which services end badly: the one that fails, and all that need it.
-fn failed(members: &[Member], fails: Option<(usize, usize)>, times: &Times) -> Vec<Vec<bool>> {
+/// Returns whether each service fails, by member and service: `fails` does, and so do all that need it.
+fn propagate_failure(
+    members: &[Member],
+    fails: Option<(usize, usize)>,
+    times: &Times,
+) -> Vec<Vec<bool>> {
     let mut failed: Vec<Vec<bool>> =
         members.iter().map(|member| vec![false; member.services.len()]).collect();
     let Some((member, service)) = fails else { return failed };
@@ -152,7 +157,7 @@ fn failed(members: &[Member], fails: Option<(usize, usize)>, times: &Times) -> V
         let own = services.iter().enumerate();
         order.extend(own.filter_map(|(service, times)| Some(((*times)?.0, member, service))));
     }
-    // Whatever a service needs has ended before it starts.
+    // The services that a service needs have ended before it starts.
     order.sort_unstable();
     for (_, member, service) in order {
         let needs = |(_, source): &(String, Source)| match source {
@@ -168,10 +173,10 @@ fn failed(members: &[Member], fails: Option<(usize, usize)>, times: &Times) -> V
     failed
 }
 
-/// Sorts by time, and moves apart what happened at once.
-fn in_order(facts: &mut [(Micros, Said)]) {
+/// Sorts facts by time, and separates those at the same time by [`GAP_MIN`].
+fn sort(facts: &mut [(Micros, DeploymentFact)]) {
     facts.sort_by_key(|(at, _)| *at);
-    for place in 1..facts.len() {
-        facts[place].0 = facts[place].0.max(facts[place - 1].0 + GAP_MIN);
+    for index in 1..facts.len() {
+        facts[index].0 = facts[index].0.max(facts[index - 1].0 + GAP_MIN);
     }
 }
