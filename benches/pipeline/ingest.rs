@@ -1,4 +1,4 @@
-//! From a pre-filled durable queue to the durable log.
+//! The rate from a filled durable queue to the durable log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,11 +21,11 @@ use stackledger::log;
 use stackledger::secret::ConnectionString;
 use tokio_util::sync::CancellationToken;
 
-use super::table::{Case, Run, Running, print};
+use super::table::{Case, Run, Stopwatch, print};
 use super::{fresh_database, is_nova, nova};
 
 const QUEUE: &str = "stackledger.bench";
-/// One insert, one commit and one ack a message is slow enough to be measured on fewer.
+/// The number of messages of the case with one insert, one commit and one ack per message, which is slow.
 const ROW_AT_A_TIME: usize = 3_000;
 
 pub async fn run(
@@ -37,7 +37,7 @@ pub async fn run(
 ) -> Result<()> {
     let plan = nova(count);
     let bodies = plan.messages().filter(is_nova).take(count as usize);
-    let bodies: Vec<Vec<u8>> = bodies.map(|message| shorter(message.body, context_after)).collect();
+    let bodies: Vec<Vec<u8>> = bodies.map(|message| shorten(message.body, context_after)).collect();
     let bytes: usize = bodies.iter().map(Vec::len).sum();
     println!(
         "{} messages, {} bytes on average, {rounds} rounds",
@@ -72,10 +72,10 @@ pub async fn run(
     print("ingest: RabbitMQ to durable log", "messages", &cases)
 }
 
-/// The notification cut behind its first so many bytes, where the next key of its request's context
-/// begins: the context comes last, and how much of it there is differs from cloud to cloud. What
-/// comes before it stays, however long it is.
-fn shorter(mut body: Vec<u8>, bytes: usize) -> Vec<u8> {
+/// Cuts a notification after its first `bytes` bytes, before the next key of its request's context. The
+/// context is at the end, and its size differs from cloud to cloud. Everything before the context stays,
+/// whatever its size.
+fn shorten(mut body: Vec<u8>, bytes: usize) -> Vec<u8> {
     for (key, end) in [(r#", \"_context_"#, r#"}"}"#), (r#", "_context_"#, "}")] {
         let found = |at: &usize| body[*at..].starts_with(key.as_bytes());
         let first = (bytes.min(body.len())..body.len()).find(found);
@@ -92,19 +92,19 @@ async fn fill(channel: &Channel, bodies: &[Vec<u8>]) -> Result<()> {
     channel.queue_delete(QUEUE.into(), QueueDeleteOptions::default()).await?;
     declare(channel, QUEUE).await?;
     publish(channel, QUEUE, bodies).await?;
-    // Let the broker write down what it has before the clock runs.
+    // The broker writes the messages to disk before the measurement starts.
     tokio::time::sleep(Duration::from_secs(2)).await;
     Ok(())
 }
 
-/// Declares a queue as the consumer does.
+/// Declares a durable queue, as the consumer does.
 pub async fn declare(channel: &Channel, queue: &str) -> Result<()> {
     let durable = QueueDeclareOptions { durable: true, ..Default::default() };
     channel.queue_declare(queue.into(), durable, FieldTable::default()).await?;
     Ok(())
 }
 
-/// Puts the bodies into a queue; they are persistent and confirmed when this returns.
+/// Publishes the bodies to a queue. Returns when all of them are persistent and confirmed.
 pub async fn publish(
     channel: &Channel,
     queue: &str,
@@ -132,11 +132,11 @@ pub async fn publish(
     Ok(())
 }
 
-/// The same client consuming and acking, nothing else: no consumer can be faster.
+/// Consumes and acks with the same client, and does nothing else: the broker's ceiling.
 async fn drain(broker: &Connection, count: usize) -> Result<Run> {
     let channel = broker.create_channel().await?;
     channel.basic_qos(3000, BasicQosOptions::default()).await?;
-    let running = Running::begin();
+    let stopwatch = Stopwatch::start();
     let mut deliveries = channel
         .basic_consume(
             QUEUE.into(),
@@ -145,18 +145,18 @@ async fn drain(broker: &Connection, count: usize) -> Result<Run> {
             FieldTable::default(),
         )
         .await?;
-    for seen in 1..=count {
+    for received in 1..=count {
         let delivery = deliveries.next().await.context("the consumer ended")??;
-        if seen % 1000 == 0 || seen == count {
+        if received % 1000 == 0 || received == count {
             channel.basic_ack(delivery.delivery_tag, BasicAckOptions { multiple: true }).await?;
         }
     }
-    let run = running.end(count);
+    let run = stopwatch.stop(count);
     channel.close(200, "done".into()).await?;
     Ok(run)
 }
 
-/// What `stackledger consume` does, in this process.
+/// Does the work of `stackledger consume` in this process.
 async fn consume(database: &Database, amqp_url: &str, count: usize) -> Result<Run> {
     let tuning = ["PREFETCH", "BATCH_SIZE", "LINGER_MS"]
         .into_iter()
@@ -172,32 +172,32 @@ async fn consume(database: &Database, amqp_url: &str, count: usize) -> Result<Ru
     };
     let source = Source { exchange: "amq.topic".to_owned(), ours: false, queues: vec![queue] };
     config.file = Arc::new(File { sources: vec![source], ..File::default() });
-    let watch = database.connect(None).await?;
+    let client = database.connect(None).await?;
     let stop = CancellationToken::new();
-    let running = Running::begin();
+    let stopwatch = Stopwatch::start();
     let consuming = tokio::spawn(amqp::run(
         database.clone(),
         Arc::new(config),
         Arc::new(Health::default()),
         stop.clone(),
     ));
-    while log::read_head(&watch).await?.0 < count as i64 {
-        // Seldom: who looks takes the processors' time from what is measured.
+    while log::read_head(&client).await?.0 < count as i64 {
+        // Polling takes processor time from the consumer, so it is rare.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let run = running.end(count);
+    let run = stopwatch.stop(count);
     stop.cancel();
     consuming.await?;
     Ok(run)
 }
 
-/// The same bodies by binary COPY into an unindexed logged table: the database's ceiling.
+/// Copies the same bodies by binary COPY into a logged table without indexes: the database's ceiling.
 async fn copy(database: &Database, bodies: &[Vec<u8>]) -> Result<Run> {
     let client = database.connect_as_given().await?;
     client
         .batch_execute("CREATE TABLE bench_copy (position bigint, id uuid, kind text, occurred_at timestamptz, body bytea COMPRESSION lz4)")
         .await?;
-    let running = Running::begin();
+    let stopwatch = Stopwatch::start();
     for (batch, bodies) in bodies.chunks(1000).enumerate() {
         let mut rows = BytesMut::with_capacity(4 << 20);
         rows.put_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
@@ -223,19 +223,19 @@ async fn copy(database: &Database, bodies: &[Vec<u8>]) -> Result<Run> {
         sink.send(rows.freeze()).await?;
         sink.finish().await?;
     }
-    let run = running.end(bodies.len());
+    let run = stopwatch.stop(bodies.len());
     client.batch_execute("DROP TABLE bench_copy").await?;
     Ok(run)
 }
 
-/// What most people would write: one insert, one commit and one ack a message.
+/// Stores messages in the obvious way: one insert, one commit and one ack per message.
 async fn row_at_a_time(broker: &Connection, database: &Database, count: usize) -> Result<Run> {
     let client = database.connect_as_given().await?;
     client.batch_execute("CREATE TABLE bench_rows (id bigserial PRIMARY KEY, body text)").await?;
     let insert = client.prepare("INSERT INTO bench_rows (body) VALUES ($1)").await?;
     let channel = broker.create_channel().await?;
     channel.basic_qos(100, BasicQosOptions::default()).await?;
-    let running = Running::begin();
+    let stopwatch = Stopwatch::start();
     let mut deliveries = channel
         .basic_consume(
             QUEUE.into(),
@@ -249,7 +249,7 @@ async fn row_at_a_time(broker: &Connection, database: &Database, count: usize) -
         client.execute(&insert, &[&std::str::from_utf8(&delivery.data)?]).await?;
         channel.basic_ack(delivery.delivery_tag, BasicAckOptions::default()).await?;
     }
-    let run = running.end(count);
+    let run = stopwatch.stop(count);
     channel.close(200, "done".into()).await?;
     client.batch_execute("DROP TABLE bench_rows").await?;
     Ok(run)

@@ -1,4 +1,4 @@
-//! The consumer's memory while it takes a backlog of large messages at full speed.
+//! The memory of the consumer while it consumes a backlog of large messages at full speed.
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -11,10 +11,10 @@ use stackledger::log;
 use super::ingest::{declare, publish};
 use super::{fresh_database, is_nova, nova, sibling};
 
-/// The consumer's own queue for notifications of Nova.
+/// The consumer's queue for notifications of Nova.
 const QUEUE: &str = "stackledger.instance";
 const DATABASE: &str = "bench_memory";
-/// How large a body is made, in bytes: more than Nova's largest.
+/// The size of a body in bytes: larger than Nova's largest.
 const BODY_BYTES: usize = 100_000;
 
 pub async fn run(database_url: &str, amqp_url: &str, count: u32) -> Result<()> {
@@ -25,11 +25,11 @@ pub async fn run(database_url: &str, amqp_url: &str, count: u32) -> Result<()> {
     channel.queue_purge(QUEUE.into(), QueuePurgeOptions::default()).await?;
     let plan = nova(count);
     let messages = plan.messages().filter(is_nova).take(count as usize);
-    publish(&channel, QUEUE, messages.map(|it| padded(it.body))).await?;
+    publish(&channel, QUEUE, messages.map(|message| pad(message.body))).await?;
 
     let database = fresh_database(database_url, DATABASE).await?;
-    let watch = database.connect(None).await?;
-    let mut consumer = Running(
+    let client = database.connect(None).await?;
+    let mut consumer = ChildGuard(
         Command::new(env!("CARGO_BIN_EXE_stackledger"))
             .arg("consume")
             .env("DATABASE_URL", sibling(database_url, DATABASE)?)
@@ -38,7 +38,7 @@ pub async fn run(database_url: &str, amqp_url: &str, count: u32) -> Result<()> {
             .stdin(Stdio::null())
             .spawn()?,
     );
-    while log::read_head(&watch).await?.0 < i64::from(count) {
+    while log::read_head(&client).await?.0 < i64::from(count) {
         if let Some(status) = consumer.0.try_wait()? {
             bail!("the consumer ended: {status}");
         }
@@ -52,8 +52,8 @@ pub async fn run(database_url: &str, amqp_url: &str, count: u32) -> Result<()> {
     Ok(())
 }
 
-/// The body with one more key in the message itself, which makes it as large as wanted.
-fn padded(body: Vec<u8>) -> Vec<u8> {
+/// Adds a key to the message in a body, so that the body has [`BODY_BYTES`] bytes or a little more.
+fn pad(body: Vec<u8>) -> Vec<u8> {
     let mut body = String::from_utf8(body).expect("simulate writes UTF-8");
     let filler = "x".repeat(BODY_BYTES.saturating_sub(body.len()));
     let envelope = r#""oslo.message": "{"#;
@@ -64,18 +64,18 @@ fn padded(body: Vec<u8>) -> Vec<u8> {
     body.into_bytes()
 }
 
-/// The most a process ever had resident, by /proc.
+/// Returns the largest resident memory that a process ever had, from /proc.
 pub(super) fn peak_kib(id: u32) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status"))
-        .context("/proc tells how much memory a process uses; it is not here")?;
+        .context("the memory of a process is read from /proc, which is not available")?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("no VmHWM")?;
     line.split_whitespace().nth(1).context("no figure")?.parse().context("not a figure")
 }
 
-/// A process that ends with the benchmark.
-pub(super) struct Running(pub Child);
+/// A process that is killed when the benchmark ends.
+pub(super) struct ChildGuard(pub Child);
 
-impl Drop for Running {
+impl Drop for ChildGuard {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

@@ -1,5 +1,5 @@
-//! What a sales order of a large tenant takes: a month of a tenant whose resources are each metered
-//! once an hour, through the log and the read model of meters, asked for over HTTP.
+//! The duration of a sales order of a large tenant: a month of a tenant whose resources are each metered once
+//! an hour, through the log and the read model of meters, requested over HTTP.
 
 use std::net::TcpListener;
 use std::process::{Command, Stdio};
@@ -12,16 +12,16 @@ use stackledger::event::{self, Event};
 use stackledger::lifecycle::now;
 use stackledger::log::{self, Appender};
 
-use super::memory::{Running, peak_kib};
+use super::memory::{ChildGuard, peak_kib};
 use super::{fresh_database, sibling};
 
 const DATABASE: &str = "bench_orders";
 const TENANT: &str = "large";
-/// Hours of the month that is billed.
+/// Number of hours of the billed month.
 const HOURS: i64 = 31 * 24;
-/// Samples in one message.
-const TOGETHER: usize = 50;
-/// Messages in one append.
+/// Number of samples in one message.
+const MESSAGE_SAMPLES: usize = 50;
+/// Number of messages in one append.
 const BATCH: usize = 200;
 
 pub async fn run(database_url: &str, resources: u32, rounds: usize) -> Result<()> {
@@ -33,7 +33,7 @@ pub async fn run(database_url: &str, resources: u32, rounds: usize) -> Result<()
         let at = from + SignedDuration::from_hours(hour);
         let polled: Vec<Value> = (0..resources).map(|resource| sample(resource, at)).collect();
         samples += polled.len();
-        for (nth, samples) in polled.chunks(TOGETHER).enumerate() {
+        for (nth, samples) in polled.chunks(MESSAGE_SAMPLES).enumerate() {
             messages.push(message(&format!("{hour} {nth}"), at, samples)?);
             if messages.len() == BATCH {
                 appender.append(&std::mem::take(&mut messages), &[], now()).await?;
@@ -46,25 +46,25 @@ pub async fn run(database_url: &str, resources: u32, rounds: usize) -> Result<()
     let url = sibling(database_url, DATABASE)?;
     let started = Instant::now();
     let replayed = program(&url, "replay").arg("--all").status()?;
-    ensure!(replayed.success(), "the read models could not be made");
-    println!("read models made in {:.0} s", started.elapsed().as_secs_f64());
+    ensure!(replayed.success(), "the read models could not be replayed");
+    println!("read models replayed in {:.0} s", started.elapsed().as_secs_f64());
 
     let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let _projector = Running(program(&url, "project").spawn()?);
-    let server = Running(program(&url, "serve").env("LISTEN", address.to_string()).spawn()?);
-    let ask = Ask { url: format!("http://{address}"), client: reqwest::Client::new() };
-    ask.ready().await?;
+    let _projector = ChildGuard(program(&url, "project").spawn()?);
+    let server = ChildGuard(program(&url, "serve").env("LISTEN", address.to_string()).spawn()?);
+    let client = OrderClient { url: format!("http://{address}"), http: reqwest::Client::new() };
+    client.wait_until_ready().await?;
     let before = peak_kib(server.0.id())?;
     let mut drafts = Vec::new();
     let mut lines = 0;
     for _ in 0..rounds {
-        let (draft, seconds) = ask.order("sales_draft").await?;
-        lines = lines_of(&draft)?;
+        let (draft, seconds) = client.post("sales_draft").await?;
+        lines = count_lines(&draft)?;
         drafts.push(seconds);
     }
     drafts.sort_by(f64::total_cmp);
-    let (order, seconds) = ask.order("sales_order").await?;
-    ensure!(lines_of(&order)? == lines, "the order and its draft differ");
+    let (order, seconds) = client.post("sales_order").await?;
+    ensure!(count_lines(&order)? == lines, "the order and its draft differ");
     let peak = peak_kib(server.0.id())?;
     let head = log::read_head(&database.connect(None).await?).await?.0;
     println!(
@@ -84,28 +84,29 @@ fn program(database_url: &str, command: &str) -> Command {
     program
 }
 
-struct Ask {
+/// Requests orders from a server.
+struct OrderClient {
     url: String,
-    client: reqwest::Client,
+    http: reqwest::Client,
 }
 
-impl Ask {
-    async fn ready(&self) -> Result<()> {
-        let given_up = Instant::now() + Duration::from_secs(30);
+impl OrderClient {
+    async fn wait_until_ready(&self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            match self.client.get(format!("{}/readyz", self.url)).send().await {
+            match self.http.get(format!("{}/readyz", self.url)).send().await {
                 Ok(answer) if answer.status().is_success() => return Ok(()),
-                _ if Instant::now() > given_up => bail!("the server is not ready within 30 s"),
+                _ if Instant::now() > deadline => bail!("the server is not ready within 30 s"),
                 _ => tokio::time::sleep(Duration::from_millis(100)).await,
             }
         }
     }
 
-    /// The answer, and how many seconds it took.
-    async fn order(&self, path: &str) -> Result<(Value, f64)> {
+    /// Posts a request. Returns the answer and its duration in seconds.
+    async fn post(&self, path: &str) -> Result<(Value, f64)> {
         let started = Instant::now();
         let fields = json!({"tenant": TENANT, "end": "2026-11-01"});
-        let answer = self.client.post(format!("{}/{path}", self.url)).json(&fields).send().await?;
+        let answer = self.http.post(format!("{}/{path}", self.url)).json(&fields).send().await?;
         let status = answer.status();
         let text = answer.text().await?;
         let seconds = started.elapsed().as_secs_f64();
@@ -114,7 +115,7 @@ impl Ask {
     }
 }
 
-fn lines_of(order: &Value) -> Result<usize> {
+fn count_lines(order: &Value) -> Result<usize> {
     order["lines"].as_array().map(Vec::len).context("an order has lines")
 }
 
@@ -124,11 +125,11 @@ fn message(id: &str, at: Timestamp, samples: &[Value]) -> Result<Event> {
         "event_type": "telemetry.polling", "timestamp": at.to_string(),
         "payload": {"samples": samples},
     });
-    event::decode(body.to_string().into_bytes(), None).context("a body of our own")
+    event::decode(body.to_string().into_bytes(), None).context("the message is not decoded")
 }
 
-/// What the built-in configuration bills: of ten resources six instances, two volumes, an image and a
-/// floating IP.
+/// Returns a sample that the built-in configuration bills. Of ten resources six are instances, two are
+/// volumes, one is an image and one a floating IP.
 fn sample(resource: u32, at: Timestamp) -> Value {
     let instance = json!({"status": "active", "flavor": {"name": "m1.small"}, "display_name": format!("vm {resource}")});
     let (meter, unit, volume, metadata) = match resource % 10 {

@@ -1,4 +1,4 @@
-//! From the log to the read model of timing, next to a reader that counts and throws away.
+//! The rate from the log to the read model of timing, beside a reader that only counts.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use stackledger::log::{Appender, Limit, Reader};
 use stackledger::projection::{self, Projection, timing};
 use tokio_util::sync::CancellationToken;
 
-use super::table::{Case, Run, Running, print};
+use super::table::{Case, Run, Stopwatch, print};
 use super::{fresh_database, nova};
 
 pub async fn run(database_url: &str, count: u32, rounds: usize) -> Result<()> {
@@ -31,7 +31,7 @@ pub async fn run(database_url: &str, count: u32, rounds: usize) -> Result<()> {
     print("replay: log to timing", "events", &cases)
 }
 
-/// Fills the log with a simulated cloud, without a broker.
+/// Appends a simulated cloud to the log, without a broker.
 async fn append(database: &Database, count: u32) -> Result<()> {
     let mut appender = Appender::new(database.connect(None).await?).await?;
     let plan = nova(count);
@@ -46,19 +46,19 @@ async fn append(database: &Database, count: u32) -> Result<()> {
     Ok(())
 }
 
-/// The ceiling of any reader in order.
+/// Reads the log in order and only counts bytes: the ceiling of every reader.
 pub async fn read(client: &tokio_postgres::Client, count: usize) -> Result<Run> {
-    let running = Running::begin();
+    let stopwatch = Stopwatch::start();
     let stream = client
         .copy_out("COPY (SELECT * FROM log.event ORDER BY position) TO STDOUT (FORMAT binary)")
         .await?;
     let bytes: usize =
         stream.try_fold(0, |sum, bytes| async move { Ok(sum + bytes.len()) }).await?;
     assert!(bytes > 0);
-    Ok(running.end(count))
+    Ok(stopwatch.stop(count))
 }
 
-/// Replays a projection of a log that holds `count` things.
+/// Replays a projection of a log that contains `count` events, samples or values.
 pub async fn replay(
     database: &Database,
     projection: &'static Projection,
@@ -66,24 +66,24 @@ pub async fn replay(
     count: usize,
 ) -> Result<Run> {
     let database = database.clone();
-    let running = Running::begin();
+    let stopwatch = Stopwatch::start();
     run_on_own_thread("replay", move || async move {
         let file = Arc::new(file);
         let stop = CancellationToken::new();
         projection::replay(&database, projection, &file, "bench", &stop, |_| {}).await
     })
     .await??;
-    Ok(running.end(count))
+    Ok(stopwatch.stop(count))
 }
 
-/// What a replay does before it writes: how fast it could be if the rows cost nothing.
+/// Reads and decodes as a replay does, without writing: the rate of a replay if rows cost nothing.
 pub async fn decode(
     database: &Database,
     projection: &'static Projection,
     count: usize,
 ) -> Result<Run> {
     let database = database.clone();
-    let running = Running::begin();
+    let stopwatch = Stopwatch::start();
     run_on_own_thread("decode", move || async move {
         let client = database.connect(None).await?;
         let reader = Reader::new(projection.families);
@@ -92,30 +92,30 @@ pub async fn decode(
         loop {
             let mut decode = (projection.decode)(&file);
             let read = |event| decode.read(event);
-            let seen =
+            let stretch =
                 reader.for_each(&client, position, i64::MAX, projection.stretch, read).await?;
-            if seen.position == position {
+            if stretch.position == position {
                 return anyhow::Ok(());
             }
-            position = seen.position;
+            position = stretch.position;
             drop(decode.finish());
         }
     })
     .await??;
-    Ok(running.end(count))
+    Ok(stopwatch.stop(count))
 }
 
-/// How much is applied at once.
+/// The sizes of stretches.
 #[derive(Clone, Copy)]
 pub struct Stretches {
-    /// So many appends are read at once,
+    /// Number of appends that are read at once.
     pub appends: i64,
-    /// and applied in transactions of so many events at most.
+    /// Largest number of events in one transaction.
     pub events: usize,
 }
 
-/// The log applied to a set of tables of its own in stretches as short as they are when little or
-/// nothing lags.
+/// Applies the log to a set of tables of its own, in stretches as short as those of a projection with
+/// little or no lag.
 pub async fn follow(
     database: &Database,
     projection: &'static Projection,
@@ -134,7 +134,7 @@ pub async fn follow(
     let log = database.connect(None).await?;
     let limit = Limit { batches: stretches.appends, ..Limit::USUAL };
     let mut position = 0;
-    let running = Running::begin();
+    let stopwatch = Stopwatch::start();
     loop {
         let stretch = reader.next(&log, position, i64::MAX, limit).await?;
         if stretch.position == position {
@@ -148,7 +148,7 @@ pub async fn follow(
             tx.commit().await?;
         }
     }
-    let run = running.end(count);
+    let run = stopwatch.stop(count);
     client.batch_execute("DROP SCHEMA bench_follow CASCADE").await?;
     Ok(run)
 }

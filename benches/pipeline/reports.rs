@@ -1,4 +1,4 @@
-//! How long lists of deployments and their reports take, by the rows they are made of.
+//! The duration of lists of deployments and of their reports, over HTTP.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,14 +24,14 @@ use super::fresh_database;
 use super::replay::replay;
 use super::table::{Case, print};
 
-/// Instances of a deployment, each with [`SERVICES`].
+/// Number of instances of a deployment, each with [`SERVICES`].
 const INSTANCES: u32 = 20;
 const SERVICES: [&str; 3] = ["a", "b", "c"];
 
-/// How often each question is asked in a round.
-const QUESTIONS: u32 = 200;
+/// Number of requests for each path in a round.
+const REQUESTS: u32 = 200;
 
-/// Serves `count` deployments and asks for pages of them and for their reports.
+/// Serves `count` deployments, and requests pages of them and their reports.
 pub async fn run(database_url: &str, count: u32, rounds: usize) -> Result<()> {
     let database = fresh_database(database_url, "bench_reports").await?;
     let events = append(&database, count).await?;
@@ -51,8 +51,8 @@ pub async fn run(database_url: &str, count: u32, rounds: usize) -> Result<()> {
         ("an instance in XML", "/reports/instance/d-#-i-7"),
     ] {
         let mut times = Vec::new();
-        for question in 0..QUESTIONS * rounds as u32 {
-            let number = question.wrapping_mul(7919) % count;
+        for request in 0..REQUESTS * rounds as u32 {
+            let number = request.wrapping_mul(7919) % count;
             let path = path.replace('#', &number.to_string());
             let began = Instant::now();
             let response = http.get(format!("{base}{path}")).send().await?;
@@ -70,7 +70,7 @@ pub async fn run(database_url: &str, count: u32, rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// A server in this process; where it listens.
+/// Starts a server in this process. Returns its URL.
 async fn serve(database: Database) -> Result<String> {
     let (health, stop) = (Arc::new(Health::default()), CancellationToken::new());
     let (decoder, file) = (Decoder::default(), Arc::new(File::default()));
@@ -94,33 +94,33 @@ fn quantile(times: &mut [Duration], percent: usize) -> Result<Duration> {
     times.get((times.len() * percent / 100).min(times.len() - 1)).copied().context("none was timed")
 }
 
-/// Fills the log; how many events there are.
+/// Appends the events of `count` deployments to the log. Returns the number of events.
 async fn append(database: &Database, count: u32) -> Result<usize> {
     let mut appender = Appender::new(database.connect(None).await?).await?;
     let mut appended = 0;
     for number in 0..count {
-        let events = told(number)?;
+        let events = deployment_events(number)?;
         appended += events.len();
         appender.append(&events, &[], now()).await?;
     }
     Ok(appended)
 }
 
-/// All that is told of a deployment.
-fn told(number: u32) -> Result<Vec<Event>> {
+/// Returns all events of a deployment.
+fn deployment_events(number: u32) -> Result<Vec<Event>> {
     let id = format!("d-{number}");
     let instance = |nth: u32| format!("{id}-i-{nth}");
     let begin: Timestamp = "2026-11-20T00:00:00Z".parse()?;
     let begin = begin + SignedDuration::from_secs(i64::from(number));
     let mut events = Vec::new();
-    let mut say = |after: u32, kind: &str, data: Value| -> Result<()> {
+    let mut push = |after: u32, kind: &str, data: Value| -> Result<()> {
         let event = json!({"specversion": "1.0", "id": format!("{kind} {data}"), "source": "bench",
             "type": kind, "time": begin + SignedDuration::from_secs(after.into()), "data": data});
         events.push(event::decode(event.to_string().into_bytes(), None)?);
         Ok(())
     };
     let expected: Vec<String> = (0..INSTANCES).map(instance).collect();
-    say(0, "deployment.declared", json!({"deployment_id": id, "instances": expected}))?;
+    push(0, "deployment.declared", json!({"deployment_id": id, "instances": expected}))?;
     for nth in 0..INSTANCES {
         let (name, before) = (instance(nth), instance(nth.saturating_sub(1)));
         let services = SERVICES.map(|service| {
@@ -130,15 +130,15 @@ fn told(number: u32) -> Result<Vec<Event>> {
         });
         let registered = json!({"instance_id": name, "deployment_id": id, "assembly": "app",
             "services": services, "provides": ["ip"]});
-        say(nth, "instance.registered", registered)?;
-        say(30, "instance.contacted", json!({"instance_id": name}))?;
+        push(nth, "instance.registered", registered)?;
+        push(30, "instance.contacted", json!({"instance_id": name}))?;
         let provided = json!({"instance_id": name, "parameters": {"ip": "10.0.0.1"}});
-        say(40, "instance.parameters.provided", provided)?;
+        push(40, "instance.parameters.provided", provided)?;
         for service in SERVICES {
             let named = json!({"instance_id": name, "service": service});
-            say(50 + nth, "service.configuration.started", named)?;
+            push(50 + nth, "service.configuration.started", named)?;
             let ended = json!({"instance_id": name, "service": service, "code": "0"});
-            say(60 + nth, "service.configuration.ended", ended)?;
+            push(60 + nth, "service.configuration.ended", ended)?;
         }
     }
     Ok(events)

@@ -1,5 +1,5 @@
-//! Samples of hosts, from agents' events of ten values to the log and to their rollups, next to a
-//! reader that counts and throws away.
+//! The rate of hosts' metrics, from agents' events of ten values to the log and to their rollups, beside a
+//! reader that only counts.
 
 use anyhow::Result;
 use stackledger::config::File;
@@ -10,17 +10,18 @@ use stackledger::log::Appender;
 use stackledger::projection::rollup;
 
 use super::replay::Stretches;
-use super::table::{Case, Run, Running, print};
+use super::table::{Case, Run, Stopwatch, print};
 use super::{fresh_database, replay};
 
-/// Hosts that tell ten values each second.
+/// Number of hosts, each of which sends an event per second.
 const HOSTS: u32 = 1000;
+/// Number of values in an event.
 const METRICS: u32 = 10;
 
-/// Events in one append.
+/// Number of events in one append.
 const BATCH: usize = 500;
 
-/// When the first second begins, in seconds since 1970: 2026-11-01.
+/// The first second, in seconds since 1970: 2026-11-01.
 const BEGIN: u32 = 1_793_491_200;
 
 pub async fn run(database_url: &str, values: u32, rounds: usize) -> Result<()> {
@@ -58,7 +59,7 @@ pub async fn run(database_url: &str, values: u32, rounds: usize) -> Result<()> {
     print("rollups: log to minutes, hours and days", "values", &cases)
 }
 
-/// The nth message of the fleet.
+/// Returns the nth message of all hosts together.
 fn body(nth: u32) -> Vec<u8> {
     let (second, host) = (BEGIN + nth / HOSTS, nth % HOSTS);
     let metric = |metric: u32| {
@@ -75,12 +76,12 @@ fn body(nth: u32) -> Vec<u8> {
 
 async fn append(database: &Database, events: u32) -> Result<Run> {
     let mut appender = Appender::new(database.connect(None).await?).await?;
-    let running = Running::begin();
+    let stopwatch = Stopwatch::start();
     for first in (0..events).step_by(BATCH) {
         let batch = first..events.min(first + BATCH as u32);
         let batch: Result<Vec<Event>, _> =
             batch.map(|nth| event::decode(body(nth), None)).collect();
         appender.append(&batch?, &[], now()).await?;
     }
-    Ok(running.end((events * METRICS) as usize))
+    Ok(stopwatch.stop((events * METRICS) as usize))
 }

@@ -1,5 +1,5 @@
-//! Ceilometer's samples, from batches of 50 to the log and to their read model, next to binary COPY
-//! of the same rows into the same table.
+//! The rate of Ceilometer's samples, from batches of 50 to the log and to their read model, beside a binary
+//! COPY of the same rows into the same table.
 
 use anyhow::Result;
 use futures_util::{SinkExt, TryStreamExt};
@@ -13,13 +13,13 @@ use stackledger::projection::metering;
 use stackledger::simulate::{MeteringOptions, Options, Plan, plan};
 
 use super::replay::Stretches;
-use super::table::{Case, Run, Running, print};
+use super::table::{Case, Run, Stopwatch, print};
 use super::{fresh_database, replay};
 
-/// Messages in one append.
+/// Number of messages in one append.
 const BATCH: usize = 100;
 
-/// Messages in one stretch as they come: about 500 samples.
+/// Number of messages in one stretch of the cases "as they come": about 500 samples.
 const STRETCH: usize = 15;
 
 pub async fn run(database_url: &str, count: u32, rounds: usize) -> Result<()> {
@@ -47,27 +47,27 @@ pub async fn run(database_url: &str, count: u32, rounds: usize) -> Result<()> {
         client.batch_execute("VACUUM (ANALYZE) log.event").await?;
         let projection = &metering::PROJECTION;
         for (case, file) in [(1, unmapped()), (2, File::default())] {
-            // Batches of one append, so that a stretch is about as many samples.
+            // A stretch is a part of one append, so that its size is as stated.
             let stretches = Stretches { appends: 1, events: STRETCH };
             let followed = replay::follow(&database, projection, &file, stretches, count as usize);
             cases[case + 2].push(followed.await?);
             cases[case].push(replay::replay(&database, projection, file, count as usize).await?);
         }
-        usage(&client).await?;
+        print_usage(&client).await?;
         cases[0].push(copy(&client, count).await?);
         cases[5].push(replay::decode(&database, &metering::PROJECTION, count as usize).await?);
     }
     print("samples: log to read model", "samples", &cases)
 }
 
-/// Nothing is billed.
+/// Returns a configuration that bills no meter.
 fn unmapped() -> File {
-    let nothing = Settings { mappings: Vec::new(), ..Settings::default() };
-    File { billing: nothing, ..File::default() }
+    let billing = Settings { mappings: Vec::new(), ..Settings::default() };
+    File { billing, ..File::default() }
 }
 
-/// How many samples are used, and how many rows they make.
-async fn usage(client: &tokio_postgres::Client) -> Result<()> {
+/// Prints the number of samples of billed meters, and the number of rows of usage that result.
+async fn print_usage(client: &tokio_postgres::Client) -> Result<()> {
     let mappings = Settings::default().mappings;
     let meters: Vec<&str> = mappings.iter().map(|mapping| mapping.meter.as_str()).collect();
     let counted = client
@@ -82,29 +82,29 @@ async fn usage(client: &tokio_postgres::Client) -> Result<()> {
     Ok(())
 }
 
-/// A cloud of as many samples, in the batches of a polling agent.
+/// Plans a cloud with that many samples, in the batches of a polling agent.
 fn metered(samples: u32) -> Plan {
     plan(&Options {
         metering: MeteringOptions { samples, ..MeteringOptions::default() },
         duration: std::time::Duration::from_secs(24 * 3600),
         seed: 7,
         shuffle_percent: 5,
-        ..Options::until("2026-11-01T00:00:00Z".parse().expect("it is a time"))
+        ..Options::until("2026-11-01T00:00:00Z".parse().expect("the constant is a time"))
     })
 }
 
 async fn append(database: &Database, bodies: &[Vec<u8>], count: u32) -> Result<Run> {
     let mut appender = Appender::new(database.connect(None).await?).await?;
-    let running = Running::begin();
+    let stopwatch = Stopwatch::start();
     for bodies in bodies.chunks(BATCH) {
         let events: Result<Vec<Event>, _> =
             bodies.iter().map(|body| event::decode(body.clone(), None)).collect();
         appender.append(&events?, &[], now()).await?;
     }
-    Ok(running.end(count as usize))
+    Ok(stopwatch.stop(count as usize))
 }
 
-/// The rows that the replay made, copied by one connection into an empty set of the same tables.
+/// Copies the rows of the replay over one connection into an empty set of the same tables.
 async fn copy(client: &tokio_postgres::Client, count: u32) -> Result<Run> {
     let out = "COPY (SELECT * FROM metering.sample ORDER BY position) TO STDOUT (FORMAT binary)";
     let rows: Vec<bytes::Bytes> = client.copy_out(out).await?.try_collect().await?;
@@ -116,7 +116,7 @@ async fn copy(client: &tokio_postgres::Client, count: u32) -> Result<Run> {
             metering::PROJECTION.ddl
         ))
         .await?;
-    let running = Running::begin();
+    let stopwatch = Stopwatch::start();
     let mut sink =
         std::pin::pin!(client.copy_in("COPY sample_all FROM STDIN (FORMAT binary)").await?);
     for rows in rows {
@@ -124,7 +124,7 @@ async fn copy(client: &tokio_postgres::Client, count: u32) -> Result<Run> {
     }
     assert_eq!(sink.finish().await?, u64::from(count));
     client.batch_execute(metering::PROJECTION.indexes).await?;
-    let run = running.end(count as usize);
+    let run = stopwatch.stop(count as usize);
     client.batch_execute("DROP SCHEMA bench_copy CASCADE; RESET search_path").await?;
     Ok(run)
 }

@@ -1,11 +1,11 @@
-//! The figures as a Markdown table, and as JSON in `bench.json`.
+//! The figures: as a Markdown table on stdout, and as JSON in `bench.json`.
 
 use std::time::Instant;
 
 use anyhow::Result;
 use serde_json::{Value, json};
 
-/// One case: its runs, one a round.
+/// A case and its runs, one per round.
 pub struct Case {
     name: &'static str,
     runs: Vec<Run>,
@@ -26,34 +26,35 @@ impl Case {
     }
 }
 
-/// What was done in some time, and how busy the machine was with it.
+/// The rate of a run, and the processor time that it took.
 pub struct Run {
     per_s: f64,
-    /// Processor time of all processes per thing done, in µs: what says whether a rate could be
-    /// higher on this machine at all. None where /proc does not tell.
+    /// Processor time of all processes per item, in µs. It shows whether the rate could be higher on this
+    /// machine at all. `None` if /proc does not contain it.
     cpu_us: Option<f64>,
 }
 
-/// A run that has begun.
-pub struct Running {
+/// Measures a run from its start.
+pub struct Stopwatch {
     started: Instant,
     busy_s: Option<f64>,
 }
 
-impl Running {
-    pub fn begin() -> Running {
-        Running { busy_s: busy_s(), started: Instant::now() }
+impl Stopwatch {
+    pub fn start() -> Stopwatch {
+        Stopwatch { busy_s: busy_s(), started: Instant::now() }
     }
 
-    pub fn end(self, done: usize) -> Run {
+    /// Ends a run in which that many items were processed.
+    pub fn stop(self, done: usize) -> Run {
         let per_s = done as f64 / self.started.elapsed().as_secs_f64();
         let busy_s = self.busy_s.zip(busy_s()).map(|(before, after)| after - before);
         Run { per_s, cpu_us: busy_s.map(|busy| busy * 1e6 / done as f64) }
     }
 }
 
-/// Seconds that all processors together have been busy, by /proc/stat: everything but idle and
-/// waiting for a disk.
+/// Returns the seconds for which all processors together have been busy, from /proc/stat: everything except
+/// idling and waiting for a disk.
 fn busy_s() -> Option<f64> {
     const TICKS_PER_S: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/stat").ok()?;
@@ -69,7 +70,8 @@ fn median(values: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Prints each case with its ratio to the baseline, round by round: the first case is the baseline.
+/// Prints the rate of each case and its ratio to the first case, the baseline, of the same rounds. Adds the
+/// figures to `bench.json`.
 pub fn print(title: &str, unit: &str, cases: &[Case]) -> Result<()> {
     let cores = std::thread::available_parallelism()?;
     println!(
