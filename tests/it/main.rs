@@ -1,6 +1,6 @@
-//! The tests that need a PostgreSQL and a RabbitMQ, each with a database and a vhost of its own, in
-//! parallel. `scripts/test` brings the services; a test that finds none fails and says so. The folders
-//! are those of `src`.
+//! The tests that need a PostgreSQL and a RabbitMQ. They run in parallel, each with a database and a vhost of
+//! its own. `scripts/test` starts the services; without them a test fails with a message that names it. The
+//! folders mirror `src`.
 
 mod agent;
 mod api;

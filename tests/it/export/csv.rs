@@ -11,7 +11,7 @@ const HEADER: &str = "counter_name,counter_type,counter_unit,counter_volume,mess
 #[tokio::test]
 async fn every_sample_is_a_line() {
     let mut from = metered().await;
-    from.tell(40, 16).await;
+    from.add_samples(40, 16).await;
     from.supersede(5).await;
     let csv = succeed(export(&from, "batch = 50", &["--once", "--format", "csv"])).await;
     assert!(csv.ends_with("\r\n"));
@@ -42,7 +42,7 @@ async fn every_sample_is_a_line() {
 #[tokio::test]
 async fn a_file_is_as_of_one_position() {
     let mut from = metered().await;
-    from.tell(40, 16).await;
+    from.add_samples(40, 16).await;
     let csv = || export(&from, "batch = 50", &["--format", "csv"]);
     let before = succeed(csv()).await;
     from.supersede(100).await;
@@ -59,7 +59,7 @@ async fn a_file_is_as_of_one_position() {
 #[tokio::test]
 async fn a_file_is_complete_or_does_not_exist() {
     let mut from = metered().await;
-    from.tell(3, 2).await;
+    from.add_samples(3, 2).await;
     let name = format!("{}/{}.csv", env!("CARGO_TARGET_TMPDIR"), unique("samples"));
     let disks = "[[export.select]]\nmeters = ['disk*']";
     let to_file = ["--format", "csv", "--output", &name];

@@ -10,24 +10,24 @@ use crate::support::services::{End, Private};
 use crate::support::target::OtherDatabase;
 use crate::support::{eventually, is_long};
 
-/// `stackledger export --follow`, killed when dropped.
-struct Following(Child);
+/// A running `stackledger export --follow`. It is killed when dropped.
+struct Follower(Child);
 
-impl Following {
-    fn start(from: &Metered, url: &str, configuration: &str) -> Following {
+impl Follower {
+    fn start(from: &Metered, url: &str, configuration: &str) -> Follower {
         let mut follow = export(from, configuration, &["--follow", "--interval", "1", "--to", url]);
-        Following(follow.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+        Follower(follow.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
 
     /// Kills it as `kill -9` does.
     fn kill(mut self) {
-        assert!(self.0.try_wait().unwrap().is_none(), "it had ended by itself");
+        assert!(self.0.try_wait().unwrap().is_none(), "the export is still running");
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
 }
 
-impl Drop for Following {
+impl Drop for Follower {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -38,12 +38,12 @@ impl Drop for Following {
 async fn killed_ten_times(to: OtherDatabase) {
     let mut from = metered().await;
     let events = if is_long() { 20_000 } else { 400 };
-    from.tell(events, 8).await;
+    from.add_samples(events, 8).await;
     let small = "batch = 16";
     let mut in_the_middle = 0;
     for round in 0..10_u64 {
         let before = to.position().await;
-        let following = Following::start(&from, to.url(), small);
+        let following = Follower::start(&from, to.url(), small);
         eventually("the export moves", || async { to.position().await > before }).await;
         tokio::time::sleep(Duration::from_millis(round * 7 % 40)).await;
         following.kill();
@@ -57,7 +57,7 @@ async fn killed_ten_times(to: OtherDatabase) {
         let expected = from.rows(&of_whole_chunks).await;
         assert!(expected.iter().all(|row| rows.binary_search(row).is_ok()), "round {round}");
         from.supersede(20).await;
-        from.tell(40, 8).await;
+        from.add_samples(40, 8).await;
     }
     assert!(in_the_middle >= 7, "only {in_the_middle} of 10 were killed in the middle");
     once(&from, &to, small).await;
@@ -81,16 +81,16 @@ async fn killed_ten_times_a_mariadb_is_equal() {
 async fn two_exporters_do_not_write_at_once() {
     for to in [OtherDatabase::postgres().await, OtherDatabase::mariadb().await] {
         let mut from = metered().await;
-        from.tell(30, 8).await;
-        let first = Following::start(&from, to.url(), "");
+        from.add_samples(30, 8).await;
+        let first = Follower::start(&from, to.url(), "");
         eventually("the first has exported", || async { to.position().await == 30 }).await;
         let error = refused(export(&from, "", &["--once", "--to", to.url()])).await;
         assert!(error.contains("another exporter writes to it"), "{error}");
-        let second = Following::start(&from, to.url(), "");
-        from.tell(30, 8).await;
+        let second = Follower::start(&from, to.url(), "");
+        from.add_samples(30, 8).await;
         eventually("the first goes on", || async { to.position().await == 60 }).await;
         first.kill();
-        from.tell(30, 8).await;
+        from.add_samples(30, 8).await;
         eventually("the second takes over", || async { to.position().await == 90 }).await;
         assert_eq!(to.rows().await, from.rows("true").await);
         drop(second);
@@ -100,17 +100,17 @@ async fn two_exporters_do_not_write_at_once() {
 /// Waits until the recorded progress of the export meets a condition.
 async fn wait_for_progress(from: &Metered, what: &str, condition: &str) {
     let count = format!("SELECT count(*) FROM projection.export WHERE {condition}");
-    eventually(what, || async { from.db.number(&count).await == 1 }).await;
+    eventually(expectation, || async { from.db.number(&count).await == 1 }).await;
 }
 
 /// The target is killed and started again later; the export goes on and nothing is missing.
 async fn goes_on_when_the_target_is_back(server: &Private, to: OtherDatabase) {
     let mut from = metered().await;
-    from.tell(20, 8).await;
+    from.add_samples(20, 8).await;
     let following = Following::start(&from, to.url(), "");
     wait_for_progress(&from, "it has exported", "position = 20").await;
     server.stop(End::Immediate).await;
-    from.tell(20, 8).await;
+    from.add_samples(20, 8).await;
     wait_for_progress(&from, "the reason is recorded", "error IS NOT NULL").await;
     let mut status = command(&from.db, None);
     status.arg("status").env("AMQP_URL", "amqp://127.0.0.1:1");

@@ -1,4 +1,4 @@
-//! `stackledger export`: the real program, and real databases of both kinds.
+//! `stackledger export`: the real program with real databases of both kinds.
 
 mod csv;
 mod faults;
@@ -31,19 +31,20 @@ fn file_of(configuration: &str) -> PathBuf {
     let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(configuration);
     let file = folder.join(format!("export-{hash:x}.toml"));
     if !file.exists() {
-        // Whole or not at all: other tests may read it.
-        let written = folder.join(unique("export"));
-        std::fs::write(&written, format!("[export]\n{configuration}")).unwrap();
-        std::fs::rename(&written, &file).unwrap();
+        // The file appears as a whole, because other tests may read it.
+        let temporary = folder.join(unique("export"));
+        std::fs::write(&temporary, format!("[export]\n{configuration}")).unwrap();
+        std::fs::rename(&temporary, &file).unwrap();
     }
     file
 }
 
+/// Exports once. Returns the output.
 async fn once(from: &Metered, to: &OtherDatabase, configuration: &str) -> String {
     succeed(export(from, configuration, &["--once", "--to", to.url()])).await
 }
 
-/// One line on stderr, and exit code 1.
+/// Runs an export that must fail with exit code 1 and one line on stderr, which it returns.
 async fn refused(export: Command) -> String {
     let output = run(export).await;
     let error = String::from_utf8(output.stderr).unwrap();
@@ -53,7 +54,7 @@ async fn refused(export: Command) -> String {
 
 async fn equals_the_read_model(to: OtherDatabase) {
     let mut from = metered().await;
-    from.tell(300, 20).await;
+    from.add_samples(300, 20).await;
     let output = once(&from, &to, "batch = 500").await;
     assert!(output.contains("6000 samples written") && output.contains("position 300"), "{output}");
     assert_eq!(to.rows().await, from.rows("true").await);
@@ -61,7 +62,7 @@ async fn equals_the_read_model(to: OtherDatabase) {
 
     // Later samples, and samples that better ones supersede.
     from.supersede(700).await;
-    from.tell(50, 3).await;
+    from.add_samples(50, 3).await;
     from.supersede(30).await;
     once(&from, &to, "batch = 500").await;
     assert_eq!(to.rows().await, from.rows("true").await);
@@ -120,11 +121,11 @@ async fn an_export_follows_the_projection() {
     }
 }
 
-/// Acceptance: a filter for two projects and `disk.*` gives exactly those.
+/// A filter for two projects and `disk.*` selects exactly these samples.
 #[tokio::test]
 async fn a_selection_gives_exactly_what_it_selects() {
     let mut from = metered().await;
-    from.tell(200, 16).await;
+    from.add_samples(200, 16).await;
     for to in [OtherDatabase::postgres().await, OtherDatabase::mariadb().await] {
         let two = "[[export.select]]\nproject_id = ['project-1', 'project-2']\nmeters = ['disk.*']";
         once(&from, &to, two).await;
@@ -148,7 +149,7 @@ async fn a_selection_gives_exactly_what_it_selects() {
 #[tokio::test]
 async fn another_selection_begins_anew_when_asked_to() {
     let mut from = metered().await;
-    from.tell(50, 8).await;
+    from.add_samples(50, 8).await;
     for to in [OtherDatabase::postgres().await, OtherDatabase::mariadb().await] {
         once(&from, &to, "").await;
         let cpu = "[[export.select]]\nmeters = ['cpu']";
@@ -161,11 +162,11 @@ async fn another_selection_begins_anew_when_asked_to() {
     }
 }
 
-/// Our own database has a view of the table's name.
+/// Our own database has a view with the name of the table.
 #[tokio::test]
 async fn a_view_is_not_written_to() {
     let mut from = metered().await;
-    from.tell(1, 1).await;
+    from.add_samples(1, 1).await;
     let error = refused(export(&from, "", &["--once", "--to", &from.db.url])).await;
     assert!(error.contains("it is a view: name another table"), "{error}");
     let to = OtherDatabase::mariadb().await;
@@ -180,7 +181,7 @@ async fn a_view_is_not_written_to() {
 #[tokio::test]
 async fn rows_of_somebody_else_are_left_alone() {
     let mut from = metered().await;
-    from.tell(10, 4).await;
+    from.add_samples(10, 4).await;
     for to in [OtherDatabase::postgres().await, OtherDatabase::mariadb().await] {
         to.execute(
             "CREATE TABLE meter_samples (
@@ -203,7 +204,7 @@ async fn rows_of_somebody_else_are_left_alone() {
 #[tokio::test]
 async fn a_replaced_read_model_is_noticed() {
     let mut from = metered().await;
-    from.tell(10, 4).await;
+    from.add_samples(10, 4).await;
     let to = OtherDatabase::postgres().await;
     once(&from, &to, "").await;
     for (change, reason) in [
@@ -216,7 +217,7 @@ async fn a_replaced_read_model_is_noticed() {
     }
     let other = {
         let mut other = metered().await;
-        other.tell(20, 1).await;
+        other.add_samples(20, 1).await;
         other
     };
     other
@@ -234,7 +235,7 @@ async fn a_replaced_read_model_is_noticed() {
 #[tokio::test]
 async fn all_samples_of_one_id_are_exported() {
     let mut from = metered().await;
-    from.tell(6, 8).await;
+    from.add_samples(6, 8).await;
     let same = "UPDATE metering.sample SET message_id = 'id ' || position % 2";
     from.db.client().await.execute(same, &[]).await.unwrap();
     for to in [OtherDatabase::postgres().await, OtherDatabase::mariadb().await] {
@@ -246,10 +247,10 @@ async fn all_samples_of_one_id_are_exported() {
 #[tokio::test]
 async fn status_shows_how_far_it_is() {
     let mut from = metered().await;
-    from.tell(10, 4).await;
+    from.add_samples(10, 4).await;
     let to = OtherDatabase::postgres().await;
     once(&from, &to, "").await;
-    from.tell(7, 1).await;
+    from.add_samples(7, 1).await;
     let status = succeed({
         let mut status = command(&from.db, None);
         status.args(["status", "--json"]).env("AMQP_URL", "amqp://127.0.0.1:1");

@@ -1,4 +1,4 @@
-//! A vhost per test, made through the broker's management API.
+//! A vhost for each test, created through the broker's management API.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,14 @@ use lapin::{Channel, Connection, ConnectionProperties};
 
 use super::{unique, variable};
 
-/// A vhost of its own; deleted when the test ends.
+/// A vhost of one test alone. It is deleted when the test ends.
 pub struct TestBroker {
     pub url: String,
     vhost: String,
     management: String,
 }
 
+/// Creates a vhost.
 pub async fn broker() -> TestBroker {
     broker_at(&variable("AMQP_URL"), &variable("AMQP_MANAGEMENT_URL")).await
 }
@@ -21,11 +22,11 @@ pub async fn broker() -> TestBroker {
 pub async fn broker_at(base: &str, management: &str) -> TestBroker {
     let vhost = unique("sl_test");
     let http = reqwest::Client::new();
-    let made = http.put(format!("{management}/api/vhosts/{vhost}")).send().await;
-    let made = made.unwrap_or_else(|error| {
+    let created = http.put(format!("{management}/api/vhosts/{vhost}")).send().await;
+    let created = created.unwrap_or_else(|error| {
         panic!("no RabbitMQ management answers ({error}): run the tests with scripts/test")
     });
-    assert!(made.status().is_success(), "{made:?}");
+    assert!(created.status().is_success(), "{created:?}");
     let everything = serde_json::json!({"configure": ".*", "write": ".*", "read": ".*"});
     let granted = http
         .put(format!("{management}/api/permissions/{vhost}/guest"))
@@ -46,14 +47,14 @@ impl TestBroker {
         (connection, channel)
     }
 
-    /// What the management API says about something in this vhost, e.g. `queues` or `exchanges`.
-    pub async fn ask(&self, what: &str) -> serde_json::Value {
-        let url = format!("{}/api/{what}/{}", self.management, self.vhost);
+    /// Returns the objects of a kind in this vhost, e.g. `queues` or `exchanges`, from the management API.
+    pub async fn ask(&self, kind: &str) -> serde_json::Value {
+        let url = format!("{}/api/{kind}/{}", self.management, self.vhost);
         reqwest::get(url).await.unwrap().json().await.unwrap()
     }
 
-    /// How many messages wait in each of our queues, delivered and unacked ones included, as the
-    /// management API knew it within the last seconds.
+    /// Returns the number of messages in each of our queues, unacked ones included, as of some moment in the
+    /// last seconds: the management API is not exact.
     pub async fn depths(&self) -> BTreeMap<String, i64> {
         let queues = self.ask("queues").await;
         let depth = |queue: &serde_json::Value| {
@@ -62,7 +63,8 @@ impl TestBroker {
         queues.as_array().unwrap().iter().map(depth).collect()
     }
 
-    /// How many messages wait, exactly. With the consumers gone, those that they did not ack count.
+    /// Returns the exact number of messages in all queues. Once the consumers are gone, it includes the
+    /// messages that they did not ack.
     pub async fn left(&self) -> u32 {
         let (_connection, channel) = self.channel().await;
         let options = lapin::options::QueueDeclareOptions { passive: true, ..Default::default() };
@@ -101,7 +103,7 @@ impl Drop for TestBroker {
     }
 }
 
-/// Declares an exchange as oslo.messaging does by default: topic, transient.
+/// Declares an exchange as oslo.messaging does by default: a transient topic exchange.
 pub async fn declare_as_oslo(channel: &Channel, exchange: &str) {
     let options = lapin::options::ExchangeDeclareOptions::default();
     declare(channel, exchange, options).await;
@@ -119,7 +121,7 @@ pub async fn declare(
         .unwrap();
 }
 
-/// Publishes a body with oslo's properties and further headers.
+/// Publishes a body with oslo's properties and these headers.
 pub async fn publish(
     channel: &Channel,
     exchange: &str,

@@ -1,4 +1,4 @@
-//! A consumer within the test's own process.
+//! A consumer in the test's own process.
 
 use std::sync::Arc;
 
@@ -11,29 +11,29 @@ use tokio_util::sync::CancellationToken;
 use super::broker::TestBroker;
 use super::database::TestDatabase;
 
-/// Consumes until stopped.
-pub struct Consuming {
+/// A consumer that runs until it is stopped.
+pub struct Consumer {
     pub health: Arc<Health>,
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
-/// The built-in sources.
-pub fn consume(db: &TestDatabase, broker: &TestBroker) -> Consuming {
+/// Consumes from the built-in sources.
+pub fn consume(db: &TestDatabase, broker: &TestBroker) -> Consumer {
     consume_file(db, broker, File::default())
 }
 
-/// The sources of a TOML file.
-pub fn consume_file(db: &TestDatabase, broker: &TestBroker, file: File) -> Consuming {
+/// Consumes from the sources of a TOML file.
+pub fn consume_file(db: &TestDatabase, broker: &TestBroker, file: File) -> Consumer {
     consume_with(db, broker, |config| config.file = Arc::new(file))
 }
 
-/// A configuration that is not the built-in one.
+/// Consumes with a changed configuration.
 pub fn consume_with(
     db: &TestDatabase,
     broker: &TestBroker,
     change: impl FnOnce(&mut Config),
-) -> Consuming {
+) -> Consumer {
     let vars =
         [("AMQP_URL".to_owned(), broker.url.clone()), ("BATCH_SIZE".to_owned(), "100".to_owned())];
     let mut config = Config::from_vars(vars).unwrap();
@@ -45,11 +45,11 @@ pub fn consume_with(
         Arc::clone(&health),
         stop.clone(),
     ));
-    Consuming { health, stop, task }
+    Consumer { health, stop, task }
 }
 
-impl Consuming {
-    /// Stops as a signal would.
+impl Consumer {
+    /// Stops it as a signal does.
     pub async fn stop(self) {
         self.stop.cancel();
         self.task.await.unwrap();

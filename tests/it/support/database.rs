@@ -1,4 +1,4 @@
-//! A migrated database per test, cloned from a template.
+//! A migrated database for each test, cloned from a template.
 
 use sha2::{Digest, Sha256};
 use stackledger::db::Database;
@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 
 use super::{unique, variable};
 
-/// A database of its own; dropped when the test ends well.
+/// A database of one test alone. It is dropped when the test succeeds.
 pub struct TestDatabase {
     pub url: String,
     pub database: Database,
@@ -15,13 +15,13 @@ pub struct TestDatabase {
     name: String,
 }
 
-/// Clones the template. The template's name carries the schema's hash, so that a changed migration
-/// makes a new one.
+/// Clones the template. Its name contains the schema's hash, so that a changed migration leads to a new
+/// template.
 pub async fn database() -> TestDatabase {
     database_at(&variable("DATABASE_URL")).await
 }
 
-/// A database in which nobody has migrated.
+/// Creates a database that is not migrated.
 pub async fn empty_database() -> TestDatabase {
     empty_database_at(&variable("DATABASE_URL")).await
 }
@@ -30,7 +30,7 @@ pub async fn empty_database() -> TestDatabase {
 pub async fn empty_database_at(base: &str) -> TestDatabase {
     let name = unique("sl_test");
     admin(base).await.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
-    made(base, name)
+    test_database(base, name)
 }
 
 /// As [`database`], in the PostgreSQL of this URL.
@@ -42,35 +42,35 @@ pub async fn database_at(base: &str) -> TestDatabase {
         .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
         .await
         .unwrap();
-    // A clone has everything but the rights on the database itself, which are not in it.
+    // A clone has everything except the rights on the database itself, which are not stored in it.
     let grant = format!("GRANT CREATE ON DATABASE {name} TO {}", stackledger::db::APP_ROLE);
     admin.batch_execute(&grant).await.unwrap();
-    made(base, name)
+    test_database(base, name)
 }
 
-fn made(base: &str, name: String) -> TestDatabase {
+fn test_database(base: &str, name: String) -> TestDatabase {
     let url = sibling(base, &name);
     let database = Database::new(Some(&ConnectionString::new(&url))).unwrap();
     TestDatabase { url, database, base: base.to_owned(), name }
 }
 
 impl TestDatabase {
-    /// A connection as the application's role.
+    /// Connects as the application's role.
     pub async fn client(&self) -> Client {
         self.database.connect(None).await.unwrap()
     }
 
-    /// A connection as whoever DATABASE_URL names: the tests' superuser.
+    /// Connects as the user of DATABASE_URL, who is a superuser in tests.
     pub async fn superuser(&self) -> Client {
         self.database.connect_as_given().await.unwrap()
     }
 
-    /// One number from the database.
+    /// Returns the number that a query selects.
     pub async fn number(&self, sql: &str) -> i64 {
         self.superuser().await.query_one(sql, &[]).await.unwrap().get(0)
     }
 
-    /// All rows of a query as text, ordered by it.
+    /// Returns all rows of a query as JSON texts, in its order.
     pub async fn rows(&self, sql: &str) -> Vec<String> {
         let sql = format!("SELECT to_jsonb(t)::text FROM ({sql}) AS t");
         let rows = self.superuser().await.query(&sql, &[]).await.unwrap();
@@ -80,7 +80,7 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        // What a failed test leaves is there to be looked at; scripts/test ends the whole server.
+        // The database of a failed test can be inspected; scripts/test stops the whole server.
         if std::thread::panicking() {
             return;
         }
@@ -114,7 +114,7 @@ async fn template(base: &str, admin: &Client) -> String {
     }
     let hash = hex::encode(&hash.finalize()[..6]);
     let name = format!("sl_template_{hash}");
-    // Tests run as processes of their own: the first makes it, the others wait here.
+    // Each test is a process: the first one creates the template, the others wait here.
     admin.batch_execute("SELECT pg_advisory_lock(hashtext('sl_template'))").await.unwrap();
     let exists = admin
         .query_opt("SELECT FROM pg_database WHERE datname = $1 AND datistemplate", &[&name])
@@ -125,7 +125,7 @@ async fn template(base: &str, admin: &Client) -> String {
         admin.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
         let database = Database::new(Some(&ConnectionString::new(sibling(base, &name)))).unwrap();
         database.migrate().await.unwrap();
-        // A template that somebody is connected to cannot be cloned.
+        // A template with a connected client cannot be cloned.
         while admin
             .query_opt("SELECT FROM pg_stat_activity WHERE datname = $1", &[&name])
             .await
@@ -140,7 +140,7 @@ async fn template(base: &str, admin: &Client) -> String {
     name
 }
 
-/// The same server, another database.
+/// Returns the URL of another database of the same server.
 fn sibling(base: &str, name: &str) -> String {
     let (server, _) = base.rsplit_once('/').expect("DATABASE_URL ends in /database");
     format!("{server}/{name}")

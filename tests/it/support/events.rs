@@ -1,4 +1,4 @@
-//! Events to append, and bodies to publish.
+//! Events to append and bodies to publish.
 
 use jiff::Timestamp;
 use stackledger::db::Database;
@@ -6,7 +6,7 @@ use stackledger::event::{Event, Family};
 use stackledger::log::{AppendOutcome, Appender};
 use uuid::Uuid;
 
-/// A small event of any family; `n` gives its id and time.
+/// Returns a small event of a family; `n` determines its id and time.
 pub fn event(family: Family, n: u64) -> Event {
     let at = Timestamp::from_second(1_795_000_000 + n as i64).unwrap();
     Event {
@@ -24,7 +24,7 @@ pub fn event(family: Family, n: u64) -> Event {
     }
 }
 
-/// `count` small events of the family `other`, beginning with number `first`.
+/// Returns `count` small events of the family `other`, beginning with number `first`.
 pub fn events(first: u64, count: u64) -> Vec<Event> {
     (first..first + count).map(|n| event(Family::Other, n)).collect()
 }
@@ -37,12 +37,12 @@ pub async fn appender(database: &Database) -> Appender {
     Appender::new(database.connect(None).await.unwrap()).await.unwrap()
 }
 
-/// Appends over a connection of its own.
-pub async fn append(database: &Database, events: &[Event]) -> AppendOutcome {
+/// Appends events over a new connection.
+pub async fn append(database: &Database, events: &[Event]) -> Appended {
     appender(database).await.append(events, &[], now()).await.unwrap()
 }
 
-/// A body as the fixtures hold it.
+/// Returns the body of a fixture.
 pub fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(format!("fixtures/{name}"))
         .unwrap_or_else(|error| panic!("fixtures/{name}: {error}"))

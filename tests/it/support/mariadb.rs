@@ -1,18 +1,18 @@
-//! A MariaDB database per test.
+//! A MariaDB database for each test.
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Opts};
 
 use super::{unique, variable};
 
-/// A database of its own; dropped when the test ends well.
+/// A database of one test alone. It is dropped when the test succeeds.
 pub struct TestMariadb {
     pub url: String,
     base: String,
     name: String,
 }
 
-/// Makes an empty one.
+/// Creates an empty database.
 pub async fn mariadb() -> TestMariadb {
     mariadb_at(&variable("MARIADB_URL")).await
 }
@@ -53,7 +53,7 @@ impl TestMariadb {
 
 impl Drop for TestMariadb {
     fn drop(&mut self) {
-        // As with PostgreSQL: what a failed test leaves is there to be looked at.
+        // As in PostgreSQL, the database of a failed test can be inspected.
         if std::thread::panicking() {
             return;
         }

@@ -1,19 +1,19 @@
-//! A read model of meters, filled by SQL: what an export reads, without a cloud that told it.
+//! A read model of meters that is filled by SQL: the input of exports, without a cloud.
 
 use super::database::{TestDatabase, database};
 
 /// A database with a read model of meters.
 pub struct Metered {
     pub db: TestDatabase,
-    /// Where the read model stands.
+    /// The position of the read model.
     pub position: i64,
 }
 
-/// Its columns, as they stand in both tables.
+/// The columns that `sample` and `superseded` have in common.
 const COLUMNS: &str = r#""timestamp", project_id, resource_id, counter_name, counter_type, counter_unit,
     counter_volume, user_id, source, message_id, trusted, metadata_id, event_id, position"#;
 
-/// Makes the tables of `metering`, empty.
+/// Creates a database with empty tables of `metering`.
 pub async fn metered() -> Metered {
     let db = database().await;
     db.client()
@@ -42,9 +42,9 @@ pub async fn metered() -> Metered {
 }
 
 impl Metered {
-    /// That many further events of `each` samples: eight meters, six projects (one of them none),
-    /// numbers of many digits.
-    pub async fn tell(&mut self, events: i64, each: i32) {
+    /// Adds that many events of `each` samples: of eight meters, of five projects and none, with volumes of
+    /// many digits.
+    pub async fn add_samples(&mut self, events: i64, each: i32) {
         let from = self.position;
         let statement = format!(
             r#"INSERT INTO metering.sample ({COLUMNS})
@@ -60,10 +60,10 @@ impl Metered {
         );
         let client = self.db.client().await;
         client.execute(&statement, &[&from, &events, &each]).await.unwrap();
-        self.reach(from + events).await;
+        self.move_to(from + events).await;
     }
 
-    /// One further event that tells better of that many samples.
+    /// Adds one event with better samples in the place of that many.
     pub async fn supersede(&mut self, count: i64) {
         let position = self.position + 1;
         let statement = format!(
@@ -83,13 +83,13 @@ impl Metered {
                       metadata_id, event_id, $1 FROM chosen"#
         );
         let client = self.db.client().await;
-        let told = client.execute(&statement, &[&position, &count]).await.unwrap();
-        assert_eq!(told, count.unsigned_abs());
-        self.reach(position).await;
+        let replaced = client.execute(&statement, &[&position, &count]).await.unwrap();
+        assert_eq!(replaced, count.unsigned_abs());
+        self.move_to(position).await;
     }
 
-    /// The read model, and the log, stand at this position.
-    pub async fn reach(&mut self, position: i64) {
+    /// Moves the read model and the log to a position.
+    pub async fn move_to(&mut self, position: i64) {
         self.position = position;
         let moved = format!(
             "UPDATE log.head SET position = {position}, batch = batch + 1;
@@ -98,7 +98,7 @@ impl Metered {
         self.db.superuser().await.batch_execute(&moved).await.unwrap();
     }
 
-    /// Rows as [`super::target::OtherDatabase::rows`] shows them, of those that fulfil a condition.
+    /// Returns the rows that fulfil a condition, in the form of [`super::target::OtherDatabase::rows`].
     pub async fn rows(&self, condition: &str) -> Vec<String> {
         let statement = format!(
             r#"SELECT concat_ws('|', message_id, counter_name, counter_type, coalesce(counter_unit, '-'),
@@ -110,7 +110,7 @@ impl Metered {
         rows.iter().map(|row| row.get(0)).collect()
     }
 
-    /// Count and sum of each meter, as [`super::target::OtherDatabase::sums`] shows them.
+    /// Returns count and sum of each meter, in the form of [`super::target::OtherDatabase::sums`].
     pub async fn sums(&self) -> Vec<String> {
         let statement =
             "SELECT concat_ws('|', counter_name, count(*), trim_scale(sum(counter_volume)))

@@ -1,4 +1,4 @@
-//! What the tests stand on.
+//! The helpers of the tests.
 
 pub mod broker;
 pub mod cloud;
@@ -19,7 +19,7 @@ pub mod target;
 
 use std::time::{Duration, Instant};
 
-/// A variable that `scripts/test` sets.
+/// Returns the value of a variable that `scripts/test` sets.
 pub fn variable(name: &str) -> String {
     std::env::var(name).ok().filter(|value| !value.is_empty()).unwrap_or_else(|| {
         panic!("{name} is not set: run the tests with scripts/test, which starts the services")
@@ -31,18 +31,21 @@ pub fn is_long() -> bool {
     std::env::var("STACKLEDGER_LONG").is_ok_and(|value| value == "1")
 }
 
-/// Waits until `done` answers true; panics with `what` when it does not within a minute (ten for
-/// the long tests).
-pub async fn eventually<F: Future<Output = bool>>(what: &str, mut done: impl FnMut() -> F) {
-    let patience = Duration::from_secs(if is_long() { 600 } else { 60 });
+/// Waits until `is_met` returns true. Panics with the expectation's text after a minute (ten in the long
+/// tests).
+pub async fn eventually<F: Future<Output = bool>>(
+    expectation: &str,
+    mut is_met: impl FnMut() -> F,
+) {
+    let timeout = Duration::from_secs(if is_long() { 600 } else { 60 });
     let started = Instant::now();
-    while !done().await {
-        assert!(started.elapsed() < patience, "not within {patience:?}: {what}");
+    while !is_met().await {
+        assert!(started.elapsed() < timeout, "not within {timeout:?}: {expectation}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// A name nobody else has: of this process, this moment and this call.
+/// Returns a name that no other call, in this or another process, returns.
 pub fn unique(prefix: &str) -> String {
     format!("{prefix}_{}", stackledger::lifecycle::random_id().simple())
 }

@@ -1,9 +1,9 @@
-//! Samples of hosts, as an agent tells them.
+//! Samples of hosts, as an agent sends them.
 
 use serde_json::{Value, json};
 use stackledger::event::{self, Event};
 
-/// The event that tells `data`; the number makes its id.
+/// Returns an event with these data, and an id from the number.
 pub fn sampled(number: u64, data: &Value) -> Event {
     let message = json!({
         "specversion": "1.0", "id": number.to_string(), "source": "//agent/test",
@@ -12,7 +12,7 @@ pub fn sampled(number: u64, data: &Value) -> Event {
     event::decode(message.to_string().into_bytes(), None).unwrap()
 }
 
-/// One value at a time.
+/// Returns an event with one value.
 pub fn one(number: u64, host: &str, metric: &str, time: &str, value: Value) -> Event {
     let sample = json!({"metric": metric, "time": time, "value": value});
     sampled(number, &json!({"host": host, "samples": [sample]}))

@@ -1,4 +1,4 @@
-//! The real program, as a process.
+//! The real program as a process.
 
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::broker::TestBroker;
 use super::database::TestDatabase;
 use super::eventually;
 
-/// `stackledger` with this test's database and broker in its environment.
+/// Returns a command that runs `stackledger` with this test's database and broker in its environment.
 pub fn command(database: &TestDatabase, broker: Option<&TestBroker>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stackledger"));
     command.env_remove("STACKLEDGER_CONFIG").env("DATABASE_URL", &database.url).env("LOG", "warn");
@@ -22,7 +22,7 @@ pub async fn run(mut command: Command) -> Output {
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
-/// Runs a command that must succeed; what it printed.
+/// Runs a command that must succeed. Returns its stdout.
 pub async fn succeed(command: Command) -> String {
     let shown = format!("{command:?}");
     let output = run(command).await;
@@ -34,7 +34,7 @@ pub async fn succeed(command: Command) -> String {
     out
 }
 
-/// A running `stackledger up` (or one of its roles); killed when dropped.
+/// A running `stackledger up` or one of its roles. It is killed when dropped.
 pub struct Process {
     child: Child,
     pub url: String,
@@ -78,20 +78,20 @@ impl Process {
         .await;
     }
 
-    /// One answer as JSON, and its status.
+    /// Sends a GET. Returns the status and the JSON of the answer.
     pub async fn get(&self, path: &str) -> (u16, serde_json::Value) {
         let response = reqwest::get(format!("{}{path}", self.url)).await.unwrap();
         let status = response.status().as_u16();
         (status, response.json().await.unwrap_or_default())
     }
 
-    /// `kill -9`.
+    /// Kills it by SIGKILL.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// SIGTERM; its exit code, and how long it took.
+    /// Stops it by SIGTERM. Returns its exit code, and the time it took to end.
     pub async fn terminate(mut self) -> (Option<i32>, Duration) {
         let started = std::time::Instant::now();
         let sent = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
@@ -111,7 +111,7 @@ impl Drop for Process {
     }
 }
 
-/// A port that was free a moment ago, below the range that outgoing connections take theirs from.
+/// Returns a port that is free at present, below the range of outgoing connections' ports.
 fn free_port() -> u16 {
     let mut candidate = 20_000 + (std::process::id() % 10_000) as u16;
     loop {

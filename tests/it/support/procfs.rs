@@ -1,4 +1,4 @@
-//! What the kernel says about this machine, looked at again and again while a test runs.
+//! The kernel's figures about this machine, read repeatedly while a test runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,33 +9,35 @@ use jiff::Timestamp;
 
 use super::events::now;
 
-/// One look.
+/// The figures at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
     pub at: Timestamp,
-    /// `/proc/stat`: time of all processors since the start, and how much of it they were busy.
+    /// `/proc/stat`: the time of all processors since the start.
     pub total: u64,
+    /// `/proc/stat`: the part of that time in which they were busy.
     pub busy: u64,
-    /// `/proc/meminfo`: percent that is not available.
+    /// `/proc/meminfo`: the percentage of memory that is not available.
     pub mem: f64,
     /// `/proc/loadavg`
     pub load1: f64,
 }
 
-/// Looks until it is asked what it has seen.
+/// A thread that reads the figures until it is stopped.
 pub struct Watch {
     stop: Arc<AtomicBool>,
     looks: JoinHandle<Vec<Look>>,
 }
 
+/// Starts to read the figures every 20 ms.
 pub fn watch() -> Watch {
     let stop = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&stop);
+    let is_stopped = Arc::clone(&stop);
     let looks = std::thread::spawn(move || {
-        let mut looks = vec![look()];
-        while !seen.load(Ordering::Relaxed) {
+        let mut looks = vec![read_figures()];
+        while !is_stopped.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(20));
-            looks.push(look());
+            looks.push(read_figures());
         }
         looks
     });
@@ -43,27 +45,27 @@ pub fn watch() -> Watch {
 }
 
 impl Watch {
-    /// All looks, in the order of time.
+    /// Stops. Returns all figures, in time order.
     pub fn seen(self) -> Vec<Look> {
         self.stop.store(true, Ordering::Relaxed);
         self.looks.join().unwrap()
     }
 }
 
-/// Those from the last before `from` to the first after `to`: what was true in between is between
-/// them.
+/// Returns the figures from the last before `from` to the first after `to`: they enclose every value between
+/// the two times.
 pub fn around(looks: &[Look], from: Timestamp, to: Timestamp) -> &[Look] {
-    let begin = looks.iter().rposition(|look| look.at <= from).expect("it was watched before");
-    let end = looks.iter().position(|look| look.at >= to).expect("it was watched after");
+    let begin = looks.iter().rposition(|look| look.at <= from).expect("the watch began before");
+    let end = looks.iter().position(|look| look.at >= to).expect("the watch ended after");
     &looks[begin..=end]
 }
 
-fn look() -> Look {
+fn read_figures() -> Look {
     let read = |file: &str| std::fs::read_to_string(format!("/proc/{file}")).unwrap();
     let stat = read("stat");
     let times = stat.lines().next().unwrap().split_whitespace().skip(1);
     let times: Vec<u64> = times.map(|time| time.parse().unwrap()).collect();
-    // What guests take is part of `user` and `nice` already.
+    // `user` and `nice` include the time of guests.
     let total: u64 = times[..8].iter().sum();
     let meminfo = read("meminfo");
     let kib = |name: &str| -> f64 {

@@ -1,4 +1,4 @@
-//! Projections that run within the test's own process.
+//! Projections in the test's own process.
 
 use std::sync::Arc;
 
@@ -11,13 +11,14 @@ use tokio_util::sync::CancellationToken;
 use super::database::TestDatabase;
 use super::eventually;
 
-/// Projects until stopped.
-pub struct Projecting {
+/// Projections that run until they are stopped.
+pub struct Projector {
     stop: CancellationToken,
     task: JoinHandle<()>,
 }
 
-pub fn project(db: &TestDatabase) -> Projecting {
+/// Runs all projections.
+pub fn project(db: &TestDatabase) -> Projector {
     let config = Arc::new(Config::from_vars([]).unwrap());
     let stop = CancellationToken::new();
     let task = tokio::spawn(projection::run(
@@ -27,18 +28,18 @@ pub fn project(db: &TestDatabase) -> Projecting {
         Arc::new(Health::default()),
         stop.clone(),
     ));
-    Projecting { stop, task }
+    Projector { stop, task }
 }
 
-impl Projecting {
-    /// Stops as a signal would.
+impl Projector {
+    /// Stops them as a signal does.
     pub async fn stop(self) {
         self.stop.cancel();
         self.task.await.unwrap();
     }
 }
 
-/// Waits until everything in the log is applied.
+/// Waits until every projection has applied all events of the log.
 pub async fn caught_up(db: &TestDatabase) {
     eventually("everything is applied", || async {
         db.number(

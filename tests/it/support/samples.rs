@@ -1,10 +1,10 @@
-//! Samples, as Ceilometer's polling agent tells them.
+//! Samples, as Ceilometer's polling agent sends them.
 
 use serde_json::{Value, json};
 use stackledger::event::{self, Event};
 use uuid::Uuid;
 
-/// A sample of `cpu` of one resource of a project, that many minutes after midnight.
+/// Returns a sample of `cpu` of a resource of project `p`, that many minutes after midnight.
 pub fn sample(minute: u32, resource_id: &str, volume: Value) -> Value {
     let (hour, minute) = (minute / 60, minute % 60);
     json!({
@@ -17,7 +17,7 @@ pub fn sample(minute: u32, resource_id: &str, volume: Value) -> Value {
     })
 }
 
-/// The sample with other values.
+/// Returns the sample with other values for these keys.
 pub fn with(mut sample: Value, values: &Value) -> Value {
     for (key, value) in values.as_object().unwrap() {
         sample[key] = value.clone();
@@ -25,7 +25,7 @@ pub fn with(mut sample: Value, values: &Value) -> Value {
     sample
 }
 
-/// The event that tells them; the number makes its id.
+/// Returns the event with these samples, and an id from the number.
 pub fn polled(number: u128, samples: &[Value]) -> Event {
     let message = json!({
         "message_id": Uuid::from_u128(number), "publisher_id": "ceilometer.polling",

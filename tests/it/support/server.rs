@@ -1,4 +1,4 @@
-//! A server for each test, within the test's own process.
+//! A server for each test, in the test's own process.
 
 use std::sync::Arc;
 
@@ -26,13 +26,14 @@ pub struct Server {
     pub health: Arc<Health>,
     pub stop: CancellationToken,
     pub served: JoinHandle<anyhow::Result<()>>,
-    /// As whom DATABASE_URL names, for rows that a projection would write.
+    /// A connection as the user of DATABASE_URL, for rows that a projection would write.
     pub sql: Client,
     pub db: TestDatabase,
 }
 
-/// Lets tests write only the columns they are about, not those that the projection folds by.
-const LENIENT: &str = "DO $$ DECLARE c record; BEGIN
+/// Defaults for the columns that only the projection needs, so that tests write only the columns they are
+/// about.
+const COLUMN_DEFAULTS: &str = "DO $$ DECLARE c record; BEGIN
     FOR c IN SELECT table_name, column_name FROM information_schema.columns
              WHERE table_schema = 'timing' AND is_nullable = 'NO' AND data_type = 'ARRAY' LOOP
         EXECUTE format('ALTER TABLE timing.%I ALTER %I SET DEFAULT %L', c.table_name, c.column_name, '{}');
@@ -40,38 +41,40 @@ const LENIENT: &str = "DO $$ DECLARE c record; BEGIN
 END $$";
 
 impl Server {
-    /// Its read model's tables are there, and nobody fills them but the test.
+    /// Starts a server with empty tables of all read models, and without a projector: only the test writes
+    /// rows.
     pub async fn start() -> Server {
         Server::with_tokens(&[]).await
     }
 
+    /// As [`Server::start`], with these API tokens.
     pub async fn with_tokens(tokens: &[&str]) -> Server {
         let server = Server::bare(tokens, Arc::default()).await;
         for projection in projection::ALL {
             let (name, ddl) = (projection.name, projection.ddl);
             let tables = format!("CREATE SCHEMA {name}; SET search_path = {name}; {ddl}");
-            // Owned by the role that projects, as in life.
+            // They are owned by the role that projects, as in production.
             server
                 .execute(&format!(
                     "SET ROLE stackledger_app; {tables}; RESET ROLE; RESET search_path"
                 ))
                 .await;
         }
-        server.execute(LENIENT).await;
+        server.execute(COLUMN_DEFAULTS).await;
         server
     }
 
-    /// A projector runs in the same process.
+    /// Starts a server and, in the same process, a projector.
     pub async fn with_projector() -> Server {
         Server::with_projector_of(File::default()).await
     }
 
-    /// As [`Server::with_projector`], by a configuration of its own.
+    /// As [`Server::with_projector`], with a configuration of its own.
     pub async fn with_projector_of(file: File) -> Server {
         Server::on(database().await, file).await
     }
 
-    /// As [`Server::with_projector_of`], on a database that is there.
+    /// As [`Server::with_projector_of`], on an existing database.
     pub async fn on(db: TestDatabase, file: File) -> Server {
         let file = Arc::new(file);
         let server = Server::bare_on(db, &[], Arc::clone(&file)).await;
@@ -95,7 +98,7 @@ impl Server {
     async fn bare_on(db: TestDatabase, tokens: &[&str], file: Arc<File>) -> Server {
         stackledger::telemetry::init("error", LogFormat::Text).unwrap();
         let sql = db.superuser().await;
-        // What migrate grants on the database itself is not cloned with it.
+        // Rights that `migrate` grants on the database itself are not cloned with it.
         let grant = "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO stackledger_app',
                      current_database()); END $$";
         sql.batch_execute(grant).await.unwrap();
@@ -124,19 +127,19 @@ impl Server {
         format!("{}{path}", self.base)
     }
 
-    /// The status and the JSON of a GET.
+    /// Sends a GET. Returns the status and the JSON of the answer.
     pub async fn get(&self, path: &str) -> (u16, Value) {
         answer(self.http.get(self.url(path))).await
     }
 
-    /// The JSON of a GET that succeeds.
+    /// Sends a GET that must succeed. Returns the JSON of the answer.
     pub async fn ok(&self, path: &str) -> Value {
         let (status, json) = self.get(path).await;
         assert_eq!(status, 200, "{path}: {json}");
         json
     }
 
-    /// A GET that is refused: its problem, which has the shape of all problems.
+    /// Sends a GET that must be refused. Returns the problem, whose shape it checks.
     #[track_caller]
     pub fn refused(&self, path: &str) -> impl Future<Output = Value> {
         refused(self.http.get(self.url(path)))
@@ -151,7 +154,7 @@ impl Server {
     }
 }
 
-/// Sends a request; the status and the JSON.
+/// Sends a request. Returns the status and the JSON of the answer.
 pub async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
     let response = request.send().await.unwrap();
     let status = response.status().as_u16();
@@ -159,7 +162,7 @@ pub async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
     (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
-/// Sends a request that is refused; its problem.
+/// Sends a request that must be refused. Returns the problem, whose shape it checks.
 pub async fn refused(request: reqwest::RequestBuilder) -> Value {
     let response = request.send().await.unwrap();
     let (status, url) = (response.status().as_u16(), response.url().to_string());

@@ -1,4 +1,4 @@
-//! A PostgreSQL, a RabbitMQ or a MariaDB of one test's own, to be stopped and started at will.
+//! A PostgreSQL, a RabbitMQ or a MariaDB of one test alone, which the test can stop and start.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,40 +7,41 @@ use super::broker::{TestBroker, broker_at};
 use super::database::{TestDatabase, database_at, empty_database_at};
 use super::mariadb::{TestMariadb, mariadb_at};
 
-/// How a server ends.
+/// The ways to stop a server.
 #[derive(Clone, Copy, Debug)]
 pub enum End {
-    /// As an administrator ends it.
+    /// As by an administrator.
     Fast,
-    /// As a crash does.
+    /// As by a crash.
     Immediate,
 }
 
-/// A server of this test alone. Ends, and its data goes, when dropped, also when the test fails.
+/// A server of one test alone. When dropped, also by a failed test, it stops and its data is deleted.
 pub struct Private {
     service: &'static str,
     folder: PathBuf,
 }
 
 impl Private {
-    /// Durable, unlike the shared one: what it has confirmed must survive its being killed.
+    /// Starts a PostgreSQL. It is durable, unlike the shared one: what it confirmed must survive a kill.
     pub async fn postgres() -> Private {
         Private::up("postgres", &[]).await
     }
 
+    /// Starts a RabbitMQ.
     pub async fn rabbitmq() -> Private {
         Private::up("rabbitmq", &["--test"]).await
     }
 
-    /// Fast: what it has confirmed may be lost when it is killed, all of a transaction or nothing.
+    /// Starts a MariaDB. It is fast, not durable: a kill may lose confirmed transactions, but only as a whole.
     pub async fn mariadb() -> Private {
         Private::up("mariadb", &["--test"]).await
     }
 
     async fn up(service: &'static str, options: &[&str]) -> Private {
         sweep();
-        // Short: a socket's path may have 107 bytes. (Where even this is too long, the script puts
-        // the data under /tmp.)
+        // The name is short because the path of a socket has at most 107 bytes. (If even this is too long, the
+        // script puts the data under /tmp.)
         let random = stackledger::lifecycle::random_id().simple().to_string();
         let name = format!("{PREFIX}{}-{}", std::process::id(), &random[..6]);
         let private =
@@ -49,34 +50,35 @@ impl Private {
         private
     }
 
-    pub async fn stop(&self, how: End) {
-        match how {
+    /// Stops the server.
+    pub async fn stop(&self, end: End) {
+        match end {
             End::Fast => self.call("stop", &[]).await,
             End::Immediate => self.call("stop", &["--immediate"]).await,
         };
     }
 
-    /// On the same port, with the same data.
+    /// Starts the server again, on the same port and with the same data.
     pub async fn start(&self) {
         self.call("start", &[]).await;
     }
 
-    /// A database in this PostgreSQL.
+    /// Creates a migrated database in this PostgreSQL.
     pub async fn database(&self) -> TestDatabase {
         database_at(&self.variable("DATABASE_URL").await).await
     }
 
-    /// A database in this PostgreSQL in which nobody has migrated.
+    /// Creates a database in this PostgreSQL that is not migrated.
     pub async fn empty_database(&self) -> TestDatabase {
         empty_database_at(&self.variable("DATABASE_URL").await).await
     }
 
-    /// A database in this MariaDB.
+    /// Creates a database in this MariaDB.
     pub async fn mariadb_database(&self) -> TestMariadb {
         mariadb_at(&self.variable("MARIADB_URL").await).await
     }
 
-    /// A vhost in this RabbitMQ.
+    /// Creates a vhost in this RabbitMQ.
     pub async fn broker(&self) -> TestBroker {
         let management = self.variable("AMQP_MANAGEMENT_URL").await;
         broker_at(&self.variable("AMQP_URL").await, &management).await
@@ -129,7 +131,7 @@ fn down(folder: &Path) {
     }
 }
 
-/// A test that was killed could not end its servers: whoever comes next does.
+/// Stops the servers of tests that were killed, which could not stop them themselves.
 fn sweep() {
     let entries = std::fs::read_dir(env!("CARGO_TARGET_TMPDIR")).into_iter().flatten().flatten();
     for entry in entries {

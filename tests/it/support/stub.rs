@@ -1,4 +1,4 @@
-//! A server that answers what a test tells it to, and keeps what it was asked.
+//! A server with answers that the test determines. It records the requests.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,13 +7,13 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-/// What a stub was asked.
+/// A request that a stub received.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Asked {
     /// Method, path and query.
     pub request: String,
     pub authorization: Option<String>,
-    /// `Null` where there is none.
+    /// `Null` if there is none.
     pub body: Value,
 }
 
@@ -22,22 +22,22 @@ pub struct Stub {
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
-/// Answers with `answer` until the test ends.
+/// Starts a server that answers with `answer` until the test ends.
 pub async fn stub(answer: impl Fn(&Asked) -> Response + Clone + Send + Sync + 'static) -> Stub {
     let asked = Arc::<Mutex<Vec<Asked>>>::default();
-    let kept = Arc::clone(&asked);
+    let recorded = Arc::clone(&asked);
     let handler = async move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
         let authorization = headers.get(header::AUTHORIZATION);
         let asked = Asked {
             request: format!("{method} {uri}"),
-            authorization: authorization.map(|it| it.to_str().unwrap().to_owned()),
+            authorization: authorization.map(|value| value.to_str().unwrap().to_owned()),
             body: if body.is_empty() {
                 Value::Null
             } else {
                 serde_json::from_slice(&body).unwrap()
             },
         };
-        kept.lock().unwrap().push(asked.clone());
+        recorded.lock().unwrap().push(asked.clone());
         answer(&asked)
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -48,18 +48,18 @@ pub async fn stub(answer: impl Fn(&Asked) -> Response + Clone + Send + Sync + 's
 }
 
 impl Stub {
-    /// What it was asked since this was called last.
+    /// Returns the requests since the last call.
     pub fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut *self.asked.lock().unwrap())
     }
 }
 
-/// An answer.
+/// Returns a successful answer.
 pub fn ok(body: &Value) -> Response {
     axum::Json(body).into_response()
 }
 
-/// An error, as our servers tell it.
+/// Returns an error in the shape of our servers' problems.
 pub fn problem(status: u16, parameter: Option<&str>, detail: &str) -> Response {
     let status = StatusCode::from_u16(status).unwrap();
     let body = json!({

@@ -1,9 +1,9 @@
-//! A database that samples are exported to: of either kind.
+//! A database to which samples are exported, of either kind.
 
 use super::database::{TestDatabase, empty_database};
 use super::mariadb::{TestMariadb, mariadb};
 
-/// PostgreSQL or MariaDB; the tests ask both the same.
+/// PostgreSQL or MariaDB, with the same functions for tests.
 pub enum OtherDatabase {
     Postgres(Box<TestDatabase>),
     Mariadb(TestMariadb),
@@ -32,7 +32,7 @@ impl OtherDatabase {
         }
     }
 
-    /// The rows of `meter_samples` as text, ordered by key.
+    /// Returns the rows of `meter_samples` as text, ordered by key.
     pub async fn rows(&self) -> Vec<String> {
         match self {
             OtherDatabase::Postgres(_) => {
@@ -50,18 +50,18 @@ impl OtherDatabase {
                             {}, COALESCE(project_id, '-'), resource_id, source,
                             DATE_FORMAT(`timestamp`, '%Y-%m-%d %H:%i:%s.%f'))
                      FROM meter_samples ORDER BY message_id",
-                    trimmed("counter_volume")
+                    trim_zeros("counter_volume")
                 ))
                 .await
             }
         }
     }
 
-    /// Count and sum of each meter.
+    /// Returns count and sum of each meter.
     pub async fn sums(&self) -> Vec<String> {
         let sum = match self {
             OtherDatabase::Postgres(_) => "trim_scale(sum(counter_volume))".to_owned(),
-            OtherDatabase::Mariadb(_) => trimmed("SUM(counter_volume)"),
+            OtherDatabase::Mariadb(_) => trim_zeros("SUM(counter_volume)"),
         };
         self.texts(&format!(
             "SELECT CONCAT_WS('|', counter_name, COUNT(*), {sum})
@@ -70,7 +70,7 @@ impl OtherDatabase {
         .await
     }
 
-    /// Up to where it has everything; 0 where there is no table yet.
+    /// Returns the position up to which it has all samples; 0 if it has no table yet.
     pub async fn position(&self) -> i64 {
         let tables = "SELECT CAST(COUNT(*) AS CHAR(9)) FROM information_schema.tables
                       WHERE table_name = 'meter_samples_sync' AND table_schema ";
@@ -96,7 +96,7 @@ impl OtherDatabase {
     }
 }
 
-/// A decimal of MariaDB's without the zeros that its column's scale adds.
-fn trimmed(decimal: &str) -> String {
+/// Returns an expression for a decimal without the zeros that MariaDB adds up to the column's scale.
+fn trim_zeros(decimal: &str) -> String {
     format!("TRIM(TRAILING '.' FROM TRIM(TRAILING '0' FROM {decimal}))")
 }
