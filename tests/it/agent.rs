@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use crate::support::broker::broker;
 use crate::support::database::{TestDatabase, database};
 use crate::support::process::{Process, run};
-use crate::support::procfs::{Look, around, watch};
-use crate::support::services::{End, Private};
+use crate::support::procfs::{Figures, figures_around, watch};
+use crate::support::services::{PrivateServer, Shutdown};
 use crate::support::stub::{ok, problem, stub};
 use crate::support::{eventually, is_long, unique};
 
@@ -120,11 +120,11 @@ fn count_missed(log: &str) -> i64 {
 
 /// Asserts that the samples agree with the kernel's values at the time. A sample is taken between its tick
 /// and its time; the tolerance follows from the distance between these.
-fn assert_agreement(samples: &[Value], looks: &[Look]) {
+fn assert_agreement(samples: &[Value], looks: &[Figures]) {
     let tick = |sample: &Value| Timestamp::from_second(at(sample).as_second()).unwrap();
     let value = |sample: &Value, metric: &str| sample["metrics"][metric].as_f64().unwrap();
     for sample in samples {
-        let near = around(looks, tick(sample), at(sample));
+        let near = figures_around(looks, tick(sample), at(sample));
         let (mem, load1) = (value(sample, "mem"), value(sample, "load1"));
         let (least, most) = near.iter().fold((100.0_f64, 0.0_f64), |(least, most), look| {
             (least.min(look.mem), most.max(look.mem))
@@ -138,7 +138,7 @@ fn assert_agreement(samples: &[Value], looks: &[Look]) {
     let busy_s =
         |pair: &[Value]| value(&pair[1], "cpu") / 100.0 * seconds(at(&pair[0]), at(&pair[1]));
     let sampled: f64 = samples.windows(2).map(busy_s).sum();
-    let near = around(looks, tick(first), at(last));
+    let near = figures_around(looks, tick(first), at(last));
     let (begin, end) = (near[0], near[near.len() - 1]);
     let (spent, window) = ((end.busy - begin.busy) as f64, (end.total - begin.total) as f64);
     let busy = spent / window * seconds(begin.at, end.at);
@@ -175,10 +175,10 @@ async fn by_amqp_every_sample_arrives_and_agrees_with_proc() {
     let agent = Agent::start(&broker.url, &[]);
     agent.logs("no queue is bound to its exchange yet").await;
     let process = Process::start("up", &db, &broker);
-    process.ready().await;
+    process.wait_until_ready().await;
     wait_for_samples(&db, sample_count()).await;
     let log = agent.terminate().await;
-    assert_agreement(&assert_complete(&db, &log).await, &looks.seen());
+    assert_agreement(&assert_complete(&db, &log).await, &looks.finish());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,18 +190,18 @@ async fn by_http_every_sample_arrives_and_agrees_with_proc() {
     wait_for_samples(&db, sample_count()).await;
     let log = agent.terminate().await;
     assert!(!log.contains("geheim"), "{log}");
-    assert_agreement(&assert_complete(&db, &log).await, &looks.seen());
+    assert_agreement(&assert_complete(&db, &log).await, &looks.finish());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_is_restarted_leaves_no_gap() {
-    let (db, rabbitmq) = (database().await, Private::rabbitmq().await);
+    let (db, rabbitmq) = (database().await, PrivateServer::rabbitmq().await);
     let broker = rabbitmq.broker().await;
     let process = Process::start("up", &db, &broker);
-    process.ready().await;
+    process.wait_until_ready().await;
     let agent = Agent::start(&broker.url, &[]);
     wait_for_samples(&db, sample_count() / 2).await;
-    rabbitmq.stop(End::Immediate).await;
+    rabbitmq.stop(Shutdown::Immediate).await;
     agent.logs("trying again").await;
     rabbitmq.start().await;
     agent.logs("delivering again").await;
@@ -253,7 +253,7 @@ impl StatusServer {
     /// Takes the samples posted since the last call, by request.
     fn take_posted(&self) -> Vec<Vec<Value>> {
         let data = |event: &Value| event["data"].clone();
-        let requests = self.stub.asked();
+        let requests = self.stub.take_requests();
         requests
             .iter()
             .map(|request| request.body.as_array().unwrap().iter().map(data).collect())

@@ -7,7 +7,7 @@ use stackledger::simulate::{
 };
 
 use crate::support::broker::broker;
-use crate::support::cloud::{all_is_well, publish, settled};
+use crate::support::cloud::{assert_consistent, publish, wait_until_complete};
 use crate::support::database::database;
 use crate::support::events::now;
 use crate::support::is_long;
@@ -27,10 +27,10 @@ async fn hosts_and_deployments_are_in_the_log_once() {
         ..Options::until("2026-11-01T12:00:00Z".parse().unwrap())
     });
     let process = Process::start("up", &db, &broker);
-    process.ready().await;
+    process.wait_until_ready().await;
     publish(&plan, &broker).await;
-    settled(&db, plan.truth()).await;
-    all_is_well(&db, &process, plan.truth()).await;
+    wait_until_complete(&db, plan.truth()).await;
+    assert_consistent(&db, &process, plan.truth()).await;
     let families = &plan.truth().messages.by_family;
     assert_eq!(families["perf"], u64::from(hosts) * if is_long() { 360 } else { 60 });
     assert!(families["deployment"] > u64::from(deployments) * 10, "{families:?}");
@@ -40,7 +40,7 @@ async fn hosts_and_deployments_are_in_the_log_once() {
 async fn in_real_time_nothing_is_published_before_it_happens() {
     let (db, broker) = (database().await, broker().await);
     let process = Process::start("up", &db, &broker);
-    process.ready().await;
+    process.wait_until_ready().await;
     let seconds = if is_long() { 60 } else { 3 };
     let start = now();
     let plan = plan_from(
@@ -52,7 +52,7 @@ async fn in_real_time_nothing_is_published_before_it_happens() {
         start,
     );
     publish_in_real_time(&broker.url, &plan, false, start).await.unwrap();
-    settled(&db, plan.truth()).await;
+    wait_until_complete(&db, plan.truth()).await;
     let early = "SELECT count(*) FROM log.event WHERE occurred_at > recorded_at";
     assert_eq!(db.number(early).await, 0);
     let events = db.number("SELECT count(*) FROM log.event WHERE family = 'perf'").await;

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::support::events::append;
 use crate::support::perf::one;
-use crate::support::projecting::caught_up;
+use crate::support::projector::wait_until_applied;
 use crate::support::server::{Server, answer, refused};
 
 /// A whole minute and a whole hour, 2016-06-04T12:00:00Z.
@@ -22,7 +22,7 @@ async fn server_with(samples: &[(&str, i64, &str)]) -> Server {
         })
         .collect();
     append(&server.db.database, &events).await;
-    caught_up(&server.db).await;
+    wait_until_applied(&server.db).await;
     server
 }
 
@@ -161,7 +161,7 @@ async fn a_post_is_one_event_however_often_it_is_sent() {
     let event = server.ok("/v1/events/1").await;
     assert_eq!((&event["stream"], &event["occurred_at"]), (&json!("Node/1"), &json!(at(-30))));
     assert_eq!(event["body"]["data"]["metrics"]["cpu"].to_string(), "12.50");
-    caught_up(&server.db).await;
+    wait_until_applied(&server.db).await;
     let summaries = server.ok(&format!("/api/perf/Node%2F1?at={}", at(0))).await;
     let cpu = &summaries["summary:by-minute:cpu"]["averages"][0];
     assert_eq!((&cpu["num-samples"], &cpu["avg"]), (&json!(2), &json!(12.75)));

@@ -10,7 +10,7 @@ use stackledger::billing::Order;
 
 use super::parts;
 use crate::support::process::{run, succeed};
-use crate::support::stub::{Asked, Stub, ok, problem, stub};
+use crate::support::stub::{ReceivedRequest, Stub, ok, problem, stub};
 
 /// Returns a client command whose environment contains only the URL of the stub.
 fn client(stub: &Stub, arguments: &[&str]) -> Command {
@@ -60,7 +60,7 @@ fn order(tenant: &str) -> Value {
 }
 
 /// Answers with orders; with a conflict for the tenant `billed`, and with not found for `none`.
-fn orders(asked: &Asked) -> Response {
+fn orders(asked: &ReceivedRequest) -> Response {
     let tenant = asked.body["tenant"].as_str().unwrap_or_default();
     match (tenant, asked.request.as_str()) {
         (_, "GET /v1/tenants?limit=1000") => ok(&json!({
@@ -112,8 +112,8 @@ async fn each_command_asks_as_the_api_wants_it() {
     for (arguments, request, mut body) in cases {
         succeed(client(&stub, &[arguments, &["--tenant", "š/1"]].concat())).await;
         body["tenant"] = "š/1".into();
-        let asked = Asked { request: request.to_owned(), authorization: None, body };
-        assert_eq!(stub.asked(), [asked]);
+        let asked = ReceivedRequest { request: request.to_owned(), authorization: None, body };
+        assert_eq!(stub.take_requests(), [asked]);
     }
 }
 
@@ -201,7 +201,7 @@ async fn all_tenants_are_asked_about_page_by_page() {
     );
     let tenants: Vec<_> = out.lines().skip(1).map(|line| line.split_whitespace().next()).collect();
     assert_eq!(tenants, [Some("t1"), Some("t2")]);
-    assert_eq!(stub.asked().len(), 2 + 3);
+    assert_eq!(stub.take_requests().len(), 2 + 3);
 
     let nobody = self::stub(|_| ok(&json!({"items": [], "next": null}))).await;
     let json = succeed(client(&nobody, &["sales-order", "--all-tenants", "--json"])).await;
@@ -308,7 +308,7 @@ async fn a_token_is_sent_only_to_its_own_server() {
         err,
         "stackledger: a bearer token is asked for: set STACKLEDGER_TOKEN (401 Unauthorized)\n"
     );
-    assert_eq!(stub.asked().last().unwrap().authorization, None);
+    assert_eq!(stub.take_requests().last().unwrap().authorization, None);
 }
 
 #[tokio::test]
@@ -326,7 +326,7 @@ async fn a_server_that_is_not_ready_yet_is_asked_again() {
     })
     .await;
     succeed(client(&stub, &["sales-order", "--tenant", "t1"])).await;
-    assert_eq!(stub.asked().len(), 2);
+    assert_eq!(stub.take_requests().len(), 2);
     for detail in ["come tomorrow", "never"] {
         let (code, _, err) = parts(&run(client(&stub, &["sales-order", "--tenant", "t1"])).await);
         assert_eq!(code, Some(1));
@@ -377,7 +377,7 @@ async fn if_nobody_reads_the_answers_no_further_tenant_is_billed() {
     let output =
         tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
     assert_eq!(parts(&output), (Some(1), String::new(), String::new()));
-    assert!(stub.asked().len() < 20, "{}", stub.asked().len());
+    assert!(stub.take_requests().len() < 20, "{}", stub.take_requests().len());
 }
 
 #[tokio::test]
@@ -401,5 +401,5 @@ async fn wrong_usage_is_refused_before_anybody_is_asked() {
         let (code, out, err) = parts(&run(client(&stub, arguments)).await);
         assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments:?}: {err}");
     }
-    assert_eq!(stub.asked(), []);
+    assert_eq!(stub.take_requests(), []);
 }

@@ -131,5 +131,5 @@ async fn an_older_schema_or_none_names_the_command_to_run() {
     // `up` migrates by itself.
     let broker = broker().await;
     let process = crate::support::process::Process::start("up", &none, &broker);
-    process.ready().await;
+    process.wait_until_ready().await;
 }

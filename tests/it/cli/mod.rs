@@ -14,7 +14,7 @@ use crate::support::cloud::{append, cloud};
 use crate::support::database::{TestDatabase, database};
 use crate::support::events::{self, event};
 use crate::support::process::{command, run, succeed};
-use crate::support::projecting::{caught_up, project};
+use crate::support::projector::{project, wait_until_applied};
 
 /// Returns a command with an empty environment, so that nothing in it can change the output.
 fn bare(arguments: &[&str]) -> Command {
@@ -185,7 +185,7 @@ async fn status_shows_log_queues_projections_and_dead_letters() {
     let (db, broker) = (database().await, broker().await);
     append(&cloud(2, 1), &db).await;
     let projecting = project(&db);
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     let status = |arguments: &[&str]| {
         let mut status = command(&db, Some(&broker));
         status.arg("status").args(arguments);

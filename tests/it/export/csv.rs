@@ -1,7 +1,7 @@
 //! `stackledger export --format csv`
 
 use super::export;
-use crate::support::metered::metered;
+use crate::support::metering::metering_database;
 use crate::support::process::{run, succeed};
 use crate::support::unique;
 
@@ -10,7 +10,7 @@ const HEADER: &str = "counter_name,counter_type,counter_unit,counter_volume,mess
 
 #[tokio::test]
 async fn every_sample_is_a_line() {
-    let mut from = metered().await;
+    let mut from = metering_database().await;
     from.add_samples(40, 16).await;
     from.supersede(5).await;
     let csv = succeed(export(&from, "batch = 50", &["--once", "--format", "csv"])).await;
@@ -41,7 +41,7 @@ async fn every_sample_is_a_line() {
 /// A sample that was superseded after the export began is written as it was then.
 #[tokio::test]
 async fn a_file_is_as_of_one_position() {
-    let mut from = metered().await;
+    let mut from = metering_database().await;
     from.add_samples(40, 16).await;
     let csv = || export(&from, "batch = 50", &["--format", "csv"]);
     let before = succeed(csv()).await;
@@ -58,7 +58,7 @@ async fn a_file_is_as_of_one_position() {
 
 #[tokio::test]
 async fn a_file_is_complete_or_does_not_exist() {
-    let mut from = metered().await;
+    let mut from = metering_database().await;
     from.add_samples(3, 2).await;
     let name = format!("{}/{}.csv", env!("CARGO_TARGET_TMPDIR"), unique("samples"));
     let disks = "[[export.select]]\nmeters = ['disk*']";

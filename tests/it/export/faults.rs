@@ -4,9 +4,9 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use super::{export, once, refused};
-use crate::support::metered::{Metered, metered};
+use crate::support::metering::{MeteringDatabase, metering_database};
 use crate::support::process::{command, succeed};
-use crate::support::services::{End, Private};
+use crate::support::services::{PrivateServer, Shutdown};
 use crate::support::target::OtherDatabase;
 use crate::support::{eventually, is_long};
 
@@ -14,7 +14,7 @@ use crate::support::{eventually, is_long};
 struct Follower(Child);
 
 impl Follower {
-    fn start(from: &Metered, url: &str, configuration: &str) -> Follower {
+    fn start(from: &MeteringDatabase, url: &str, configuration: &str) -> Follower {
         let mut follow = export(from, configuration, &["--follow", "--interval", "1", "--to", url]);
         Follower(follow.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }
@@ -36,7 +36,7 @@ impl Drop for Follower {
 
 /// Acceptance: after kill -9 ten times in the middle, the table equals the read model.
 async fn killed_ten_times(to: OtherDatabase) {
-    let mut from = metered().await;
+    let mut from = metering_database().await;
     let events = if is_long() { 20_000 } else { 400 };
     from.add_samples(events, 8).await;
     let small = "batch = 16";
@@ -80,7 +80,7 @@ async fn killed_ten_times_a_mariadb_is_equal() {
 #[tokio::test]
 async fn two_exporters_do_not_write_at_once() {
     for to in [OtherDatabase::postgres().await, OtherDatabase::mariadb().await] {
-        let mut from = metered().await;
+        let mut from = metering_database().await;
         from.add_samples(30, 8).await;
         let first = Follower::start(&from, to.url(), "");
         eventually("the first has exported", || async { to.position().await == 30 }).await;
@@ -98,18 +98,18 @@ async fn two_exporters_do_not_write_at_once() {
 }
 
 /// Waits until the recorded progress of the export meets a condition.
-async fn wait_for_progress(from: &Metered, what: &str, condition: &str) {
+async fn wait_for_progress(from: &MeteringDatabase, what: &str, condition: &str) {
     let count = format!("SELECT count(*) FROM projection.export WHERE {condition}");
-    eventually(expectation, || async { from.db.number(&count).await == 1 }).await;
+    eventually(what, || async { from.db.number(&count).await == 1 }).await;
 }
 
 /// The target is killed and started again later; the export goes on and nothing is missing.
-async fn goes_on_when_the_target_is_back(server: &Private, to: OtherDatabase) {
-    let mut from = metered().await;
+async fn goes_on_when_the_target_is_back(server: &PrivateServer, to: OtherDatabase) {
+    let mut from = metering_database().await;
     from.add_samples(20, 8).await;
-    let following = Following::start(&from, to.url(), "");
+    let following = Follower::start(&from, to.url(), "");
     wait_for_progress(&from, "it has exported", "position = 20").await;
-    server.stop(End::Immediate).await;
+    server.stop(Shutdown::Immediate).await;
     from.add_samples(20, 8).await;
     wait_for_progress(&from, "the reason is recorded", "error IS NOT NULL").await;
     let mut status = command(&from.db, None);
@@ -125,21 +125,21 @@ async fn goes_on_when_the_target_is_back(server: &Private, to: OtherDatabase) {
 
 #[tokio::test]
 async fn a_postgresql_that_is_away_is_waited_for() {
-    let server = Private::postgres().await;
+    let server = PrivateServer::postgres().await;
     let target = OtherDatabase::Postgres(Box::new(server.empty_database().await));
     goes_on_when_the_target_is_back(&server, target).await;
 }
 
 #[tokio::test]
 async fn a_mariadb_that_is_away_is_waited_for() {
-    let server = Private::mariadb().await;
+    let server = PrivateServer::mariadb().await;
     let target = OtherDatabase::Mariadb(server.mariadb_database().await);
     goes_on_when_the_target_is_back(&server, target).await;
 }
 
 #[tokio::test]
 async fn once_reports_that_the_target_is_away() {
-    let from = metered().await;
+    let from = metering_database().await;
     for url in ["mysql://u:geheim@127.0.0.1:1/d", "postgresql://u:geheim@127.0.0.1:1/d"] {
         let error = refused(export(&from, "", &["--once", "--to", url])).await;
         assert!(error.contains("the target does not answer"), "{error}");

@@ -11,15 +11,15 @@ use serde_json::{Value, json};
 
 use crate::support::database::database;
 use crate::support::events::append;
-use crate::support::metered::{Metered, metered};
+use crate::support::metering::{MeteringDatabase, metering_database};
 use crate::support::process::{command, run, succeed};
-use crate::support::projecting::{caught_up, project};
+use crate::support::projector::{project, wait_until_applied};
 use crate::support::samples::{polled, sample, with};
 use crate::support::target::OtherDatabase;
 use crate::support::unique;
 
 /// Builds `stackledger export` with these arguments and this section `[export]`.
-fn export(from: &Metered, configuration: &str, arguments: &[&str]) -> Command {
+fn export(from: &MeteringDatabase, configuration: &str, arguments: &[&str]) -> Command {
     let mut export = command(&from.db, None);
     export.arg("export").args(arguments).env("STACKLEDGER_CONFIG", file_of(configuration));
     export
@@ -40,7 +40,7 @@ fn file_of(configuration: &str) -> PathBuf {
 }
 
 /// Exports once. Returns the output.
-async fn once(from: &Metered, to: &OtherDatabase, configuration: &str) -> String {
+async fn once(from: &MeteringDatabase, to: &OtherDatabase, configuration: &str) -> String {
     succeed(export(from, configuration, &["--once", "--to", to.url()])).await
 }
 
@@ -53,7 +53,7 @@ async fn refused(export: Command) -> String {
 }
 
 async fn equals_the_read_model(to: OtherDatabase) {
-    let mut from = metered().await;
+    let mut from = metering_database().await;
     from.add_samples(300, 20).await;
     let output = once(&from, &to, "batch = 500").await;
     assert!(output.contains("6000 samples written") && output.contains("position 300"), "{output}");
@@ -87,7 +87,7 @@ async fn a_mariadb_equals_the_read_model() {
 /// exports changes nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_export_follows_the_projection() {
-    let from = Metered { db: database().await, position: 0 };
+    let from = MeteringDatabase { db: database().await, position: 0 };
     let send = async |number: u32| {
         let samples: Vec<Value> = (0..30)
             .map(|nth| sample(number * 30 + nth, "r", json!(f64::from(nth) / 7.0)))
@@ -103,7 +103,7 @@ async fn an_export_follows_the_projection() {
     let targets = [OtherDatabase::postgres().await, OtherDatabase::mariadb().await];
     for number in 0..4 {
         send(number).await;
-        caught_up(&from.db).await;
+        wait_until_applied(&from.db).await;
         for to in &targets {
             once(&from, to, "batch = 7").await;
             assert_eq!(to.rows().await, from.rows("true").await);
@@ -124,7 +124,7 @@ async fn an_export_follows_the_projection() {
 /// A filter for two projects and `disk.*` selects exactly these samples.
 #[tokio::test]
 async fn a_selection_gives_exactly_what_it_selects() {
-    let mut from = metered().await;
+    let mut from = metering_database().await;
     from.add_samples(200, 16).await;
     for to in [OtherDatabase::postgres().await, OtherDatabase::mariadb().await] {
         let two = "[[export.select]]\nproject_id = ['project-1', 'project-2']\nmeters = ['disk.*']";
@@ -148,7 +148,7 @@ async fn a_selection_gives_exactly_what_it_selects() {
 
 #[tokio::test]
 async fn another_selection_begins_anew_when_asked_to() {
-    let mut from = metered().await;
+    let mut from = metering_database().await;
     from.add_samples(50, 8).await;
     for to in [OtherDatabase::postgres().await, OtherDatabase::mariadb().await] {
         once(&from, &to, "").await;
@@ -165,7 +165,7 @@ async fn another_selection_begins_anew_when_asked_to() {
 /// Our own database has a view with the name of the table.
 #[tokio::test]
 async fn a_view_is_not_written_to() {
-    let mut from = metered().await;
+    let mut from = metering_database().await;
     from.add_samples(1, 1).await;
     let error = refused(export(&from, "", &["--once", "--to", &from.db.url])).await;
     assert!(error.contains("it is a view: name another table"), "{error}");
@@ -180,7 +180,7 @@ async fn a_view_is_not_written_to() {
 /// A row that was there before any export belongs to somebody else.
 #[tokio::test]
 async fn rows_of_somebody_else_are_left_alone() {
-    let mut from = metered().await;
+    let mut from = metering_database().await;
     from.add_samples(10, 4).await;
     for to in [OtherDatabase::postgres().await, OtherDatabase::mariadb().await] {
         to.execute(
@@ -203,7 +203,7 @@ async fn rows_of_somebody_else_are_left_alone() {
 
 #[tokio::test]
 async fn a_replaced_read_model_is_noticed() {
-    let mut from = metered().await;
+    let mut from = metering_database().await;
     from.add_samples(10, 4).await;
     let to = OtherDatabase::postgres().await;
     once(&from, &to, "").await;
@@ -216,7 +216,7 @@ async fn a_replaced_read_model_is_noticed() {
         assert!(error.contains(reason) && error.contains("--from-start"), "{error}");
     }
     let other = {
-        let mut other = metered().await;
+        let mut other = metering_database().await;
         other.add_samples(20, 1).await;
         other
     };
@@ -234,7 +234,7 @@ async fn a_replaced_read_model_is_noticed() {
 /// Senders choose message ids: two samples with one id are still two samples.
 #[tokio::test]
 async fn all_samples_of_one_id_are_exported() {
-    let mut from = metered().await;
+    let mut from = metering_database().await;
     from.add_samples(6, 8).await;
     let same = "UPDATE metering.sample SET message_id = 'id ' || position % 2";
     from.db.client().await.execute(same, &[]).await.unwrap();
@@ -246,7 +246,7 @@ async fn all_samples_of_one_id_are_exported() {
 
 #[tokio::test]
 async fn status_shows_how_far_it_is() {
-    let mut from = metered().await;
+    let mut from = metering_database().await;
     from.add_samples(10, 4).await;
     let to = OtherDatabase::postgres().await;
     once(&from, &to, "").await;
@@ -274,7 +274,7 @@ async fn status_shows_how_far_it_is() {
 
 #[tokio::test]
 async fn wrong_usage_is_named() {
-    let from = metered().await;
+    let from = metering_database().await;
     for (arguments, configuration, named) in [
         (&["--once"][..], "", "EXPORT_URL is not set"),
         (&["--to", "sqlite://x/y"], "", "--to=sqlite://x/y: postgresql://"),

@@ -5,9 +5,10 @@ use std::io::Write;
 use crate::support;
 use crate::support::broker::{broker, declare_as_oslo};
 use crate::support::cloud::{
-    all_is_well, cloud, metered_cloud, publish, read_models, settled, without_positions,
+    assert_consistent, cloud, metered_cloud, publish, read_models, wait_until_complete,
+    without_positions,
 };
-use crate::support::consuming::consume;
+use crate::support::consumer::consume;
 use crate::support::database::database;
 use crate::support::process::{Process, command, succeed};
 use crate::support::{eventually, is_long};
@@ -20,10 +21,10 @@ async fn a_cloud_s_answers_equal_its_truth_by_queue_and_by_file() {
     let times = if is_long() { 10 } else { 1 };
     let plan = metered_cloud(200 * times, 2000 * times, 7);
     let process = Process::start("up", &db, &broker);
-    process.ready().await;
+    process.wait_until_ready().await;
     publish(&plan, &broker).await;
-    settled(&db, plan.truth()).await;
-    all_is_well(&db, &process, plan.truth()).await;
+    wait_until_complete(&db, plan.truth()).await;
+    assert_consistent(&db, &process, plan.truth()).await;
     let live = read_models(&db).await;
 
     let mut replay = command(&db, Some(&broker));
@@ -48,7 +49,7 @@ async fn a_cloud_s_answers_equal_its_truth_by_queue_and_by_file() {
     }
     std::fs::remove_file(&file).unwrap();
     let process = Process::start("project", &imported, &broker);
-    settled(&imported, plan.truth()).await;
+    wait_until_complete(&imported, plan.truth()).await;
     drop(process);
     assert!(
         without_positions(read_models(&imported).await) == without_positions(live),
@@ -106,9 +107,9 @@ async fn the_prefetch_limit_follows_the_size_of_the_messages() {
 async fn one_message_alone_is_not_kept_waiting() {
     let (db, broker) = (database().await, broker().await);
     let process = Process::start("up", &db, &broker);
-    process.ready().await;
+    process.wait_until_ready().await;
     let plan = cloud(1, 3);
     publish(&plan, &broker).await;
-    settled(&db, plan.truth()).await;
-    all_is_well(&db, &process, plan.truth()).await;
+    wait_until_complete(&db, plan.truth()).await;
+    assert_consistent(&db, &process, plan.truth()).await;
 }

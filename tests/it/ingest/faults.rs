@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::support::broker::{TestBroker, broker};
-use crate::support::cloud::{all_is_well, cloud, publish, settled};
+use crate::support::cloud::{assert_consistent, cloud, publish, wait_until_complete};
 use crate::support::database::{TestDatabase, database};
 use crate::support::process::{Process, command, succeed};
 use crate::support::{eventually, is_long};
@@ -27,7 +27,7 @@ fn instances() -> u32 {
 /// Starts a process and waits until it has declared its queues, in which messages wait while it is dead.
 async fn started(db: &TestDatabase, broker: &TestBroker) -> Process {
     let process = Process::start("up", db, broker);
-    process.ready().await;
+    process.wait_until_ready().await;
     process
 }
 
@@ -55,15 +55,15 @@ async fn killed_twenty_times_nothing_is_lost_and_nothing_twice() {
         }
     }
     publishing.await.unwrap();
-    settled(&db, plan.truth()).await;
-    process.ready().await;
-    all_is_well(&db, &process, plan.truth()).await;
+    wait_until_complete(&db, plan.truth()).await;
+    process.wait_until_ready().await;
+    assert_consistent(&db, &process, plan.truth()).await;
     let mut replay = command(&db, None);
     replay.args(["replay", "--all"]);
     // The lease of a killed replay expires within seconds.
     tokio::time::sleep(Duration::from_secs(6)).await;
     succeed(replay).await;
-    all_is_well(&db, &process, plan.truth()).await;
+    assert_consistent(&db, &process, plan.truth()).await;
 }
 
 /// The broker closes all connections, again and again, while messages flow.
@@ -79,7 +79,7 @@ async fn the_broker_closes_connections() {
         closed += broker.close_connections().await;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    settled(&db, plan.truth()).await;
+    wait_until_complete(&db, plan.truth()).await;
     eventually("the consumer is back", || async { process.get("/readyz").await.0 == 200 }).await;
     publish(&cloud(20, 12), &broker).await;
     let more = cloud(20, 12).truth().messages.unique + plan.truth().messages.unique;
@@ -113,9 +113,9 @@ async fn the_database_terminates_sessions() {
             .unwrap();
     }
     publishing.await.unwrap();
-    settled(&db, plan.truth()).await;
+    wait_until_complete(&db, plan.truth()).await;
     eventually("it is ready again", || async { process.get("/readyz").await.0 == 200 }).await;
-    all_is_well(&db, &process, plan.truth()).await;
+    assert_consistent(&db, &process, plan.truth()).await;
 }
 
 /// Four processes share the queues and the log. The one that projects is killed, and another takes over within
@@ -143,7 +143,7 @@ async fn four_processes_share_the_work_and_a_standby_takes_over() {
     let mut both = plan.truth().clone();
     both.messages.unique += more.truth().messages.unique;
     let killed_at = std::time::Instant::now();
-    settled(&db, &both).await;
+    wait_until_complete(&db, &both).await;
     assert!(
         killed_at.elapsed() < Duration::from_secs(30),
         "the standby took {:?}",
@@ -167,6 +167,6 @@ async fn asked_to_stop_under_load_it_stops_well() {
     assert!(took < Duration::from_secs(10), "{took:?}");
     let process = started(&db, &broker).await;
     publishing.await.unwrap();
-    settled(&db, plan.truth()).await;
-    all_is_well(&db, &process, plan.truth()).await;
+    wait_until_complete(&db, plan.truth()).await;
+    assert_consistent(&db, &process, plan.truth()).await;
 }

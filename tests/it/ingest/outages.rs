@@ -5,10 +5,12 @@ use stackledger::simulate::Plan;
 use tokio::task::JoinHandle;
 
 use crate::support::broker::{TestBroker, broker};
-use crate::support::cloud::{all_is_well, cloud, cloud_at, publish, settled, together};
+use crate::support::cloud::{
+    assert_consistent, cloud, cloud_at, combine, publish, wait_until_complete,
+};
 use crate::support::database::{TestDatabase, database};
 use crate::support::process::{Process, command, run};
-use crate::support::services::{End, Private};
+use crate::support::services::{PrivateServer, Shutdown};
 use crate::support::{eventually, is_long};
 
 fn instances() -> u32 {
@@ -50,13 +52,13 @@ async fn grows(db: &TestDatabase) {
 /// and all their bindings disappear; queues stay.
 #[tokio::test(flavor = "multi_thread")]
 async fn rabbitmq_is_stopped_and_crashes() {
-    let (db, rabbitmq) = (database().await, Private::rabbitmq().await);
+    let (db, rabbitmq) = (database().await, PrivateServer::rabbitmq().await);
     let broker = rabbitmq.broker().await;
     let mut process = Process::start("up", &db, &broker);
-    process.ready().await;
+    process.wait_until_ready().await;
 
     let mut truth = None;
-    for (how, seed) in [(End::Fast, 31), (End::Immediate, 32)] {
+    for (how, seed) in [(Shutdown::Fast, 31), (Shutdown::Immediate, 32)] {
         let plan = cloud(instances(), seed);
         let mut locker = db.superuser().await;
         let lock = locker.transaction().await.unwrap();
@@ -67,7 +69,7 @@ async fn rabbitmq_is_stopped_and_crashes() {
         // Our messages are stored now, but can no longer be acked: they are delivered again.
         lock.commit().await.unwrap();
         not_ready(&process, &["broker amqp://guest:***@"]).await;
-        if matches!(how, End::Immediate) {
+        if matches!(how, Shutdown::Immediate) {
             // The next process starts without a broker.
             assert_eq!(process.terminate().await.0, Some(0));
             process = Process::start("up", &db, &broker);
@@ -77,14 +79,14 @@ async fn rabbitmq_is_stopped_and_crashes() {
         rabbitmq.start().await;
         let exchanges = broker.ask("exchanges").await;
         assert!(exchanges.as_array().unwrap().iter().all(|exchange| exchange["name"] != "nova"));
-        process.ready().await;
+        process.wait_until_ready().await;
         // The cloud declares its exchange anew and publishes: messages arrive only if we bind again.
         let later = cloud(20, seed + 100);
         publish(&later, &broker).await;
-        let both = together(plan.truth(), later.truth());
-        let all = truth.map_or_else(|| both.clone(), |before| together(&before, &both));
-        settled(&db, &all).await;
-        all_is_well(&db, &process, &all).await;
+        let both = combine(plan.truth(), later.truth());
+        let all = truth.map_or_else(|| both.clone(), |before| combine(&before, &both));
+        wait_until_complete(&db, &all).await;
+        assert_consistent(&db, &process, &all).await;
         truth = Some(all);
     }
     assert_eq!(process.terminate().await.0, Some(0));
@@ -94,12 +96,12 @@ async fn rabbitmq_is_stopped_and_crashes() {
 /// PostgreSQL is ended while messages flow: once regularly and once by a crash.
 #[tokio::test(flavor = "multi_thread")]
 async fn postgresql_is_stopped_and_crashes() {
-    let (postgres, broker) = (Private::postgres().await, broker().await);
+    let (postgres, broker) = (PrivateServer::postgres().await, broker().await);
     let db = postgres.database().await;
     let process = Process::start("up", &db, &broker);
-    process.ready().await;
+    process.wait_until_ready().await;
     let mut truth = None;
-    for (how, seed) in [(End::Fast, 41), (End::Immediate, 42)] {
+    for (how, seed) in [(Shutdown::Fast, 41), (Shutdown::Immediate, 42)] {
         // Slow enough to be interrupted half way on any machine.
         let plan = cloud_at(instances(), seed, if is_long() { 4000 } else { 300 });
         let publishing = publishing(&plan, &broker);
@@ -112,18 +114,18 @@ async fn postgresql_is_stopped_and_crashes() {
         eventually("messages wait", || async { broker.depths().await.values().any(|n| *n > 0) })
             .await;
         postgres.start().await;
-        process.ready().await;
+        process.wait_until_ready().await;
         let latest = plan.truth();
-        let all = truth.map_or_else(|| latest.clone(), |before| together(&before, latest));
-        settled(&db, &all).await;
-        all_is_well(&db, &process, &all).await;
+        let all = truth.map_or_else(|| latest.clone(), |before| combine(&before, latest));
+        wait_until_complete(&db, &all).await;
+        assert_consistent(&db, &process, &all).await;
         truth = Some(all);
     }
     assert_eq!(process.terminate().await.0, Some(0));
     assert_eq!(broker.left().await, 0);
 
     // Without a database, every role ends with an error line that contains the remedy.
-    postgres.stop(End::Immediate).await;
+    postgres.stop(Shutdown::Immediate).await;
     for role in ["up", "consume", "project", "serve"] {
         let mut started = command(&db, Some(&broker));
         started.arg(role);
@@ -155,7 +157,7 @@ async fn a_full_disk_holds_messages_back_until_there_is_room() {
         .await
         .unwrap();
     let process = Process::start("up", &db, &broker);
-    process.ready().await;
+    process.wait_until_ready().await;
     let plan = cloud(instances(), 51);
     publish(&plan, &broker).await;
     not_ready(&process, &["could not extend file", "53100"]).await;
@@ -168,9 +170,9 @@ async fn a_full_disk_holds_messages_back_until_there_is_room() {
     })
     .await;
     superuser.batch_execute("DROP TRIGGER full_disk ON log.event_instance").await.unwrap();
-    settled(&db, plan.truth()).await;
-    process.ready().await;
-    all_is_well(&db, &process, plan.truth()).await;
+    wait_until_complete(&db, plan.truth()).await;
+    process.wait_until_ready().await;
+    assert_consistent(&db, &process, plan.truth()).await;
     assert_eq!(process.terminate().await.0, Some(0));
     assert_eq!(broker.left().await, 0);
 }

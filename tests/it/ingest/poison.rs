@@ -3,7 +3,7 @@
 use stackledger::event;
 
 use crate::support::broker::{broker, declare_as_oslo, publish};
-use crate::support::consuming::consume;
+use crate::support::consumer::consume;
 use crate::support::database::database;
 use crate::support::eventually;
 use crate::support::process::{command, succeed};

@@ -8,7 +8,7 @@ use stackledger::secret::Secret;
 
 use crate::support::broker::{broker, declare_as_oslo, publish};
 use crate::support::cloud::signed_cloud;
-use crate::support::consuming::consume_with;
+use crate::support::consumer::consume_with;
 use crate::support::database::{TestDatabase, database};
 use crate::support::events::fixture;
 use crate::support::eventually;
@@ -103,7 +103,7 @@ async fn a_tampered_sample_is_noted_when_it_is_redriven() {
 async fn a_tampered_sample_is_noted_over_http_and_shown() {
     let (db, broker) = (database().await, broker().await);
     let server = Process::start_with("up", &db, &broker, &[("METERING_SECRET", SECRET)]);
-    server.ready().await;
+    server.wait_until_ready().await;
     let envelope: Value = serde_json::from_slice(&batch()).unwrap();
     let mut body: Value = serde_json::from_str(envelope["oslo.message"].as_str().unwrap()).unwrap();
     for (key, value) in [("specversion", "1.0"), ("type", "t"), ("source", "s"), ("id", "1")] {

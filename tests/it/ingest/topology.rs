@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::support::broker::{TestBroker, broker, declare, declare_as_oslo, publish};
-use crate::support::consuming::{consume, consume_file};
+use crate::support::consumer::{consume, consume_file};
 use crate::support::database::{TestDatabase, database};
 use crate::support::events::fixture;
 use crate::support::eventually;

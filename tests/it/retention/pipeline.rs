@@ -7,10 +7,10 @@ use std::process::Output;
 use serde_json::Value;
 
 use super::{append_three_days, body, days, report};
-use crate::support::cloud::{append, cloud, read_models, verified};
+use crate::support::cloud::{append, assert_verified, cloud, read_models};
 use crate::support::database::{TestDatabase, database};
 use crate::support::process::{command, run, succeed};
-use crate::support::projecting::{caught_up, project};
+use crate::support::projector::{project, wait_until_applied};
 use crate::support::{eventually, unique};
 
 async fn import(db: &TestDatabase, lines: &[String]) -> Output {
@@ -45,7 +45,7 @@ async fn a_day_of_raw_samples_goes_and_nothing_else() {
         (1..=3).flat_map(|day| (0..24).map(move |hour| body("h", day, hour))).collect();
     assert!(import(&db, &samples).await.status.success());
     let projecting = project(&db);
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     projecting.stop().await;
     let (models, mut families) = (read_models(&db).await, count_by_family(&db).await);
     let head = db.number("SELECT position FROM log.head").await;
@@ -85,9 +85,9 @@ async fn a_day_of_raw_samples_goes_and_nothing_else() {
 
     // A projection that is started again, and replays.
     let projecting = project(&db);
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     projecting.stop().await;
-    verified(&db).await;
+    assert_verified(&db).await;
     succeed(stackledger(&db, &["replay", "--all"])).await;
     assert!(read_models(&db).await == models);
 
@@ -116,7 +116,7 @@ async fn a_killed_run_is_finished_by_the_next() {
     let db = database().await;
     append_three_days(&db).await;
     let projecting = project(&db);
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     projecting.stop().await;
     let mut reading = db.superuser().await;
     let transaction = reading.transaction().await.unwrap();

@@ -44,7 +44,7 @@ async fn of_many_orders_at_once_one_is_issued() {
     let servers = Servers::new();
     let both = [servers.start(&server.db).await, servers.start(&server.db).await];
     for process in &both {
-        process.ready().await;
+        process.wait_until_ready().await;
     }
     let client = reqwest::Client::new();
     let requests = (0..32).map(|nth| {
@@ -115,7 +115,7 @@ async fn killed_in_the_middle_there_is_a_whole_order_or_none() {
     let (mut whole, mut none) = (0, 0);
     for (nth, tenant) in tenants.iter().enumerate() {
         let mut process = servers.start(&server.db).await;
-        process.ready().await;
+        process.wait_until_ready().await;
         let request = json!({"tenant": tenant, "end": "2026-11-03"});
         let url = format!("{}/sales_order", process.url);
         let answer = tokio::spawn(reqwest::Client::new().post(url).json(&request).send());

@@ -7,7 +7,7 @@ use stackledger::sales::OrderRequest;
 use super::world::*;
 use crate::support::events::{append, now};
 use crate::support::process::{command, run};
-use crate::support::projecting::caught_up;
+use crate::support::projector::wait_until_applied;
 use crate::support::server::Server;
 use crate::support::unique;
 
@@ -119,7 +119,7 @@ async fn late_samples_count_by_the_rules_of_their_order() {
     );
     server.stop.cancel();
     let again = crate::support::server::Server::on(server.db, file(&changed)).await;
-    caught_up(&again.db).await;
+    wait_until_applied(&again.db).await;
     append_samples(
         &again,
         2,
@@ -191,7 +191,7 @@ async fn verify_lists_orders_that_cannot_be_computed_again() {
     server.stop.cancel();
     let text = format!("[metering]\ntrust_sources = ['openstack']\n{USAGE}{}", rates());
     let again = crate::support::server::Server::on(server.db, file(&text)).await;
-    caught_up(&again.db).await;
+    wait_until_applied(&again.db).await;
     let report = again.verified(&file(&text)).await;
     let id = order["order_id"].as_str().unwrap().parse().unwrap();
     let why = "samples of other sources were trusted then".to_owned();

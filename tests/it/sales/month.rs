@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use stackledger::simulate::{MeteringOptions, Options, plan};
 
 use super::world::*;
-use crate::support::projecting::caught_up;
+use crate::support::projector::wait_until_applied;
 use crate::support::server::Server;
 use crate::support::{cloud, is_long};
 
@@ -177,7 +177,7 @@ async fn orders_of_a_cloud_come_to_what_an_independent_computation_comes_to() {
     let text = "[billing]\nallow_unrated = true";
     let server = Server::with_projector_of(file(text)).await;
     cloud::append(&cloud, &server.db).await;
-    caught_up(&server.db).await;
+    wait_until_applied(&server.db).await;
     let samples = samples(&server).await;
     let tenants: BTreeSet<&str> = samples.keys().map(|(tenant, ..)| tenant.as_str()).collect();
     assert!(tenants.len() > projects as usize / 2, "{tenants:?}");

@@ -131,7 +131,7 @@ async fn a_line_s_samples_are_those_it_was_computed_from() {
     let mut better = vm("t", "vm", "2026-11-02T11:00", "stopped");
     better["message_id"] = json!("0");
     append(&server.db.database, &[event(3, &[better])]).await;
-    crate::support::projecting::caught_up(&server.db).await;
+    crate::support::projector::wait_until_applied(&server.db).await;
     let id = order["order_id"].as_str().unwrap();
     let path = format!("/v1/sales-orders/{id}/lines/1/samples");
     let mut listed = Vec::new();

@@ -58,7 +58,7 @@ pub async fn publish(plan: &Plan, broker: &TestBroker) {
 }
 
 /// Returns the truth about two clouds together.
-pub fn together(one: &Truth, other: &Truth) -> Truth {
+pub fn combine(one: &Truth, other: &Truth) -> Truth {
     let mut both = one.clone();
     both.messages.unique += other.messages.unique;
     for (family, count) in &other.messages.by_family {
@@ -101,7 +101,7 @@ pub async fn append(plan: &Plan, db: &TestDatabase) {
 }
 
 /// Waits until the log contains as many events as there are distinct messages, and all are applied.
-pub async fn settled(db: &TestDatabase, truth: &Truth) {
+pub async fn wait_until_complete(db: &TestDatabase, truth: &Truth) {
     let expected = truth.messages.unique as i64;
     eventually(&format!("{expected} events are applied"), || async {
         db.number(&format!(
@@ -116,7 +116,7 @@ pub async fn settled(db: &TestDatabase, truth: &Truth) {
 
 /// Asserts the properties that every fault must preserve: each message is one event and none is missing, the
 /// answers equal the truth, the chain verifies, and the read models equal a fresh replay.
-pub async fn all_is_well(db: &TestDatabase, process: &Process, truth: &Truth) {
+pub async fn assert_consistent(db: &TestDatabase, process: &Process, truth: &Truth) {
     assert_eq!(db.number("SELECT position FROM log.head").await, truth.messages.unique as i64);
     let families =
         db.rows("SELECT family, count(*) AS n FROM log.event GROUP BY 1 ORDER BY 1").await;
@@ -157,7 +157,7 @@ pub async fn all_is_well(db: &TestDatabase, process: &Process, truth: &Truth) {
         wrong.len(),
         &wrong[..wrong.len().min(5)]
     );
-    verified(db).await;
+    assert_verified(db).await;
 }
 
 /// Compares timings with the truth. Exact ones must be equal to it; those of the sketches may differ by 1 %
@@ -214,7 +214,7 @@ async fn items(process: &Process, path: &str) -> Vec<Value> {
 }
 
 /// Asserts that `verify --read-models` passes.
-pub async fn verified(db: &TestDatabase) {
+pub async fn assert_verified(db: &TestDatabase) {
     let mut verify = command(db, None);
     verify.args(["verify", "--read-models"]);
     let output = succeed(verify).await;

@@ -38,7 +38,7 @@ pub async fn appender(database: &Database) -> Appender {
 }
 
 /// Appends events over a new connection.
-pub async fn append(database: &Database, events: &[Event]) -> Appended {
+pub async fn append(database: &Database, events: &[Event]) -> AppendOutcome {
     appender(database).await.append(events, &[], now()).await.unwrap()
 }
 

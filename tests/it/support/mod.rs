@@ -2,15 +2,15 @@
 
 pub mod broker;
 pub mod cloud;
-pub mod consuming;
+pub mod consumer;
 pub mod database;
 pub mod events;
 pub mod mariadb;
-pub mod metered;
+pub mod metering;
 pub mod perf;
 pub mod process;
 pub mod procfs;
-pub mod projecting;
+pub mod projector;
 pub mod samples;
 pub mod server;
 pub mod services;

@@ -70,7 +70,7 @@ impl Process {
     }
 
     /// Waits until it is ready to serve.
-    pub async fn ready(&self) {
+    pub async fn wait_until_ready(&self) {
         let url = format!("{}/readyz", self.url);
         eventually("the process is ready", || async {
             reqwest::get(&url).await.is_ok_and(|response| response.status().is_success())

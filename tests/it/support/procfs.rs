@@ -11,7 +11,7 @@ use super::events::now;
 
 /// The figures at one moment.
 #[derive(Clone, Copy, Debug)]
-pub struct Look {
+pub struct Figures {
     pub at: Timestamp,
     /// `/proc/stat`: the time of all processors since the start.
     pub total: u64,
@@ -26,7 +26,7 @@ pub struct Look {
 /// A thread that reads the figures until it is stopped.
 pub struct Watch {
     stop: Arc<AtomicBool>,
-    looks: JoinHandle<Vec<Look>>,
+    looks: JoinHandle<Vec<Figures>>,
 }
 
 /// Starts to read the figures every 20 ms.
@@ -46,7 +46,7 @@ pub fn watch() -> Watch {
 
 impl Watch {
     /// Stops. Returns all figures, in time order.
-    pub fn seen(self) -> Vec<Look> {
+    pub fn finish(self) -> Vec<Figures> {
         self.stop.store(true, Ordering::Relaxed);
         self.looks.join().unwrap()
     }
@@ -54,13 +54,13 @@ impl Watch {
 
 /// Returns the figures from the last before `from` to the first after `to`: they enclose every value between
 /// the two times.
-pub fn around(looks: &[Look], from: Timestamp, to: Timestamp) -> &[Look] {
+pub fn figures_around(looks: &[Figures], from: Timestamp, to: Timestamp) -> &[Figures] {
     let begin = looks.iter().rposition(|look| look.at <= from).expect("the watch began before");
     let end = looks.iter().position(|look| look.at >= to).expect("the watch ended after");
     &looks[begin..=end]
 }
 
-fn read_figures() -> Look {
+fn read_figures() -> Figures {
     let read = |file: &str| std::fs::read_to_string(format!("/proc/{file}")).unwrap();
     let stat = read("stat");
     let times = stat.lines().next().unwrap().split_whitespace().skip(1);
@@ -72,7 +72,7 @@ fn read_figures() -> Look {
         let line = meminfo.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     };
-    Look {
+    Figures {
         at: now(),
         total,
         busy: total - times[3] - times[4],

@@ -9,7 +9,7 @@ use super::mariadb::{TestMariadb, mariadb_at};
 
 /// The ways to stop a server.
 #[derive(Clone, Copy, Debug)]
-pub enum End {
+pub enum Shutdown {
     /// As by an administrator.
     Fast,
     /// As by a crash.
@@ -17,44 +17,44 @@ pub enum End {
 }
 
 /// A server of one test alone. When dropped, also by a failed test, it stops and its data is deleted.
-pub struct Private {
+pub struct PrivateServer {
     service: &'static str,
     folder: PathBuf,
 }
 
-impl Private {
+impl PrivateServer {
     /// Starts a PostgreSQL. It is durable, unlike the shared one: what it confirmed must survive a kill.
-    pub async fn postgres() -> Private {
-        Private::up("postgres", &[]).await
+    pub async fn postgres() -> PrivateServer {
+        PrivateServer::up("postgres", &[]).await
     }
 
     /// Starts a RabbitMQ.
-    pub async fn rabbitmq() -> Private {
-        Private::up("rabbitmq", &["--test"]).await
+    pub async fn rabbitmq() -> PrivateServer {
+        PrivateServer::up("rabbitmq", &["--test"]).await
     }
 
     /// Starts a MariaDB. It is fast, not durable: a kill may lose confirmed transactions, but only as a whole.
-    pub async fn mariadb() -> Private {
-        Private::up("mariadb", &["--test"]).await
+    pub async fn mariadb() -> PrivateServer {
+        PrivateServer::up("mariadb", &["--test"]).await
     }
 
-    async fn up(service: &'static str, options: &[&str]) -> Private {
+    async fn up(service: &'static str, options: &[&str]) -> PrivateServer {
         sweep();
         // The name is short because the path of a socket has at most 107 bytes. (If even this is too long, the
         // script puts the data under /tmp.)
         let random = stackledger::lifecycle::random_id().simple().to_string();
         let name = format!("{PREFIX}{}-{}", std::process::id(), &random[..6]);
         let private =
-            Private { service, folder: Path::new(env!("CARGO_TARGET_TMPDIR")).join(name) };
+            PrivateServer { service, folder: Path::new(env!("CARGO_TARGET_TMPDIR")).join(name) };
         private.call("up", options).await;
         private
     }
 
     /// Stops the server.
-    pub async fn stop(&self, end: End) {
+    pub async fn stop(&self, end: Shutdown) {
         match end {
-            End::Fast => self.call("stop", &[]).await,
-            End::Immediate => self.call("stop", &["--immediate"]).await,
+            Shutdown::Fast => self.call("stop", &[]).await,
+            Shutdown::Immediate => self.call("stop", &["--immediate"]).await,
         };
     }
 
@@ -100,7 +100,7 @@ impl Private {
     }
 }
 
-impl Drop for Private {
+impl Drop for PrivateServer {
     fn drop(&mut self) {
         down(&self.folder);
     }

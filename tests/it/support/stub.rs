@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// A request that a stub received.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Asked {
+pub struct ReceivedRequest {
     /// Method, path and query.
     pub request: String,
     pub authorization: Option<String>,
@@ -19,16 +19,18 @@ pub struct Asked {
 
 pub struct Stub {
     pub url: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Arc<Mutex<Vec<ReceivedRequest>>>,
 }
 
 /// Starts a server that answers with `answer` until the test ends.
-pub async fn stub(answer: impl Fn(&Asked) -> Response + Clone + Send + Sync + 'static) -> Stub {
-    let asked = Arc::<Mutex<Vec<Asked>>>::default();
+pub async fn stub(
+    answer: impl Fn(&ReceivedRequest) -> Response + Clone + Send + Sync + 'static,
+) -> Stub {
+    let asked = Arc::<Mutex<Vec<ReceivedRequest>>>::default();
     let recorded = Arc::clone(&asked);
     let handler = async move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
         let authorization = headers.get(header::AUTHORIZATION);
-        let asked = Asked {
+        let asked = ReceivedRequest {
             request: format!("{method} {uri}"),
             authorization: authorization.map(|value| value.to_str().unwrap().to_owned()),
             body: if body.is_empty() {
@@ -49,7 +51,7 @@ pub async fn stub(answer: impl Fn(&Asked) -> Response + Clone + Send + Sync + 's
 
 impl Stub {
     /// Returns the requests since the last call.
-    pub fn asked(&self) -> Vec<Asked> {
+    pub fn take_requests(&self) -> Vec<ReceivedRequest> {
         std::mem::take(&mut *self.asked.lock().unwrap())
     }
 }

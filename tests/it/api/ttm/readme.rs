@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::support::broker::broker;
-use crate::support::cloud::{read_models, verified};
+use crate::support::cloud::{assert_verified, read_models};
 use crate::support::database::database;
 use crate::support::events;
 use crate::support::process::Process;
-use crate::support::projecting::{caught_up, project};
+use crate::support::projector::{project, wait_until_applied};
 use crate::support::server::answer;
 
 const API: &str = "/ttm/api/v1.0";
@@ -27,7 +27,7 @@ fn curl(url: &str, media_type: Option<&str>, body: &'static str) -> reqwest::Req
 async fn the_readme_s_calls_are_answered_as_it_documents() {
     let (db, broker) = (database().await, broker().await);
     let process = Process::start("up", &db, &broker);
-    process.ready().await;
+    process.wait_until_ready().await;
     let url = |path: &str| format!("{}{API}{path}", process.url);
     let get = async |path: &str| {
         let (status, answered) = process.get(&format!("{API}{path}")).await;
@@ -71,7 +71,7 @@ async fn the_readme_s_calls_are_answered_as_it_documents() {
     }
 
     // "Get instances running in postbuild". (`time/now` waits for the log, not for the read models.)
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     let open = get("/incompletebuilds").await;
     assert_eq!((&open["Total_Instances"], &open["VMinPostBuildState"]), (&json!(2), &json!(1)));
     assert_eq!(open["instances"][0]["instance_id"], "222222");
@@ -96,9 +96,9 @@ async fn the_readme_s_calls_are_answered_as_it_documents() {
     assert_eq!(listed, ["111111", "222222"]);
 
     // Another log gets the same calls in reverse order, each in a batch of its own.
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     let expected = read_models(&db).await;
-    verified(&db).await;
+    assert_verified(&db).await;
     drop(process);
     let mut bodies: Vec<Vec<u8>> = Vec::new();
     for row in db
@@ -116,7 +116,7 @@ async fn the_readme_s_calls_are_answered_as_it_documents() {
     for body in bodies {
         let event = stackledger::event::decode(body, None).unwrap();
         events::append(&other.database, &[event]).await;
-        caught_up(&other).await;
+        wait_until_applied(&other).await;
     }
     projecting.stop().await;
     assert_eq!(read_models(&other).await, expected);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::schema;
-use crate::support::projecting::caught_up;
+use crate::support::projector::wait_until_applied;
 use crate::support::server::Server;
 
 /// Returns the time of a minute of the tests.
@@ -49,7 +49,7 @@ pub fn ended(at: u32, instance: &str, service: &str, code: &str) -> Value {
 pub async fn append(server: &Server, events: &[Value]) {
     let (status, answer) = server.post("/v1/events", Value::from(events).to_string()).await;
     assert_eq!(status, 201, "{answer}");
-    caught_up(&server.db).await;
+    wait_until_applied(&server.db).await;
 }
 
 /// Returns a document in the default format, which is valid by the schema.

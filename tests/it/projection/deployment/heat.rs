@@ -1,11 +1,11 @@
 //! Heat's stacks are deployments, once its exchange is configured.
 
 use crate::support::broker::{broker, declare_as_oslo, publish};
-use crate::support::consuming::consume_file;
+use crate::support::consumer::consume_file;
 use crate::support::database::database;
 use crate::support::events::fixture;
 use crate::support::eventually;
-use crate::support::projecting::caught_up;
+use crate::support::projector::wait_until_applied;
 use crate::support::server::Server;
 
 const STACK: &str = "a415c4c8-39a4-4721-9e85-eb9025ac45a0";
@@ -39,7 +39,7 @@ async fn a_stack_is_a_deployment() {
             server.db.number("SELECT position FROM log.head").await == count
         })
         .await;
-        caught_up(&server.db).await;
+        wait_until_applied(&server.db).await;
         let shown = server.ok(&format!("/v1/deployments/{STACK}?at=2026-11-19T10:10:00Z")).await;
         assert_eq!((&shown["name"], &shown["stack"]["at"] != "null"), (&"stack-0".into(), true));
         states.push(format!("{} {}", shown["status"], shown["state"]).replace('"', ""));

@@ -4,10 +4,10 @@ use serde_json::json;
 use stackledger::event::{self, Event};
 
 use super::events;
-use crate::support::cloud::verified;
+use crate::support::cloud::assert_verified;
 use crate::support::events::append;
 use crate::support::is_long;
-use crate::support::projecting::caught_up;
+use crate::support::projector::wait_until_applied;
 use crate::support::server::Server;
 
 /// Returns the events of a deployment of `instances` × 3 services.
@@ -55,7 +55,7 @@ async fn a_replay_of_many_deployments_makes_the_same_rows() {
             append(&server.db.database, &batch[..batch.len() / 10]).await;
         }
     }
-    caught_up(&server.db).await;
+    wait_until_applied(&server.db).await;
     let count =
         |status| format!("SELECT count(*) FROM deployment.deployment WHERE status = '{status}'");
     assert_eq!(server.db.number(&count("error")).await, i64::from(deployments) / 5);
@@ -65,5 +65,5 @@ async fn a_replay_of_many_deployments_makes_the_same_rows() {
     let report = server.ok("/v1/deployments/d-1").await;
     assert_eq!(report["instances"].as_array().unwrap().len(), instances as usize);
     assert_eq!((&report["state"], &report["unresolved"]), (&json!("complete"), &json!([])));
-    verified(&server.db).await;
+    assert_verified(&server.db).await;
 }

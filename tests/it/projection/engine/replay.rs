@@ -9,10 +9,10 @@ use stackledger::projection::{self, deployment, metering, rollup, sales, timing}
 use tokio_util::sync::CancellationToken;
 
 use crate::support::broker::broker;
-use crate::support::cloud::{append, cloud, read_models, verified};
+use crate::support::cloud::{append, assert_verified, cloud, read_models};
 use crate::support::database::{TestDatabase, database};
 use crate::support::process::{Process, command, run, succeed};
-use crate::support::projecting::{caught_up, project};
+use crate::support::projector::{project, wait_until_applied};
 use crate::support::{eventually, is_long};
 
 fn replay(db: &TestDatabase) -> std::process::Command {
@@ -29,8 +29,8 @@ async fn queries_during_replays_see_whole_tables() {
     let plan = cloud(if is_long() { 1000 } else { 60 }, 101);
     append(&plan, &db).await;
     let process = Process::start("up", &db, &broker);
-    process.ready().await;
-    caught_up(&db).await;
+    process.wait_until_ready().await;
+    wait_until_applied(&db).await;
     let (done, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let mut askers = Vec::new();
     for sql in [
@@ -72,7 +72,7 @@ async fn queries_during_replays_see_whole_tables() {
         process.get("/readyz").await.0 == 200
     })
     .await;
-    verified(&db).await;
+    assert_verified(&db).await;
 }
 
 /// Killed in the middle, a replay leaves the old tables answering; the next one goes on from the
@@ -82,7 +82,7 @@ async fn a_replay_goes_on_where_a_killed_one_stood() {
     let db = database().await;
     append(&cloud(20, 111), &db).await;
     let projecting = project(&db);
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     projecting.stop().await;
     let before = read_models(&db).await;
     let head = db.number("SELECT position FROM log.head").await;
@@ -146,7 +146,7 @@ async fn verify_is_not_misled_by_a_replay() {
     let db = database().await;
     append(&cloud(10, 131), &db).await;
     let projecting = project(&db);
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     let (mut replaying, stop, file) = (None, CancellationToken::new(), Arc::<File>::default());
     let compared =
         projection::compare(&db.database, &timing::PROJECTION, &file, &stop, |position, until| {
@@ -166,7 +166,7 @@ async fn verify_is_not_misled_by_a_replay() {
     assert_eq!(compared.difference, None);
     assert!(compared.rows > 0);
     assert!(replaying.unwrap().wait().unwrap().success());
-    verified(&db).await;
+    assert_verified(&db).await;
     projecting.stop().await;
 }
 
@@ -208,5 +208,5 @@ async fn a_replay_of_another_version_is_not_gone_on_with() {
     {
         projection::replay(&db.database, projection, &file, "two", &stop, |_| {}).await.unwrap();
     }
-    verified(&db).await;
+    assert_verified(&db).await;
 }

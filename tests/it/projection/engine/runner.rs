@@ -3,18 +3,20 @@
 use stackledger::projection::timing;
 
 use crate::support::broker::broker;
-use crate::support::cloud::{all_is_well, append, cloud, publish, settled, together, verified};
+use crate::support::cloud::{
+    append, assert_consistent, assert_verified, cloud, combine, publish, wait_until_complete,
+};
 use crate::support::database::{TestDatabase, database};
 use crate::support::eventually;
 use crate::support::process::{Process, command, run, succeed};
-use crate::support::projecting::{caught_up, project};
+use crate::support::projector::{project, wait_until_applied};
 
 /// A cloud's events, applied; nobody projects any more.
 async fn projected(instances: u32, seed: u64) -> TestDatabase {
     let db = database().await;
     append(&cloud(instances, seed), &db).await;
     let projecting = project(&db);
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     projecting.stop().await;
     db
 }
@@ -36,7 +38,7 @@ async fn a_holder_whose_lease_was_taken_is_refused() {
     let db = database().await;
     let projecting = project(&db);
     append(&cloud(20, 61), &db).await;
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     let superuser = std::sync::Arc::new(db.superuser().await);
     let waiting = async |sessions: i64| {
         let count = "SELECT count(*) FROM pg_stat_activity
@@ -81,11 +83,11 @@ async fn a_holder_whose_lease_was_taken_is_refused() {
             checkpoint(&db, "(holder = 'somebody else')::int").await == 0
         })
         .await;
-        caught_up(&db).await;
+        wait_until_applied(&db).await;
     }
     projecting.stop().await;
     assert_eq!(checkpoint(&db, "(holder IS NULL)::int").await, 1, "the lease was given back");
-    verified(&db).await;
+    assert_verified(&db).await;
 }
 
 /// What was made by another version, or with another configuration, is replayed at the start.
@@ -107,11 +109,11 @@ async fn another_version_or_configuration_is_replayed_at_the_start() {
             checkpoint(&db, "(config = '')::int * version").await == version
         })
         .await;
-        caught_up(&db).await;
+        wait_until_applied(&db).await;
         projecting.stop().await;
         assert_eq!(db.number(CHECKPOINTS).await, 1);
         assert_eq!(db.number("SELECT count(*) FROM timing.instance WHERE name = 'old'").await, 0);
-        verified(&db).await;
+        assert_verified(&db).await;
     }
 }
 
@@ -134,7 +136,7 @@ async fn tables_of_a_newer_version_are_left_alone() {
     assert_eq!(db.number(CHECKPOINTS).await, 1, "nobody replays");
     // The newer one is rolled back: its tables are this program's again.
     made_by(timing::PROJECTION.version).await;
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     projecting.stop().await;
 }
 
@@ -144,17 +146,17 @@ async fn tables_of_a_newer_version_are_left_alone() {
 async fn a_projection_that_fails_stops_alone() {
     let (db, broker) = (database().await, broker().await);
     let process = Process::start("up", &db, &broker);
-    process.ready().await;
+    process.wait_until_ready().await;
     let (first, second) = (cloud(20, 81), cloud(20, 82));
     publish(&first, &broker).await;
-    settled(&db, first.truth()).await;
+    wait_until_complete(&db, first.truth()).await;
     db.superuser()
         .await
         .batch_execute("ALTER TABLE timing.instance DROP COLUMN name")
         .await
         .unwrap();
     publish(&second, &broker).await;
-    let truth = together(first.truth(), second.truth());
+    let truth = combine(first.truth(), second.truth());
     eventually("the log grows on", || async {
         db.number("SELECT position FROM log.head").await == truth.messages.unique as i64
     })
@@ -191,11 +193,11 @@ async fn a_projection_that_fails_stops_alone() {
     let mut replay = command(&db, None);
     replay.args(["replay", "timing"]);
     succeed(replay).await;
-    process.ready().await;
+    process.wait_until_ready().await;
     publish(&cloud(1, 83), &broker).await;
-    let truth = together(&truth, cloud(1, 83).truth());
-    settled(&db, &truth).await;
-    all_is_well(&db, &process, &truth).await;
+    let truth = combine(&truth, cloud(1, 83).truth());
+    wait_until_complete(&db, &truth).await;
+    assert_consistent(&db, &process, &truth).await;
 }
 
 /// A row of any table that was changed by hand is found and shown.
@@ -242,5 +244,5 @@ async fn verify_finds_a_row_changed_by_hand_in_every_table() {
         };
         superuser.batch_execute(&undo).await.unwrap();
     }
-    verified(&db).await;
+    assert_verified(&db).await;
 }

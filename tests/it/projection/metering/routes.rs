@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use crate::support::events::append;
-use crate::support::projecting::caught_up;
+use crate::support::projector::wait_until_applied;
 use crate::support::samples::{polled, sample, with};
 use crate::support::server::Server;
 
@@ -22,7 +22,7 @@ async fn projected() -> Server {
     let wrong = with(sample(30, "r", json!("many")), &json!({"message_id": "w"}));
     append(&server.db.database, &[polled(1, &samples), polled(2, &[nobody_s, wrong, json!(7)])])
         .await;
-    caught_up(&server.db).await;
+    wait_until_applied(&server.db).await;
     server
 }
 

@@ -5,12 +5,12 @@ use stackledger::simulate::compare_meters;
 use tokio_postgres::Client;
 
 use crate::support::broker::broker;
-use crate::support::cloud::{metered_cloud, publish, settled};
+use crate::support::cloud::{metered_cloud, publish, wait_until_complete};
 use crate::support::database::{TestDatabase, database};
 use crate::support::events::append;
 use crate::support::is_long;
 use crate::support::process::{Process, command, succeed};
-use crate::support::projecting::{caught_up, project};
+use crate::support::projector::{project, wait_until_applied};
 use crate::support::samples::{polled, sample, with};
 
 /// A day of two resources, in the order of the log. Some samples arrive twice.
@@ -52,9 +52,9 @@ async fn every_sample_of_a_cloud_is_there_once_and_the_sums_are_exact() {
     let (db, broker) = (database().await, broker().await);
     let plan = metered_cloud(0, if is_long() { 1_000_000 } else { 10_000 }, 13);
     let process = Process::start("up", &db, &broker);
-    process.ready().await;
+    process.wait_until_ready().await;
     publish(&plan, &broker).await;
-    settled(&db, plan.truth()).await;
+    wait_until_complete(&db, plan.truth()).await;
     let sums = db
         .rows(
             r#"SELECT counter_name AS meter, counter_type AS "type", counter_unit AS unit, count(*) AS samples,
@@ -74,7 +74,7 @@ async fn every_sample_of_a_cloud_is_there_once_and_the_sums_are_exact() {
 async fn a_replay_makes_the_same_rows_and_the_view_follows_it() {
     let db = a_day().await;
     let projecting = project(&db);
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     projecting.stop().await;
     let reader = reader(&db).await;
     let count =
@@ -103,7 +103,7 @@ async fn a_replay_makes_the_same_rows_and_the_view_follows_it() {
 async fn conditions_on_the_view_reach_the_indexes() {
     let db = a_day().await;
     let projecting = project(&db);
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     projecting.stop().await;
     let reader = reader(&db).await;
     reader.batch_execute("SET enable_seqscan = off; SET enable_bitmapscan = off").await.unwrap();
@@ -133,7 +133,7 @@ async fn conditions_on_the_view_reach_the_indexes() {
 async fn the_reading_role_reads_read_models_and_not_the_log() {
     let db = a_day().await;
     let projecting = project(&db);
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     projecting.stop().await;
     let reader = reader(&db).await;
     for table in ["metering.sample", "metering.resource", "timing.instance", "public.meter_samples"]

@@ -6,7 +6,7 @@ use crate::support::database::{TestDatabase, database};
 use crate::support::events::append;
 use crate::support::perf::{one, sampled};
 use crate::support::process::{command, succeed};
-use crate::support::projecting::{caught_up, project};
+use crate::support::projector::{project, wait_until_applied};
 
 /// Two hours of two hosts and two metrics, a value a minute.
 async fn two_hours(db: &TestDatabase) {
@@ -51,10 +51,10 @@ async fn a_late_sample_writes_a_minute_an_hour_and_a_day() {
     let db = database().await;
     two_hours(&db).await;
     let projecting = project(&db);
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     let before = versions(&db).await;
     append(&db.database, &[one(1000, "a", "cpu", "2026-11-20T03:10:59Z", json!(7.25))]).await;
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     let after = versions(&db).await;
     assert_eq!(
         written(&before, &after),
@@ -68,7 +68,7 @@ async fn a_late_sample_writes_a_minute_an_hour_and_a_day() {
 
     // A sample before all others creates a minute, and moves the beginning of its series.
     append(&db.database, &[one(1001, "b", "mem", "2026-11-20T02:59:59.999999Z", json!(1))]).await;
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     assert_eq!(
         written(&after, &versions(&db).await),
         [
@@ -96,7 +96,7 @@ async fn buckets_are_in_the_partitions_of_their_days_and_months() {
     ];
     append(&db.database, &ends).await;
     let projecting = project(&db);
-    caught_up(&db).await;
+    wait_until_applied(&db).await;
     projecting.stop().await;
     let tables = "SELECT tableoid::regclass || ' ' || last AS row FROM rollup.minute UNION ALL
                   SELECT tableoid::regclass || ' ' || last FROM rollup.hour";

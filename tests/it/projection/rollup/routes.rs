@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::support::events::append;
 use crate::support::perf::{one, sampled};
-use crate::support::projecting::caught_up;
+use crate::support::projector::wait_until_applied;
 use crate::support::server::Server;
 
 /// Two hosts whose names differ by case, and a third whose values do not count.
@@ -27,7 +27,7 @@ async fn projected() -> Server {
         one(8, "broken", "cpu", "2026-11-20T03:00:00Z", json!("NaN")),
     ];
     append(&server.db.database, &events).await;
-    caught_up(&server.db).await;
+    wait_until_applied(&server.db).await;
     server
 }
 

@@ -131,7 +131,7 @@ async fn every_bucket_of_a_fleet_is_exact_and_a_replay_makes_the_same_rows() {
     };
     let (db, broker) = (database().await, broker().await);
     let process = Process::start("up", &db, &broker);
-    process.ready().await;
+    process.wait_until_ready().await;
     publish_all(fleet, &db, &broker).await;
     let series = (fleet.hosts * METRICS) as usize;
     let minutes = fleet.seconds.div_ceil(60) as usize;

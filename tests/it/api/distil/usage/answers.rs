@@ -6,7 +6,7 @@ use stackledger::config::File;
 use super::world::*;
 use crate::support::events::append;
 use crate::support::process::{command, succeed};
-use crate::support::projecting::caught_up;
+use crate::support::projector::wait_until_applied;
 use crate::support::samples::polled;
 use crate::support::server::Server;
 
@@ -21,7 +21,7 @@ async fn polled_for_a_day() -> Server {
         })
         .collect();
     append(&server.db.database, &[polled(1, &samples)]).await;
-    caught_up(&server.db).await;
+    wait_until_applied(&server.db).await;
     server
 }
 
@@ -41,7 +41,7 @@ async fn a_late_sample_touches_its_windows_and_nothing_else() {
         &[polled(2, &[sample("uptime", "t", "10:15:00", json!(1), stopped.clone())])],
     )
     .await;
-    caught_up(&server.db).await;
+    wait_until_applied(&server.db).await;
     let after = versions(&server).await;
     let written = after.iter().filter(|row| !before.contains(row)).count();
     assert_eq!((written, after.len()), (1, 25));
@@ -55,7 +55,7 @@ async fn a_late_sample_touches_its_windows_and_nothing_else() {
     let again = sample("uptime", "t", "10:15:00", json!(1), stopped);
     let other = sample("nothing", "t", "10:15:00", json!(1), json!({}));
     append(&server.db.database, &[polled(3, &[again, other])]).await;
-    caught_up(&server.db).await;
+    wait_until_applied(&server.db).await;
     assert_eq!(versions(&server).await, before);
 }
 
@@ -196,13 +196,13 @@ async fn only_trusted_samples_of_tenants_are_used() {
     samples[1]["source"] = json!("t:openstack");
     samples[2]["project_id"] = Value::Null;
     append(&server.db.database, &[polled(1, &samples)]).await;
-    caught_up(&server.db).await;
+    wait_until_applied(&server.db).await;
     assert_eq!(used(&server.used("t", "10:00:00", "11:00:00").await), ["sum 1"]);
     assert_eq!(server.db.number("SELECT count(*) FROM metering.usage_window").await, 1);
     // The trusted sample replaces the other one.
     samples[1]["source"] = json!("openstack");
     append(&server.db.database, &[polled(2, &samples)]).await;
-    caught_up(&server.db).await;
+    wait_until_applied(&server.db).await;
     assert_eq!(used(&server.used("t", "10:00:00", "11:00:00").await), ["sum 2"]);
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::world::*;
 use crate::support::process::{command, succeed};
-use crate::support::projecting::caught_up;
+use crate::support::projector::wait_until_applied;
 use crate::support::server::Server;
 
 fn state(time: &str, state: &str, flavor: &str) -> (String, Value, Value) {
@@ -181,7 +181,7 @@ async fn every_example() {
     for (samples, each) in [(forward, 1000), (backward, 1)] {
         let server = Server::with_projector_of(MAPPINGS.parse().unwrap()).await;
         import(&server.db, &samples, each).await;
-        caught_up(&server.db).await;
+        wait_until_applied(&server.db).await;
         for (number, example) in examples.iter().enumerate() {
             let tenant = format!("tenant {number}");
             let answer = server.used(&tenant, example.from, example.to).await;

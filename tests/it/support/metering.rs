@@ -3,7 +3,7 @@
 use super::database::{TestDatabase, database};
 
 /// A database with a read model of meters.
-pub struct Metered {
+pub struct MeteringDatabase {
     pub db: TestDatabase,
     /// The position of the read model.
     pub position: i64,
@@ -14,7 +14,7 @@ const COLUMNS: &str = r#""timestamp", project_id, resource_id, counter_name, cou
     counter_volume, user_id, source, message_id, trusted, metadata_id, event_id, position"#;
 
 /// Creates a database with empty tables of `metering`.
-pub async fn metered() -> Metered {
+pub async fn metering_database() -> MeteringDatabase {
     let db = database().await;
     db.client()
         .await
@@ -38,10 +38,10 @@ pub async fn metered() -> Metered {
         )
         .await
         .unwrap();
-    Metered { db, position: 0 }
+    MeteringDatabase { db, position: 0 }
 }
 
-impl Metered {
+impl MeteringDatabase {
     /// Adds that many events of `each` samples: of eight meters, of five projects and none, with volumes of
     /// many digits.
     pub async fn add_samples(&mut self, events: i64, each: i32) {

@@ -40,7 +40,7 @@ impl Projector {
 }
 
 /// Waits until every projection has applied all events of the log.
-pub async fn caught_up(db: &TestDatabase) {
+pub async fn wait_until_applied(db: &TestDatabase) {
     eventually("everything is applied", || async {
         db.number(
             "SELECT count(*) FROM projection.checkpoint AS c, log.head AS h
