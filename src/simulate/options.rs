@@ -60,7 +60,7 @@ pub struct MeteringOptions {
     pub samples: u32,
     /// The largest number of samples in one message; Ceilometer's own default is 50.
     pub samples_per_message: u32,
-    /// The routes by each of which every sample is published. Without a route there are no samples.
+    /// The routes. Every sample is published by each of them; without a route there are no samples.
     pub routes: BTreeSet<Route>,
     /// Number of metered resources: instances, volumes, images, floating IPs, routers, labels and
     /// containers. By default as many as give that number of samples at an interval of five minutes.

@@ -8,8 +8,7 @@ use crate::simulate::truth::MetricTruth;
 
 const HOUR_S: i64 = 3_600;
 
-/// Returns the begin and the end of the whole hours that contain all samples of a metric: the time span to
-/// query.
+/// Returns start and end of the whole hours that contain all samples of a metric: the period to query.
 pub fn covering_hours(truth: &MetricTruth) -> (Timestamp, Timestamp) {
     let hour = |at: Timestamp| {
         let second = at.as_second() - at.as_second().rem_euclid(HOUR_S);

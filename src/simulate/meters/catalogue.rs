@@ -15,12 +15,14 @@ pub(crate) struct Meter {
     pub(crate) meter_type: &'static str,
     /// `counter_unit`; `""` if it has none.
     pub(crate) unit: &'static str,
-    /// The kind of resource that it measures, and the function that computes the volume.
+    /// The kind of resource that it measures, with the function that computes the volume.
     measurement: Measurement,
 }
 
+/// Computes the volume of a sample.
 type Measure<T> = fn(&mut Moment<'_>, &T) -> Quantity;
 
+/// The kind of resource that a meter measures.
 enum Measurement {
     /// An instance, whatever its state.
     Instance(Measure<Instance>),

@@ -115,7 +115,7 @@ pub struct BuildTruth {
     pub duration_s: Option<f64>,
     /// Duration of the last attempt alone, from its `create.start` to its own end or error.
     pub spawn_s: Option<f64>,
-    /// Number of attempts of which a start or at least an end was published.
+    /// Number of attempts with a published start, or at least a published end.
     pub attempts: u32,
     /// The message of the final error. `None` if only the bootstrap failed.
     pub error: Option<String>,
