@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
-// In reading order: what a message says, where it is kept, how it comes there, what is made of it,
-// who asks; then the leaves that the others stand on.
+// In reading order: the events, the log of them, the ways into it, the read models made of it,
+// the answers; then the leaves that all others use.
 pub mod event;
 pub mod log;
 
@@ -25,7 +25,6 @@ pub mod health;
 pub mod http;
 pub mod lifecycle;
 pub mod secret;
-
 pub mod sketch;
 pub mod telemetry;
 

@@ -68,7 +68,7 @@ async fn stalled_projections(client: &Client) -> Result<Vec<String>, Problem> {
     let reason = |name| match live(name) {
         None => Some(format!("projection {name} has not started")),
         Some(Status { error: Some(error), .. }) => {
-            Some(format!("projection {name} stands still: {error}"))
+            Some(format!("projection {name} is stopped by an error: {error}"))
         }
         Some(status) => status.is_abandoned.then(|| format!("nobody runs projection {name}")),
     };

@@ -14,10 +14,10 @@ pub mod sales;
 pub mod timing;
 
 pub use engine::{
-    Comparison, Decode, Decoded, Frozen, LivePosition, Progress, Projection, RowsVersion, Slot,
-    Snapshot, Status, Wait, applied_positions, compare, live_position, lock_tables_shared, moment,
-    position, replay, run, snapshot, statuses, try_lock_tables_exclusive, unlock_tables,
-    wait_until_applied,
+    Comparison, Decode, FrozenRows, LivePosition, Progress, Projection, RowsVersion, Slot,
+    Snapshot, Status, StretchFacts, Wait, applied_positions, compare, live_position,
+    lock_tables_shared, moment, position, replay, run, snapshot, statuses,
+    try_lock_tables_exclusive, unlock_tables, wait_until_applied,
 };
 
 /// Every projection.

@@ -10,6 +10,7 @@ use super::state::read_state;
 use crate::config::Retention;
 use crate::db::{self, Database};
 use crate::log::{self, Appender, HorizonMove, Target};
+use crate::projection::rollup::{self, Resolution};
 use crate::projection::{self, Projection, Slot};
 
 /// The outcome of a step.
@@ -86,15 +87,8 @@ impl Retainer {
         let taken = match step {
             Step::MoveHorizon { to } => self.move_horizon(*to, now).await,
             Step::DropLeaf { day } => self.drop_leaf(*day).await,
-            Step::DropMinutes { .. } | Step::DropHours { .. } => {
-                self.change_read_model(&format!("DROP TABLE IF EXISTS {step}")).await
-            }
-            Step::DeleteDays { before } => {
-                let before = format!("'{before} 00:00:00+00'");
-                self.change_read_model(&format!(
-                    "DELETE FROM {READ_MODEL}.day WHERE start < {before}"
-                ))
-                .await
+            Step::DropMinutes { .. } | Step::DropHours { .. } | Step::DeleteDays { .. } => {
+                self.change_read_model(step).await
             }
         };
         match taken {
@@ -151,13 +145,26 @@ impl Retainer {
         Ok(Outcome::Done)
     }
 
-    async fn change_read_model(&mut self, sql: &str) -> Result<Outcome> {
+    /// Takes a step that drops rows of the read model; does nothing for another one.
+    async fn change_read_model(&mut self, step: &Step) -> Result<Outcome> {
         let transaction = self.client.transaction().await?;
         if !projection::try_lock_tables_exclusive(&transaction, READ_MODEL).await? {
             return Ok(wait_for_tables(READ_MODEL));
         }
         // While this waits for its lock, all others queue up behind it, so it waits only briefly.
-        transaction.batch_execute(&format!("SET LOCAL lock_timeout = '1s'; {sql}")).await?;
+        transaction.batch_execute("SET LOCAL lock_timeout = '1s'").await?;
+        match step {
+            Step::DropMinutes { day } => {
+                rollup::drop_partition(&transaction, Resolution::Minute, *day).await?;
+            }
+            Step::DropHours { month } => {
+                rollup::drop_partition(&transaction, Resolution::Hour, *month).await?;
+            }
+            Step::DeleteDays { before } => {
+                rollup::delete_days_before(&transaction, *before).await?;
+            }
+            Step::MoveHorizon { .. } | Step::DropLeaf { .. } => {}
+        }
         transaction.commit().await?;
         Ok(Outcome::Done)
     }

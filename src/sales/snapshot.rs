@@ -7,7 +7,7 @@ use crate::config::File;
 use crate::db::Database;
 use crate::projection::metering::Reader;
 
-/// How long a request waits for the read model to apply what is in the log.
+/// How long a request waits for the read model to apply the log.
 const APPLY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a statement may take: as long as a client waits for the order of a large tenant.

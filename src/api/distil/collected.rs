@@ -21,7 +21,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The time up to which usage is complete, by tenant.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(super) struct Collected {
+pub(super) struct UsageCollection {
     /// All tenants with samples.
     tenants: Vec<Tenant>,
     /// Always 0, a field of Distil: where it would count errors, the answer here is 503.
@@ -54,11 +54,11 @@ struct Tenant {
 /// NoParameters has to be collected: usage is computed as samples arrive. 503 if the samples that are in the
 /// log now are not all projected within 15 seconds.
 #[utoipa::path(post, path = "/collect_usage", tag = "Usage", operation_id = "collect_usage",
-    responses((status = 200, body = Collected)))]
+    responses((status = 200, body = UsageCollection)))]
 pub(super) async fn collect_usage(
     extract::State(state): extract::State<State>,
     _: Query<NoParameters>,
-) -> Result<Json<Collected>, Problem> {
+) -> Result<Json<UsageCollection>, Problem> {
     let mut reader = Reader::open(&state.database, TIMEOUT).await?;
     reader.wait_until_applied(&state.file, TIMEOUT).await?;
     let snapshot = reader.snapshot(&state.file).await?;
@@ -72,12 +72,12 @@ pub(super) async fn collect_usage(
         last_at: tenant.last_at,
     };
     let tenants = tenants.into_iter().map(tenant).collect();
-    Ok(Json(Collected { tenants, errors: 0, position: snapshot.live.position }))
+    Ok(Json(UsageCollection { tenants, errors: 0, position: snapshot.live.position }))
 }
 
 /// The time up to which usage includes all samples received.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(super) struct LastCollected {
+pub(super) struct LastCollection {
     /// UTC, to the second; null if samples have never been projected.
     last_collected: Option<String>,
     /// The same, to the µs.
@@ -92,21 +92,21 @@ pub(super) struct LastCollected {
 /// The time up to which usage includes all samples received: now, or when the first arrived that is not
 /// included
 #[utoipa::path(get, path = "/last_collected", tag = "Usage", operation_id = "last_collected", params(Clock),
-    responses((status = 200, body = LastCollected)))]
+    responses((status = 200, body = LastCollection)))]
 pub(super) async fn last_collected(
     extract::State(state): extract::State<State>,
     Query(clock): Query<Clock>,
-) -> Result<Json<LastCollected>, Problem> {
+) -> Result<Json<LastCollection>, Problem> {
     let client = state.pool.get().await?;
     let statuses = projection::statuses(&**client, clock.at).await?;
     let is_metering = |status: &Status| status.is_live && status.name == PROJECTION.name;
     let Some(status) = statuses.into_iter().find(is_metering) else {
         let (head, _) = log::read_head(&client).await?;
-        return Ok(Json(LastCollected { last_collected: None, at: None, position: 0, head }));
+        return Ok(Json(LastCollection { last_collected: None, at: None, position: 0, head }));
     };
     let lag = SignedDuration::try_from_secs_f64(status.lag_s).unwrap_or_default();
     let at = clock.at.checked_sub(lag).unwrap_or(clock.at);
-    Ok(Json(LastCollected {
+    Ok(Json(LastCollection {
         last_collected: Some(distil_time(at, ' ')),
         at: Some(at),
         position: status.checkpoint,

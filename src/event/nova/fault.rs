@@ -161,7 +161,7 @@ impl Iterator for Entries<'_> {
     }
 }
 
-/// Takes the rest of an escape, after its backslash, and returns the character it stands for.
+/// Takes the rest of an escape, after its backslash, and returns the character it encodes.
 fn unescape(chars: &mut std::str::Chars<'_>) -> Option<char> {
     let digits = match chars.next()? {
         'n' => return Some('\n'),

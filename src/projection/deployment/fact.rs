@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::event::deployment::{self, DeploymentEvent, Phase, Stack};
 use crate::event::{Recorded, TEXT_MAX};
-use crate::projection::{Decode, Decoded};
+use crate::projection::{Decode, StretchFacts};
 
 /// An event of a deployment or an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl Decode for Decoder {
         }
     }
 
-    fn finish(self: Box<Self>) -> Decoded {
-        Decoded { facts: Box::new(self.facts), skipped: self.skipped }
+    fn finish(self: Box<Self>) -> StretchFacts {
+        StretchFacts { facts: Box::new(self.facts), skipped: self.skipped }
     }
 }

@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Decoded, Projection};
+use super::{Projection, StretchFacts};
 use crate::config::File;
 use crate::db::Database;
 use crate::lifecycle::run_on_own_thread;
 use crate::log::Reader;
 
 /// A stretch of the log, ready to be applied.
-pub(super) struct Prepared {
+pub(super) struct PreparedStretch {
     /// The position up to which everything is read once this is applied.
     pub to: i64,
     /// The number of its events of the projection's families.
     pub events: u64,
-    pub decoded: Decoded,
+    pub decoded: StretchFacts,
 }
 
 /// Longest pause between two looks at the log, should a notification be lost.
@@ -33,7 +33,7 @@ enum End {
 
 /// The reading side of a projection. Dropping it ends the reading.
 pub(super) struct Feed {
-    receiver: mpsc::Receiver<anyhow::Result<Prepared>>,
+    receiver: mpsc::Receiver<anyhow::Result<PreparedStretch>>,
     thread: oneshot::Receiver<()>,
 }
 
@@ -83,7 +83,7 @@ impl Feed {
     /// # Errors
     ///
     /// When the log cannot be read, or the reading thread panicked: neither is the end of the log.
-    pub async fn next(&mut self) -> anyhow::Result<Option<Prepared>> {
+    pub async fn next(&mut self) -> anyhow::Result<Option<PreparedStretch>> {
         match self.receiver.recv().await {
             Some(prepared) => prepared.map(Some),
             None => match (&mut self.thread).await {
@@ -100,7 +100,7 @@ async fn read(
     file: &File,
     mut position: i64,
     mut end: End,
-    sender: &mpsc::Sender<anyhow::Result<Prepared>>,
+    sender: &mpsc::Sender<anyhow::Result<PreparedStretch>>,
 ) -> anyhow::Result<()> {
     let client = database.connect(None).await?;
     let reader = Reader::new(projection.families);
@@ -120,7 +120,8 @@ async fn read(
             continue;
         }
         position = read.position;
-        let prepared = Prepared { to: position, events: read.events, decoded: decode.finish() };
+        let prepared =
+            PreparedStretch { to: position, events: read.events, decoded: decode.finish() };
         if sender.send(Ok(prepared)).await.is_err() {
             return Ok(());
         }

@@ -13,7 +13,7 @@ use crate::log::{self, Horizons};
 
 /// The rows of a table that a horizon freezes.
 #[derive(Clone, Copy, Debug)]
-pub struct Frozen {
+pub struct FrozenRows {
     /// The table. Its partitions, if it has any, are created as needed.
     pub table: &'static str,
     /// The family whose horizon counts.
@@ -26,7 +26,7 @@ pub struct Frozen {
     pub merge: Option<&'static str>,
 }
 
-impl Frozen {
+impl FrozenRows {
     /// Returns the SQL condition for a row that is frozen and that no replay can rebuild; `None` if there is
     /// no such row. Rows that are merged can be rebuilt and compared.
     pub(super) fn frozen_condition(&self, horizons: Horizons) -> Option<String> {
@@ -47,7 +47,7 @@ impl Frozen {
         horizon: Timestamp,
         since: Option<Timestamp>,
     ) -> Result<u64> {
-        let Frozen { table, merge, .. } = self;
+        let FrozenRows { table, merge, .. } = self;
         let mut is_frozen = self.condition_before(horizon);
         if let Some(since) = since.filter(|_| merge.is_none()) {
             is_frozen = format!("{is_frozen} AND NOT {}", self.condition_before(since));
@@ -74,7 +74,7 @@ impl Frozen {
 /// [`copy_frozen_ahead`], if it has copied most of them.
 pub(super) async fn copy_frozen(
     tx: &Transaction<'_>,
-    tables: impl Iterator<Item = &Frozen>,
+    tables: impl Iterator<Item = &FrozenRows>,
     (from, to): (&str, &str),
     since: Horizons,
 ) -> Result<u64> {
@@ -118,7 +118,7 @@ pub(super) async fn copy_frozen_ahead(
 
 async fn copy_up_to(
     tx: &Transaction<'_>,
-    tables: impl Iterator<Item = &Frozen>,
+    tables: impl Iterator<Item = &FrozenRows>,
     (from, to): (&str, &str),
     since: Horizons,
     horizons: Horizons,

@@ -73,8 +73,8 @@ pub async fn live_position(
 }
 
 /// Waits until the live tables have applied `position`, in rows of the wanted version if one is given.
-/// `look` reads [`live_position`]; it decides over which connection, because whoever waits must not keep
-/// one that another request needs.
+/// `look` reads [`live_position`]; it chooses the connection, because a waiting
+/// request must not keep one that another request needs.
 ///
 /// # Errors
 ///

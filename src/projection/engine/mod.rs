@@ -32,7 +32,7 @@ pub use checkpoint::{
     RowsVersion, Slot, lock_tables_shared, position, try_lock_tables_exclusive, unlock_tables,
 };
 pub use compare::{Comparison, compare};
-pub use frozen::Frozen;
+pub use frozen::FrozenRows;
 pub use live::{
     LivePosition, Snapshot, Wait, applied_positions, live_position, moment, snapshot,
     wait_until_applied,
@@ -62,7 +62,7 @@ pub struct Projection {
     pub tables: &'static [&'static str],
     /// The rows that no longer change once they lie before a horizon, whatever the log still contains.
     /// `apply` must skip facts from before it (see [`crate::log::read_horizon`]).
-    pub frozen: &'static [Frozen],
+    pub frozen: &'static [FrozenRows],
     /// The size of a stretch, which is applied at once. Smaller than usual where facts take much more memory
     /// than the bodies they are read from.
     pub stretch: Limit,
@@ -83,7 +83,11 @@ impl Projection {
     }
 
     /// Decodes events as one stretch.
-    pub fn decode_all(&self, file: &File, events: impl IntoIterator<Item = Recorded>) -> Decoded {
+    pub fn decode_all(
+        &self,
+        file: &File,
+        events: impl IntoIterator<Item = Recorded>,
+    ) -> StretchFacts {
         let mut decode = (self.decode)(file);
         events.into_iter().for_each(|event| decode.read(event));
         decode.finish()
@@ -116,11 +120,11 @@ pub trait Decode {
     /// Reads the next event.
     fn read(&mut self, recorded: Recorded);
     /// Returns the facts of all events.
-    fn finish(self: Box<Self>) -> Decoded;
+    fn finish(self: Box<Self>) -> StretchFacts;
 }
 
 /// The facts of a stretch of the log.
-pub struct Decoded {
+pub struct StretchFacts {
     /// The facts, of the projection's own type.
     pub facts: Box<dyn Any + Send>,
     /// The number of events that could not be used, or contained a value that could not.

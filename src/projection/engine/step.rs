@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use tokio_postgres::Client;
 
 use super::checkpoint::{self, Lease, Slot};
-use super::feed::Prepared;
+use super::feed::PreparedStretch;
 use super::{LeaseLost, Projection};
 use crate::config::File;
 use crate::db::{self, Database};
@@ -22,9 +22,9 @@ pub(super) struct Step {
 
 impl Step {
     /// Applies one stretch and moves the checkpoint.
-    pub async fn apply(&mut self, prepared: Prepared) -> Result<()> {
+    pub async fn apply(&mut self, prepared: PreparedStretch) -> Result<()> {
         let started = std::time::Instant::now();
-        let Prepared { to, events, decoded } = prepared;
+        let PreparedStretch { to, events, decoded } = prepared;
         let transaction = self.client.transaction().await?;
         checkpoint::lock(&transaction, self.projection, self.slot, &self.held).await?;
         if events > 0 {

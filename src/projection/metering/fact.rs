@@ -14,7 +14,7 @@ use crate::config::Metering;
 use crate::event::meter::{self as wire, InvalidSample};
 use crate::event::{Event, Recorded};
 use crate::projection::engine::table::{Columns, TableRow, table};
-use crate::projection::{Decode, Decoded};
+use crate::projection::{Decode, StretchFacts};
 
 /// The facts of a stretch of the log.
 #[derive(Debug, Default)]
@@ -72,12 +72,12 @@ impl Decode for Decoder<'_> {
         }
     }
 
-    fn finish(self: Box<Self>) -> Decoded {
+    fn finish(self: Box<Self>) -> StretchFacts {
         let Decoder { mut facts, skipped, .. } = *self;
         fold::sort(&mut facts.samples);
         facts.resources = resource::resources_of(&facts.samples);
         facts.meters = meter::meters_of(&facts.samples);
-        Decoded { facts: Box::new(facts), skipped }
+        StretchFacts { facts: Box::new(facts), skipped }
     }
 }
 

@@ -7,7 +7,7 @@ use tokio_postgres::{Row, Transaction};
 
 use super::fact::Facts;
 use super::fold::{Location, StoredSample};
-use super::located::{Located, select_located};
+use super::located::{LocatedRow, select_located};
 use super::meter::Meter;
 use super::month::Month;
 use super::resource::{Key, Resource};
@@ -24,7 +24,7 @@ pub(super) async fn prefer_indexes(tx: &Transaction<'_>) -> Result<()> {
 pub(super) async fn resources(
     tx: &Transaction<'_>,
     facts: &Facts,
-) -> Result<Vec<Located<Resource>>> {
+) -> Result<Vec<LocatedRow<Resource>>> {
     let (ids, projects): (Vec<&str>, Vec<Option<&str>>) =
         facts.resources.iter().map(Resource::key).unzip();
     let source = "FROM unnest($1::text[], $2::text[]) AS k (id, project)
@@ -33,7 +33,7 @@ pub(super) async fn resources(
 }
 
 /// Reads the stored rows of all meters of the names of the facts' meters.
-pub(super) async fn meters(tx: &Transaction<'_>, facts: &Facts) -> Result<Vec<Located<Meter>>> {
+pub(super) async fn meters(tx: &Transaction<'_>, facts: &Facts) -> Result<Vec<LocatedRow<Meter>>> {
     let mut names: Vec<&str> =
         facts.meters.iter().map(|meter| meter.counter_name.as_str()).collect();
     names.sort_unstable();
@@ -46,7 +46,7 @@ pub(super) async fn meters(tx: &Transaction<'_>, facts: &Facts) -> Result<Vec<Lo
 pub(super) async fn samples(
     tx: &Transaction<'_>,
     samples: &[Sample],
-    resources: &[Located<Resource>],
+    resources: &[LocatedRow<Resource>],
 ) -> Result<HashMap<usize, StoredSample>> {
     let mut stored = HashMap::new();
     for (month, indexes) in look_ups(samples, resources) {
@@ -81,7 +81,7 @@ pub(super) async fn samples(
 /// Returns, by month, the index of the first sample of each identity that may be stored already.
 pub(super) fn look_ups(
     samples: &[Sample],
-    resources: &[Located<Resource>],
+    resources: &[LocatedRow<Resource>],
 ) -> BTreeMap<Month, Vec<usize>> {
     let stored: HashMap<Key<'_>, &Resource> =
         resources.iter().map(|located| (located.row.key(), &located.row)).collect();

@@ -9,7 +9,7 @@ use crate::projection::engine::table::{TableRow, copy, delete};
 
 /// A row, and where it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Located<T> {
+pub(super) struct LocatedRow<T> {
     /// Its `ctid`, as text.
     pub ctid: String,
     /// The row.
@@ -33,7 +33,7 @@ impl<T> Default for RowChanges<T> {
 
 impl<T: PartialEq> RowChanges<T> {
     /// Replaces a row by another one, unless they are equal.
-    pub fn replace(&mut self, stored: &Located<T>, row: T) {
+    pub fn replace(&mut self, stored: &LocatedRow<T>, row: T) {
         if stored.row != row {
             self.gone.push(stored.ctid.clone());
             self.new.push(row);
@@ -47,12 +47,12 @@ pub(super) async fn select_located<T: TableRow>(
     tx: &Transaction<'_>,
     source: &str,
     params: &[&(dyn ToSql + Sync)],
-) -> Result<Vec<Located<T>>> {
+) -> Result<Vec<LocatedRow<T>>> {
     let (owner, table, columns) = (T::OWNER, T::TABLE, T::COLUMNS.join(", "));
     let statement =
         format!("-- {owner}::load_{table}\nSELECT {columns}, {table}.ctid::text {source}");
     let rows = tx.query(&statement, params).await.with_context(|| format!("reading {table}"))?;
-    let located = |row| Located { row: T::read(row), ctid: row.get(T::COLUMNS.len()) };
+    let located = |row| LocatedRow { row: T::read(row), ctid: row.get(T::COLUMNS.len()) };
     Ok(rows.iter().map(located).collect())
 }
 

@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use super::fold::Changes;
-use super::located::{Located, RowChanges};
+use super::located::{LocatedRow, RowChanges};
 use super::sample::{MeterKey, Sample};
 use crate::projection::engine::table::{Columns, TableRow, table};
 
@@ -52,7 +52,7 @@ pub(super) fn meters_of(samples: &[Sample]) -> Vec<Meter> {
 /// Folds the meters of a stretch of the log into the stored ones. `rows` are the stored meters of the
 /// same names, `meters` those of the stretch, and `changes` how its samples change the table `sample`.
 pub(super) fn fold(
-    rows: Vec<Located<Meter>>,
+    rows: Vec<LocatedRow<Meter>>,
     meters: Vec<Meter>,
     changes: &Changes,
 ) -> RowChanges<Meter> {

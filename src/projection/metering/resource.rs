@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::located::{Located, RowChanges};
+use super::located::{LocatedRow, RowChanges};
 use super::sample::Sample;
 use crate::projection::engine::table::{Columns, TableRow, table};
 
@@ -151,8 +151,11 @@ impl Summary<'_> {
 
 /// Folds the resources of a stretch of the log into the stored ones. `rows` are the stored resources of
 /// the same keys.
-pub(super) fn fold(rows: Vec<Located<Resource>>, resources: Vec<Resource>) -> RowChanges<Resource> {
-    let stored: HashMap<Key<'_>, &Located<Resource>> =
+pub(super) fn fold(
+    rows: Vec<LocatedRow<Resource>>,
+    resources: Vec<Resource>,
+) -> RowChanges<Resource> {
+    let stored: HashMap<Key<'_>, &LocatedRow<Resource>> =
         rows.iter().map(|located| (located.row.key(), located)).collect();
     let mut changes = RowChanges::default();
     for resource in resources {

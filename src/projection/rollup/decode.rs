@@ -11,7 +11,7 @@ use super::fact::{BucketFact, Facts, Key, Rejection};
 use super::resolution::Resolution;
 use crate::event::perf::{self, HostSamples, Sample};
 use crate::event::{Event, Recorded};
-use crate::projection::{Decode, Decoded};
+use crate::projection::{Decode, StretchFacts};
 use crate::sketch::numbers::{self, Sketch};
 
 /// Reads the facts of a stretch of the log.
@@ -29,8 +29,8 @@ impl Decode for Decoder {
         }
     }
 
-    fn finish(self: Box<Self>) -> Decoded {
-        Decoded { facts: Box::new(self.stretch.finish()), skipped: self.skipped }
+    fn finish(self: Box<Self>) -> StretchFacts {
+        StretchFacts { facts: Box::new(self.stretch.finish()), skipped: self.skipped }
     }
 }
 

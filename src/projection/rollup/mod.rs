@@ -7,6 +7,7 @@
 
 mod bucket;
 mod decode;
+mod expiry;
 mod fact;
 mod load;
 mod read;
@@ -22,13 +23,14 @@ use std::any::Any;
 use anyhow::{Result, anyhow};
 use tokio_postgres::Transaction;
 
+pub use self::expiry::{delete_days_before, drop_partition, list_partitions, read_first_day};
 pub use self::read::{BucketSums, list_metrics, read_sums};
 pub use self::resolution::Resolution;
 
 use self::fact::Facts;
 use crate::event::Family;
 use crate::log::{self, Limit};
-use crate::projection::{Frozen, Projection};
+use crate::projection::{FrozenRows, Projection};
 
 /// The read model.
 pub const PROJECTION: Projection = Projection {
@@ -44,7 +46,7 @@ pub const PROJECTION: Projection = Projection {
         before_horizon("hour", "start"),
         before_horizon("day", "start"),
         before_horizon("rejected", "start"),
-        Frozen {
+        FrozenRows {
             merge: Some(
                 "(host, metric) DO UPDATE SET first_at = least(t.first_at, excluded.first_at),
                  last_at = greatest(t.last_at, excluded.last_at)",
@@ -60,8 +62,8 @@ pub const PROJECTION: Projection = Projection {
 };
 
 /// Returns the rule for rows that stay as they were when the horizon of `perf` passed them.
-const fn before_horizon(table: &'static str, column: &'static str) -> Frozen {
-    Frozen { table, family: Family::Perf, column, merge: None }
+const fn before_horizon(table: &'static str, column: &'static str) -> FrozenRows {
+    FrozenRows { table, family: Family::Perf, column, merge: None }
 }
 
 /// Merges facts into the rows of the search path's schema.

@@ -79,6 +79,27 @@ pub(super) struct Partition {
 }
 
 impl Partition {
+    /// Returns the partition that begins with a day; the whole table of days, which has no partitions.
+    pub fn beginning_with(resolution: Resolution, first_day: Date) -> Self {
+        Partition { resolution, first_day: resolution.first_day(first_day) }
+    }
+
+    /// Returns the partition of that name; `None` if it is no partition of the resolution.
+    pub fn from_table(resolution: Resolution, name: &str) -> Option<Self> {
+        let date = name.strip_prefix(resolution.table())?.strip_prefix('_')?;
+        let first_day = match resolution {
+            Resolution::Minute => Date::strptime("%Y%m%d", date),
+            Resolution::Hour => Date::strptime("%Y%m%d", format!("{date}01")),
+            Resolution::Day => return None,
+        };
+        Some(Partition { resolution, first_day: Some(first_day.ok()?) })
+    }
+
+    /// Returns its first day; `None` for a whole table.
+    pub fn first_day(&self) -> Option<Date> {
+        self.first_day
+    }
+
     /// Returns its name.
     pub fn table(&self) -> String {
         let parent = self.resolution.table();

@@ -17,7 +17,7 @@ use crate::billing::Amount;
 use crate::billing::order::record;
 use crate::event::{Family, Recorded};
 use crate::log::Limit;
-use crate::projection::{Decode, Decoded, Projection};
+use crate::projection::{Decode, Projection, StretchFacts};
 
 /// The read model.
 pub const PROJECTION: Projection = Projection {
@@ -80,8 +80,8 @@ impl Decode for Decoder {
         }
     }
 
-    fn finish(self: Box<Self>) -> Decoded {
-        Decoded { facts: Box::new(self.facts), skipped: self.skipped }
+    fn finish(self: Box<Self>) -> StretchFacts {
+        StretchFacts { facts: Box::new(self.facts), skipped: self.skipped }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The decoder: collects the facts of a stretch of the log while it is read.
 
 use crate::event::Recorded;
-use crate::projection::{Decode, Decoded};
+use crate::projection::{Decode, StretchFacts};
 
 use super::fact::Fact;
 use super::instance_facts::FactsByInstance;
@@ -25,7 +25,7 @@ impl Decode for Decoder {
         }
     }
 
-    fn finish(self: Box<Self>) -> Decoded {
-        Decoded { facts: Box::new(self.facts.finish()), skipped: self.skipped }
+    fn finish(self: Box<Self>) -> StretchFacts {
+        StretchFacts { facts: Box::new(self.facts.finish()), skipped: self.skipped }
     }
 }

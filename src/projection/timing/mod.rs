@@ -1,4 +1,4 @@
-//! Timing: how long builds, operations and recipes took, and what is stuck.
+//! Timing: how long builds, operations and recipes took, and which are stuck.
 //!
 //! While the log is read, `decoder` reads events as facts (`fact`) and condenses them instance by instance
 //! (`instance_facts`). `fold` makes new rows of the existing rows and these facts, by the rules in

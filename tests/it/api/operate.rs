@@ -40,7 +40,7 @@ async fn ready_means_able_to_work() {
     server.health.clear_fault("broker b");
 
     server.execute("UPDATE projection.checkpoint SET error = 'at event 7'").await;
-    assert!(reasons(&server).await.contains("stands still: at event 7"));
+    assert!(reasons(&server).await.contains("is stopped by an error: at event 7"));
 
     let lease = "UPDATE projection.checkpoint SET error = NULL, lease_until = now() - interval";
     server.execute(&format!("{lease} '20 s'")).await;

@@ -4,7 +4,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use stackledger::event::{Family, Recorded};
 use stackledger::log::{self, Limit};
-use stackledger::projection::{Decode, Decoded, Frozen, Projection};
+use stackledger::projection::{Decode, FrozenRows, Projection, StretchFacts};
 use tokio_postgres::Transaction;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -20,8 +20,8 @@ pub static TALLY: Projection = Projection {
     indexes: "",
     tables: &["hour", "series"],
     frozen: &[
-        Frozen { table: "hour", family: Family::Perf, column: "start", merge: None },
-        Frozen {
+        FrozenRows { table: "hour", family: Family::Perf, column: "start", merge: None },
+        FrozenRows {
             table: "series",
             family: Family::Perf,
             column: "first_at",
@@ -49,8 +49,8 @@ impl Decode for Decoder {
         self.0.extend(event.stream.zip(event.key_at));
     }
 
-    fn finish(self: Box<Self>) -> Decoded {
-        Decoded { facts: Box::new(self.0), skipped: 0 }
+    fn finish(self: Box<Self>) -> StretchFacts {
+        StretchFacts { facts: Box::new(self.0), skipped: 0 }
     }
 }
 

@@ -26,7 +26,7 @@ struct UsageOf {
     start: String,
     /// The end of the span, not included, UTC.
     end: String,
-    /// By id. A resource has more fields than these: those that the mappings make of the samples'
+    /// By id. A resource also has the fields that the mappings make of the samples'
     /// metadata.
     #[schema(value_type = std::collections::HashMap<String, Resource>)]
     resources: BTreeMap<String, Resource>,

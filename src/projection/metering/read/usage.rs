@@ -87,7 +87,7 @@ fn description_fields(json: Option<&str>) -> Result<BTreeMap<String, String>, Re
 }
 
 /// Sums a tenant's usage of whole windows, by service, description and part of the span. `first` and
-/// `last` are the starts of the first and the last window; those that start at a time of `left_out` are
+/// `last` are the starts of the first and the last window; windows that start at a time of `left_out` are
 /// left out. `changes` are the starts of the parts, in order. Each sum goes to `each` as it arrives.
 ///
 /// # Errors

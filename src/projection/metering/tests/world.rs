@@ -13,7 +13,7 @@ use crate::event::{Event, Family, Recorded};
 use crate::projection::metering::fact::{Facts, RejectedSample};
 use crate::projection::metering::fold::{Changes, Location, StoredSample, fold};
 use crate::projection::metering::load::look_ups;
-use crate::projection::metering::located::{Located, RowChanges};
+use crate::projection::metering::located::{LocatedRow, RowChanges};
 use crate::projection::metering::meter::Meter;
 use crate::projection::metering::month::Month;
 use crate::projection::metering::read::{ReadingRow, timeline};
@@ -156,7 +156,7 @@ impl Tables {
         assert_eq!(identities.len(), self.samples.len(), "every identity has one row");
     }
 
-    fn apply_usage(&mut self, changes: &Changes, resources: &[Located<Resource>]) {
+    fn apply_usage(&mut self, changes: &Changes, resources: &[LocatedRow<Resource>]) {
         let mappings = mappings();
         let by_meter = MappingsByMeter::new(&mappings);
         let metadata = self.parsed_metadata();
@@ -247,7 +247,7 @@ impl Tables {
     fn stored(
         &self,
         samples: &[Sample],
-        resources: &[Located<Resource>],
+        resources: &[LocatedRow<Resource>],
     ) -> HashMap<usize, StoredSample> {
         let mut stored = HashMap::new();
         for (month, indexes) in look_ups(samples, resources) {
@@ -335,10 +335,13 @@ impl Tables {
     }
 }
 
-fn located<T: Clone>(rows: &BTreeMap<u32, T>, is_needed: impl Fn(&T) -> bool) -> Vec<Located<T>> {
+fn located<T: Clone>(
+    rows: &BTreeMap<u32, T>,
+    is_needed: impl Fn(&T) -> bool,
+) -> Vec<LocatedRow<T>> {
     rows.iter()
         .filter(|(_, row)| is_needed(row))
-        .map(|(ctid, row)| Located { ctid: ctid.to_string(), row: row.clone() })
+        .map(|(ctid, row)| LocatedRow { ctid: ctid.to_string(), row: row.clone() })
         .collect()
 }
 

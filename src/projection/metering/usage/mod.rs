@@ -16,7 +16,7 @@ use tokio_postgres::Transaction;
 use uuid::Uuid;
 
 use super::fold::Changes;
-use super::located::Located;
+use super::located::LocatedRow;
 use super::resource::Resource;
 use crate::billing::Mapping;
 
@@ -29,7 +29,7 @@ pub(super) async fn apply(
     tx: &Transaction<'_>,
     mappings: &[Mapping],
     changes: &Changes,
-    resources: &[Located<Resource>],
+    resources: &[LocatedRow<Resource>],
     texts: &HashMap<Uuid, String>,
 ) -> Result<()> {
     let mappings = MappingsByMeter::new(mappings);

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::billing::window::{reach, reach_back};
 use crate::billing::{Mapping, Span};
 use crate::projection::metering::fold::Changes;
-use crate::projection::metering::located::Located;
+use crate::projection::metering::located::LocatedRow;
 use crate::projection::metering::read::ReadingRow;
 use crate::projection::metering::resource::{Key, Resource};
 use crate::projection::metering::sample::Sample;
@@ -42,7 +42,7 @@ pub(in crate::projection::metering) struct ChangedSeries<'a> {
     /// Spans of whole windows that contain all windows that can change, in order and with gaps between
     /// them.
     pub spans: Vec<Span>,
-    /// The readings in the spans and the last one before each, by time. At first only those that changed.
+    /// The readings in the spans and the last one before each, by time. At first only the changed ones.
     pub readings: Vec<ReadingRow>,
     /// An upper bound of the times of its stored samples; `None` when none is stored.
     pub stored_to: Option<Timestamp>,
@@ -61,7 +61,7 @@ pub(in crate::projection::metering) struct NeededSpan {
 pub(in crate::projection::metering) fn changed_series<'a>(
     mappings: &'a MappingsByMeter<'a>,
     changes: &'a Changes,
-    resources: &[Located<Resource>],
+    resources: &[LocatedRow<Resource>],
 ) -> Vec<ChangedSeries<'a>> {
     if mappings.0.is_empty() {
         return Vec::new();
@@ -153,7 +153,7 @@ impl<'a> ChangedSeries<'a> {
     }
 }
 
-/// Sorts spans and joins those that touch or overlap.
+/// Sorts spans and joins spans that touch or overlap.
 fn join_spans(mut spans: Vec<Span>) -> Vec<Span> {
     spans.sort_unstable();
     let mut joined: Vec<Span> = Vec::with_capacity(spans.len());

@@ -161,7 +161,7 @@ async fn a_projection_that_fails_stops_alone() {
         db.number("SELECT position FROM log.head").await == truth.messages.unique as i64
     })
     .await;
-    eventually("the checkpoint says why it stands still", || async {
+    eventually("the checkpoint contains the error", || async {
         checkpoint(&db, "(error IS NOT NULL)::int").await == 1
     })
     .await;
@@ -172,7 +172,10 @@ async fn a_projection_that_fails_stops_alone() {
     assert!(error[0].contains("column \\\"name\\\"") && error[0].contains("42703"), "{error:?}");
     let (status, problem) = process.get("/readyz").await;
     let detail = problem["detail"].as_str().unwrap();
-    assert!(status == 503 && detail.contains("projection timing stands still"), "{detail}");
+    assert!(
+        status == 503 && detail.contains("projection timing is stopped by an error"),
+        "{detail}"
+    );
     let (status, projections) = process.get("/v1/projections").await;
     let states = projections["items"].as_array().unwrap().iter();
     let states: Vec<_> = states.map(|item| (item["name"].as_str(), &item["state"])).collect();
