@@ -37,6 +37,16 @@ pub fn read_crate(root: &str) -> Vec<Source> {
     files.into_iter().map(|file| read(root, file)).collect()
 }
 
+/// The read models: every folder of `projection` except the engine.
+pub fn read_models() -> Vec<String> {
+    let folders = std::fs::read_dir("src/projection").unwrap().map(|entry| entry.unwrap());
+    let names = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name());
+    let names = names.map(|name| name.into_string().unwrap());
+    let read_models: Vec<String> = names.filter(|name| name != "engine").collect();
+    assert!(read_models.len() > 4, "the read models are not where this test looks");
+    read_models
+}
+
 /// Every file under the folder with this extension.
 pub fn files_in(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
