@@ -80,6 +80,21 @@ impl RecipeEvent {
         }
     }
 
+    /// The instance it is about, for tests that change it.
+    #[cfg(test)]
+    pub(crate) fn instance_id_mut(&mut self) -> &mut String {
+        match self {
+            Self::BuildStarted { instance_id, .. }
+            | Self::BootstrapStarted { instance_id }
+            | Self::RecipeStarted { instance_id, .. }
+            | Self::RecipeEnded { instance_id, .. }
+            | Self::BuildEnded { instance_id, .. }
+            | Self::TtmTimeNow { instance_id }
+            | Self::TtmRecipe { instance_id, .. }
+            | Self::TtmMetrics { instance_id, .. } => instance_id,
+        }
+    }
+
     /// The recipe it names.
     pub fn recipe(&self) -> Option<&str> {
         match self {

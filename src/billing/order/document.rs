@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Order;
 use super::adjust::Adjustment;
-use super::line::{Line, Unrated};
+use super::line::{Line, UnratedUsage};
 use crate::billing::exact::Amount;
 use crate::billing::unit::Unit;
 
@@ -30,7 +30,7 @@ struct Document<'a> {
     currency: &'a str,
     total: &'a Amount,
     lines: &'a [Line],
-    unrated: &'a [Unrated],
+    unrated: &'a [UnratedUsage],
     adjustments: &'a [Adjustment],
 }
 

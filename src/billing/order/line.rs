@@ -53,7 +53,7 @@ pub struct Line {
 
 /// Usage that cannot be billed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unrated {
+pub struct UnratedUsage {
     /// The resource.
     pub resource_id: String,
     /// The kind of resource.
@@ -101,5 +101,5 @@ pub struct Charges {
     /// The lines, by resource, service and time.
     pub lines: Vec<Line>,
     /// The usage that cannot be billed, in the same order.
-    pub unrated: Vec<Unrated>,
+    pub unrated: Vec<UnratedUsage>,
 }

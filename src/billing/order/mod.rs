@@ -19,7 +19,7 @@ use uuid::Uuid;
 pub use adjust::{Adjustment, BilledPeriod, ChangedWindows, compute_adjustments};
 pub use basis::{Basis, CALCULATION};
 pub use bill::{Bill, DividedSpan};
-pub use line::{Charges, Line, Reason, Unrated};
+pub use line::{Charges, Line, Reason, UnratedUsage};
 pub use record::{KIND, Record, SettingsAtIssue};
 pub use total::Total;
 
@@ -51,7 +51,7 @@ pub struct Order {
     /// The lines, by resource, service and time.
     pub lines: Vec<Line>,
     /// The usage that cannot be billed.
-    pub unrated: Vec<Unrated>,
+    pub unrated: Vec<UnratedUsage>,
     /// Corrections of earlier orders for samples that arrived late.
     pub adjustments: Vec<Adjustment>,
 }

@@ -1,7 +1,7 @@
 //! Prices a bill: converts volumes, rounds hours, and rounds the amounts of lines.
 
 use super::bill::{Bill, Description, Sum, UsageSums};
-use super::line::{Charges, Line, Reason, Unrated};
+use super::line::{Charges, Line, Reason, UnratedUsage};
 use crate::billing::exact::Fraction;
 use crate::billing::rate::{Part, Rate};
 use crate::billing::terms::HourRounding;
@@ -75,10 +75,10 @@ impl Service<'_> {
         part: Part<'_>,
         sum: &Sum,
         reason: Reason,
-    ) -> Option<Unrated> {
+    ) -> Option<UnratedUsage> {
         let rule = &self.bill.basis.mappings[mapping];
         let description = self.bill.resources.get(self.resource_id);
-        (!sum.volume.is_zero()).then(|| Unrated {
+        (!sum.volume.is_zero()).then(|| UnratedUsage {
             resource_id: self.resource_id.to_owned(),
             resource_type: description.and_then(Description::resource_type).map(str::to_owned),
             metadata: description.map(Description::metadata).unwrap_or_default(),

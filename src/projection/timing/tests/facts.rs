@@ -136,16 +136,7 @@ impl Fact {
     pub fn about(mut self, instance: &str) -> Self {
         match &mut self.content {
             Content::Nova(notification) => instance.clone_into(&mut notification.instance_id),
-            Content::Recipe(
-                RecipeEvent::BuildStarted { instance_id, .. }
-                | RecipeEvent::BootstrapStarted { instance_id }
-                | RecipeEvent::RecipeStarted { instance_id, .. }
-                | RecipeEvent::RecipeEnded { instance_id, .. }
-                | RecipeEvent::BuildEnded { instance_id, .. }
-                | RecipeEvent::TtmTimeNow { instance_id }
-                | RecipeEvent::TtmRecipe { instance_id, .. }
-                | RecipeEvent::TtmMetrics { instance_id, .. },
-            ) => instance.clone_into(instance_id),
+            Content::Recipe(event) => instance.clone_into(event.instance_id_mut()),
         }
         self.identify();
         self
