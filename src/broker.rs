@@ -65,7 +65,7 @@ pub async fn connect(url: &ConnectionString, name: &str) -> Result<Connection, l
     }
 }
 
-/// Closes a connection, and gives up after [`CLOSE_TIMEOUT`]: if channels end at the same moment, the client
+/// Closes a connection, and gives up after `CLOSE_TIMEOUT`: if channels end at the same moment, the client
 /// library sometimes waits forever for the broker's answer.
 pub async fn disconnect(connection: &Connection) {
     let closing = connection.close(200, "done".into());

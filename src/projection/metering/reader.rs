@@ -54,7 +54,7 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// When the database does not answer, or [`READERS_MAX`] others are open all that time.
+    /// When the database does not answer, or `READERS_MAX` others are open all that time.
     pub async fn open(database: &Database, timeout: Duration) -> Result<Reader, NotReady> {
         let permit = tokio::time::timeout(timeout, PERMITS.acquire()).await;
         let Ok(Ok(permit)) = permit else {
