@@ -79,8 +79,7 @@ impl SalesOrders {
         thread.await.unwrap_or_else(|_| Err(Error::broken("computing a draft panicked")))
     }
 
-    /// Issues an order: the whole order is in the log, or nothing of it. NoParameters is either if this future is
-    /// dropped before the order is appended.
+    /// Issues an order: the whole order is in the log, or nothing of it, also if this future is dropped.
     ///
     /// # Errors
     ///

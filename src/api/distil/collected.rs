@@ -51,7 +51,7 @@ struct Tenant {
 
 /// Wait until usage includes all samples received so far, and report how far each tenant's usage is known
 ///
-/// NoParameters has to be collected: usage is computed as samples arrive. 503 if the samples that are in the
+/// Nothing has to be collected: usage is computed as samples arrive. 503 if the samples that are in the
 /// log now are not all projected within 15 seconds.
 #[utoipa::path(post, path = "/collect_usage", tag = "Usage", operation_id = "collect_usage",
     responses((status = 200, body = UsageCollection)))]

@@ -84,7 +84,7 @@ pub(super) async fn issue(
 
 /// Compute a sales order without issuing it
 ///
-/// The same computation as for an order up to `end`. NoParameters is stored.
+/// The same computation as for an order up to `end`. Nothing is stored.
 #[utoipa::path(post, path = "/sales_draft", tag = "Money", operation_id = "draft_sales_order",
     request_body = DraftBody,
     responses((status = 200, description = "The order, without an id", body = Object)))]

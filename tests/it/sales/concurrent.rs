@@ -10,7 +10,7 @@ use crate::support::broker::broker;
 use crate::support::database::TestDatabase;
 use crate::support::process::Process;
 use crate::support::server::answer;
-use crate::support::{is_long, unique};
+use crate::support::{eventually, is_long, unique};
 
 struct Servers {
     path: std::path::PathBuf,
@@ -24,11 +24,29 @@ impl Servers {
         Servers { path }
     }
 
-    async fn start(&self, db: &TestDatabase) -> Process {
+    /// Starts a server whose connections to the database have this name.
+    async fn start_as(&self, name: &str, db: &TestDatabase) -> Process {
         let broker = broker().await;
-        let variables = [("STACKLEDGER_CONFIG", self.path.to_str().unwrap())];
+        let url = format!("{}?application_name={name}", db.url);
+        let variables =
+            [("STACKLEDGER_CONFIG", self.path.to_str().unwrap()), ("DATABASE_URL", url.as_str())];
         Process::start_with("serve", db, &broker, &variables)
     }
+
+    async fn start(&self, db: &TestDatabase) -> Process {
+        self.start_as("other", db).await
+    }
+}
+
+/// Waits until the database has ended the connections of this name. It carries out what a killed process
+/// sent last, a COMMIT for instance, after that process is gone.
+async fn wait_until_disconnected(name: &str, db: &TestDatabase) {
+    let sql = format!(
+        "SELECT count(*) FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = '{name}'"
+    );
+    eventually("the killed server's connections end", || async { db.number(&sql).await == 0 })
+        .await;
 }
 
 impl Drop for Servers {
@@ -114,7 +132,7 @@ async fn killed_in_the_middle_there_is_a_whole_order_or_none() {
     let servers = Servers::new();
     let (mut whole, mut none) = (0, 0);
     for (nth, tenant) in tenants.iter().enumerate() {
-        let mut process = servers.start(&server.db).await;
+        let mut process = servers.start_as("killed", &server.db).await;
         process.wait_until_ready().await;
         let request = json!({"tenant": tenant, "end": "2026-11-03"});
         let url = format!("{}/sales_order", process.url);
@@ -123,6 +141,7 @@ async fn killed_in_the_middle_there_is_a_whole_order_or_none() {
         tokio::time::sleep(Duration::from_millis((nth as u64 * 37) % 150)).await;
         process.kill();
         let answered = answer.await.unwrap().is_ok();
+        wait_until_disconnected("killed", &server.db).await;
         let count = |table: &str, column: &str| {
             format!("SELECT count(*) FROM log.{table} WHERE {column} = '{tenant}'")
         };
