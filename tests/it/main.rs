@@ -5,6 +5,7 @@
 mod agent;
 mod api;
 mod architecture;
+mod cases;
 mod cli;
 mod export;
 mod ingest;

@@ -20,11 +20,9 @@ pub(super) fn read(kind: &str, text: &str) -> Result<Option<Notification>, serde
     let (format, data) = std::mem::take(&mut message.payload).into_object().into_data();
     let Some(instance_id) = find_instance_id(format, &data, text)? else { return Ok(None) };
     let priority = message.priority.text();
-    let failed = priority.is_none_or(|priority| priority.eq_ignore_ascii_case("error"));
-    let mut subject = names::subject_of(kind, failed);
-    if format == Format::Legacy {
-        correct_failed_create(&mut subject, &data);
-    }
+    let is_error = priority.as_ref().is_some_and(|text| text.eq_ignore_ascii_case("error"));
+    let mut subject = names::subject_of(kind, is_error || priority.is_none());
+    correct_failed_create(&mut subject, &data, is_error);
     let (publisher_service, publisher_host) = split_publisher(message.publisher_id);
     let deleted_at = data.deleted_at.time().or_else(|| data.terminated_at.time());
     Ok(Some(Notification {
@@ -67,17 +65,25 @@ fn find_instance_id(
     Ok(id.map(Cow::into_owned))
 }
 
-/// Turns the end of a creation into its error if the creation was aborted. Havana sends
-/// `create.end` then, too: with the reason as its message, or without a message, and then only the
-/// state shows that nothing was created.
-fn correct_failed_create(subject: &mut Subject, data: &Data<'_>) {
+/// Turns the end of a creation into its error if nothing was created. Havana sends `create.end` when a
+/// creation is aborted, too, with the reason as its message. That message decides nothing: it is a text for
+/// people, and Nova translates it.
+fn correct_failed_create(subject: &mut Subject, data: &Data<'_>, is_error: bool) {
     let Subject::Operation { operation, phase: phase @ Phase::End } = subject else { return };
-    let failed = match data.message.text() {
-        Some(message) => !message.eq_ignore_ascii_case("success"),
-        None => data.state.text().is_some_and(|state| matches!(&*state, "building" | "error")),
-    };
-    if operation == "create" && failed {
+    if operation == "create" && (is_error || !was_created(data)) {
         *phase = Phase::Error;
+    }
+}
+
+/// Whether the instance of a creation's end exists. Nova sets the state and the time of the launch together;
+/// without a state, an empty time of the launch means that there was none.
+fn was_created(data: &Data<'_>) -> bool {
+    let is_launched = data.launched_at.time().is_some();
+    match data.state.text().as_deref() {
+        Some("error") => false,
+        Some("building" | "deleted") => is_launched,
+        Some(_) => true,
+        None => is_launched || !data.launched_at.is_present(),
     }
 }
 
@@ -193,30 +199,55 @@ mod tests {
         assert_eq!(legacy.fault, None);
     }
 
+    /// Reads the end of a creation with this priority and payload.
+    fn read_create_end(priority: &str, payload: &str) -> Notification {
+        let body = format!(r#"{{"priority": "{priority}", "payload": {payload}}}"#);
+        read("compute.instance.create.end", &body).unwrap().unwrap()
+    }
+
     #[test]
-    fn a_creation_that_ends_with_a_reason_has_failed() {
-        for (message, state, phase) in [
-            (r#""Success""#, "active", Phase::End),
-            (r#""Success""#, "", Phase::End),
-            (r#""""#, "active", Phase::End),
-            (r#""""#, "building", Phase::Error),
-            (r#""""#, "error", Phase::Error),
-            ("null", "", Phase::End),
-            ("null", "building", Phase::Error),
-            (r#""No space left""#, "building", Phase::Error),
-            (r#""No space left""#, "active", Phase::Error),
+    fn state_and_launch_decide_whether_a_creation_ended_well() {
+        const LAUNCHED: &str = r#""launched_at": "2026-11-19T10:43:42.000000", "#;
+        const NOT_LAUNCHED: &str = r#""launched_at": "", "#;
+        for (launch, state, phase) in [
+            (LAUNCHED, "active", Phase::End),
+            (LAUNCHED, "building", Phase::End),
+            (LAUNCHED, "deleted", Phase::End),
+            (LAUNCHED, "error", Phase::Error),
+            (LAUNCHED, "", Phase::End),
+            (NOT_LAUNCHED, "active", Phase::End),
+            (NOT_LAUNCHED, "building", Phase::Error),
+            (NOT_LAUNCHED, "deleted", Phase::Error),
+            (NOT_LAUNCHED, "error", Phase::Error),
+            (NOT_LAUNCHED, "", Phase::Error),
+            ("", "active", Phase::End),
+            ("", "building", Phase::Error),
+            ("", "error", Phase::Error),
+            ("", "", Phase::End),
         ] {
-            let payload =
-                format!(r#"{{"instance_id": "i", "message": {message}, "state": "{state}"}}"#);
-            let notification = read_payload("compute.instance.create.end", &payload);
-            let failed = phase == Phase::Error;
-            assert_eq!(
-                notification.subject,
-                Subject::Operation { operation: "create".into(), phase }
-            );
-            assert_eq!(notification.fault.is_some(), failed, "{message} {state}");
-            let text = notification.fault.and_then(|fault| fault.message);
-            assert_eq!(text.is_some(), message.contains("space"), "{message} {state}");
+            // Nova's own translations, a reason, and none.
+            for message in ["Success", "成功", "Erfolg", "No space left", ""] {
+                let payload = format!(
+                    r#"{{"instance_id": "i", {launch}"message": "{message}", "state": "{state}"}}"#
+                );
+                let notification = read_create_end("INFO", &payload);
+                let expected = Subject::Operation { operation: "create".into(), phase };
+                assert_eq!(notification.subject, expected, "{payload}");
+                let failed = phase == Phase::Error;
+                assert_eq!(notification.fault.is_some(), failed, "{payload}");
+                let text = notification.fault.and_then(|fault| fault.message);
+                assert_eq!(text.is_some(), failed && !message.is_empty(), "{payload}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_end_with_the_priority_of_an_error_is_an_error() {
+        for (priority, phase) in [("ERROR", Phase::Error), ("INFO", Phase::End), ("", Phase::End)] {
+            let notification =
+                read_create_end(priority, r#"{"instance_id": "i", "state": "active"}"#);
+            let expected = Subject::Operation { operation: "create".into(), phase };
+            assert_eq!(notification.subject, expected, "{priority}");
         }
         let notification =
             read_payload("compute.instance.reboot.end", r#"{"instance_id": "i", "message": "m"}"#);

@@ -1,0 +1,32 @@
+//! Builds of instances.
+
+use serde_json::{Value, json};
+
+use super::run;
+use crate::support::server::Server;
+
+/// Returns the instances of a list, by their ids.
+async fn ids(server: &Server, path: &str) -> Vec<String> {
+    let list = server.ok(path).await;
+    let items = list["items"].as_array().unwrap();
+    items.iter().map(|item| item["instance_id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_success_in_any_language_is_one() {
+    for server in run("70-success-is-said-in-japanese").await {
+        let ids = ids(&server, "/v1/instances").await;
+        assert_eq!(ids.len(), 5);
+        for id in ids {
+            let shown = server.ok(&format!("/v1/instances/{id}")).await;
+            let build = &shown["build"];
+            assert_eq!((&build["status"], &build["error"]), (&json!("complete"), &Value::Null));
+            let create = &shown["operations"][0];
+            assert_eq!(
+                (&create["operation"], &create["status"]),
+                (&json!("create"), &json!("complete"))
+            );
+        }
+        assert_eq!(server.ok("/v1/builds/incomplete").await["items"], json!([]));
+    }
+}
