@@ -23,6 +23,10 @@ CREATE TABLE instance (
     last_kind            text        NOT NULL,
     reported_at          timestamptz,
     -- The facts that the build is derived from, besides the create operations.
+    building_reported_at timestamptz,
+    running_reported_at  timestamptz,
+    first_launched_at    timestamptz,
+    relaunched_at        timestamptz,
     error_said_at        timestamptz,
     deletion_ended_at    timestamptz,
     deletion_said_at     timestamptz,
@@ -47,6 +51,7 @@ CREATE TABLE instance (
     build_started_at     timestamptz,
     bootstrap_started_at timestamptz,
     build_ended_at       timestamptz,
+    build_end_inferred   boolean     NOT NULL DEFAULT false,
     build_duration_us    bigint CHECK (build_duration_us >= 0),
     spawn_us             bigint CHECK (spawn_us >= 0),
     attempts             integer     NOT NULL DEFAULT 0,
@@ -57,6 +62,11 @@ CREATE TABLE instance (
 COMMENT ON COLUMN instance.stamp_at IS 'Times of the events that name, project_id, host, flavor, image, state, launched_at and deleted_at (in this order) come from';
 COMMENT ON COLUMN instance.stamp_id IS 'Ids of these events, in the same order';
 COMMENT ON COLUMN instance.reported_at IS 'Time of the earliest event of a build or a recipe, including the calls of TTM''s routes; null if all its events are from Nova';
+COMMENT ON COLUMN instance.building_reported_at IS 'Time of the earliest message with the state building';
+COMMENT ON COLUMN instance.running_reported_at IS 'Time of the earliest message with a state that only a launched instance has, e.g. active or stopped';
+COMMENT ON COLUMN instance.first_launched_at IS 'The earliest launch that any message contains, except the errors of create operations';
+COMMENT ON COLUMN instance.relaunched_at IS 'Time of the earliest operation that sets the time of the launch anew, e.g. rebuild';
+COMMENT ON COLUMN instance.build_end_inferred IS 'Whether the end of the build was inferred from a later message, because its own was lost; build_ended_at is then the time of the launch, or null';
 COMMENT ON COLUMN instance.error_said_at IS 'Time of the earliest message with the state error and without a launch';
 COMMENT ON COLUMN instance.deletion_ended_at IS 'Time of the earliest end of a completed deletion, i.e. one with the state deleted or a time of deletion';
 COMMENT ON COLUMN instance.deletion_said_at IS 'Time of the earliest message with the state deleted';

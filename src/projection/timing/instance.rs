@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::fact::{self, Content, Fact};
+use super::launch::first_launch;
 use super::rows::Instance;
 use super::stamp::{Stamp, advance, earliest, move_back};
 use crate::event::nova::{Notification, Phase, Subject};
@@ -43,6 +44,10 @@ impl Instance {
             last_id: fact.stamp.1,
             last_kind: fact.kind.clone(),
             reported_at: None,
+            building_reported_at: None,
+            running_reported_at: None,
+            first_launched_at: None,
+            relaunched_at: None,
             error_said_at: None,
             deletion_ended_at: None,
             deletion_said_at: None,
@@ -66,6 +71,7 @@ impl Instance {
             build_started_at: None,
             bootstrap_started_at: None,
             build_ended_at: None,
+            build_end_inferred: false,
             build_duration_us: None,
             spawn_us: None,
             attempts: 0,
@@ -121,6 +127,7 @@ impl Instance {
         if self.advance_stamp(DELETED_AT, notification.reports_deletion.then_some(stamp)) {
             self.deleted_at = notification.deleted_at;
         }
+        self.record_launch(stamp, notification);
         // An instance that was launched once has been built; an error is another operation's.
         if notification.state.as_deref() == Some("error") && notification.launched_at.is_none() {
             self.error_said_at = earliest(self.error_said_at, Some(stamp.0));
@@ -201,6 +208,10 @@ impl Instance {
             last_id,
             last_kind,
             reported_at,
+            building_reported_at,
+            running_reported_at,
+            first_launched_at,
+            relaunched_at,
             error_said_at,
             deletion_ended_at,
             deletion_said_at,
@@ -224,6 +235,7 @@ impl Instance {
             build_started_at: _,
             bootstrap_started_at: _,
             build_ended_at: _,
+            build_end_inferred: _,
             build_duration_us: _,
             spawn_us: _,
             attempts: _,
@@ -260,6 +272,10 @@ impl Instance {
             (self.last_at, self.last_id, self.last_kind) = (last_at, last_id, last_kind);
         }
         self.reported_at = earliest(self.reported_at, reported_at);
+        self.building_reported_at = earliest(self.building_reported_at, building_reported_at);
+        self.running_reported_at = earliest(self.running_reported_at, running_reported_at);
+        self.first_launched_at = first_launch(self.first_launched_at, first_launched_at);
+        self.relaunched_at = earliest(self.relaunched_at, relaunched_at);
         self.error_said_at = earliest(self.error_said_at, error_said_at);
         self.deletion_ended_at = earliest(self.deletion_ended_at, deletion_ended_at);
         self.deletion_said_at = earliest(self.deletion_said_at, deletion_said_at);

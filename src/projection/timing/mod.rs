@@ -2,8 +2,8 @@
 //!
 //! While the log is read, `decoder` reads events as facts (`fact`) and condenses them instance by instance
 //! (`instance_facts`). `fold` makes new rows of the existing rows and these facts, by the rules in
-//! `instance` (registers), `pair` and `operations`, `recipes`, `build` (the state of a build) and
-//! `requests`; `hours` sums up the operations. `read` contains every query on the tables: of the rows that
+//! `instance` and `launch` (registers), `pair` and `operations`, `recipes`, `build` (the state of a
+//! build) and `requests`; `hours` sums up the operations. `read` contains every query on the tables: of the rows that
 //! facts can change, and of the answers in `routes` and in TTM's shapes. `write` stores a change. Everything
 //! except `read`, `write` and `routes` is pure.
 //!
@@ -19,6 +19,7 @@ mod hours;
 mod instance;
 mod instance_facts;
 mod keys;
+mod launch;
 mod operations;
 mod pair;
 pub(crate) mod read;
@@ -45,7 +46,7 @@ use crate::projection::Projection;
 /// The read model.
 pub const PROJECTION: Projection = Projection {
     name: "timing",
-    version: 1,
+    version: 2,
     families: &[Family::Instance, Family::Recipe],
     config: |_| String::new(),
     ddl: include_str!("../../../schema/timing.sql"),

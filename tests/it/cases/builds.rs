@@ -30,3 +30,22 @@ async fn a_success_in_any_language_is_one() {
         assert_eq!(server.ok("/v1/builds/incomplete").await["items"], json!([]));
     }
 }
+
+#[tokio::test]
+async fn a_build_whose_end_was_lost_is_complete_once_it_runs() {
+    for server in run("42-the-create-end-was-lost").await {
+        let shown = server.ok("/v1/instances/16eb7b90-4eff-5a09-ab62-cd6eaca1fc95").await;
+        assert_eq!(
+            shown["build"],
+            json!({
+                "status": "complete", "started_at": "2026-11-20T10:00:02Z",
+                "bootstrap_started_at": null, "ended_at": "2026-11-20T10:00:30Z",
+                "end_inferred": true, "duration_s": 28.0, "spawn_s": 28.0, "attempts": 1,
+                "error": null,
+            })
+        );
+        // What the messages of the operation itself show.
+        assert_eq!(shown["operations"][0]["status"], "open");
+        assert_eq!(ids(&server, "/v1/builds/incomplete").await, [""; 0]);
+    }
+}

@@ -25,6 +25,7 @@ pub struct BuildRow {
     pub started_at: Option<Timestamp>,
     pub bootstrap_started_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
+    pub end_inferred: bool,
     pub duration_us: Option<i64>,
     pub spawn_us: Option<i64>,
     pub attempts: i32,
@@ -34,7 +35,7 @@ pub struct BuildRow {
 /// The columns of [`InstanceRow`] and its [`BuildRow`].
 const COLUMNS: &str = "instance_id, name, project_id, host, flavor, image, state, \
     deleted_at, first_at, last_at, build_status, build_started_at, bootstrap_started_at, \
-    build_ended_at, build_duration_us, spawn_us, attempts, build_error, skewed";
+    build_ended_at, build_end_inferred, build_duration_us, spawn_us, attempts, build_error, skewed";
 
 impl From<&Row> for InstanceRow {
     fn from(row: &Row) -> Self {
@@ -54,6 +55,7 @@ impl From<&Row> for InstanceRow {
                 started_at: row.get("build_started_at"),
                 bootstrap_started_at: row.get("bootstrap_started_at"),
                 ended_at: row.get("build_ended_at"),
+                end_inferred: row.get("build_end_inferred"),
                 duration_us: row.get("build_duration_us"),
                 spawn_us: row.get("spawn_us"),
                 attempts: row.get("attempts"),

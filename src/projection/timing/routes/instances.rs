@@ -21,9 +21,11 @@ pub(super) struct Build {
     /// When the bootstrap began, if there is one.
     #[schema(value_type = Option<String>, format = DateTime)]
     bootstrap_started_at: Option<Timestamp>,
-    /// The last end.
+    /// The last end; null for a complete build if its end was lost and the time of the launch is not known.
     #[schema(value_type = Option<String>, format = DateTime)]
     ended_at: Option<Timestamp>,
+    /// Whether the message of the end was lost, and a later one shows that the instance was launched.
+    end_inferred: bool,
     /// The user's wait: from the first start to the last end, failed attempts included.
     duration_s: Option<f64>,
     /// The duration of the successful attempt alone, else of the last one.
@@ -66,6 +68,7 @@ impl From<BuildRow> for Build {
             started_at: row.started_at,
             bootstrap_started_at: row.bootstrap_started_at,
             ended_at: row.ended_at,
+            end_inferred: row.end_inferred,
             duration_s: row.duration_us.map(seconds),
             spawn_s: row.spawn_us.map(seconds),
             attempts: row.attempts,

@@ -64,6 +64,11 @@ pub fn state(at: i64, state: &str) -> Fact {
     nova(at, Subject::Update).with(|notification| notification.state = Some(state.to_owned()))
 }
 
+/// Reports a state and the time of the launch.
+pub fn launched(at: i64, state_word: &str, launched_at: i64) -> Fact {
+    state(at, state_word).with(|notification| notification.launched_at = Some(second(launched_at)))
+}
+
 /// Reports a time of deletion, or that there is none.
 pub fn deleted_at(at: i64, deleted: Option<i64>) -> Fact {
     nova(at, Subject::Exists).with(|notification| {

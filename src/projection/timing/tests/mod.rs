@@ -5,6 +5,7 @@ mod builds;
 mod database;
 mod facts;
 mod fixtures;
+mod launches;
 mod operations;
 mod order;
 mod recipes;

@@ -1,5 +1,6 @@
 //! Any order, duplication and batching of the same facts gives the same rows.
 
+use jiff::SignedDuration;
 use proptest::prelude::*;
 use proptest::sample::select;
 use uuid::Uuid;
@@ -20,7 +21,7 @@ fn seconds() -> impl Strategy<Value = i64> {
 }
 
 fn subject() -> impl Strategy<Value = Subject> {
-    let operation = select(vec!["create", "create", "reboot", "delete"]);
+    let operation = select(vec!["create", "create", "create", "rebuild", "delete"]);
     let phase = select(vec![Phase::Start, Phase::End, Phase::Error]);
     prop_oneof![
         8 => (operation, phase).prop_map(|(operation, phase)| Subject::Operation {
@@ -42,7 +43,7 @@ fn notification() -> impl Strategy<Value = Fact> {
         text(&["on-a", "on-b"]),
         text(&["name", "renamed"]),
     );
-    let states = (text(&["building", "active", "error", "deleted"]), 0..20_i64);
+    let states = (text(&["building", "active", "stopped", "error", "deleted"]), 0..20_i64);
     (seconds(), subject(), reporter, values, states).prop_map(
         |(at, subject, (host, request, is_versioned), values, (state, other))| {
             nova(at, subject).with(|notification| {
@@ -57,7 +58,12 @@ fn notification() -> impl Strategy<Value = Fact> {
                     notification.name,
                 ) = values;
                 notification.state = state;
-                notification.launched_at = (other == 0).then(|| second(at));
+                notification.launched_at = match other {
+                    0 => Some(second(at)),
+                    // The same launch, with its fraction.
+                    2 => Some(second(at) + SignedDuration::from_millis(500)),
+                    _ => None,
+                };
                 notification.deleted_at = (other == 1).then(|| second(at));
                 notification.reports_deletion = other < 4;
                 notification.fault =

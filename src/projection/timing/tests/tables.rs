@@ -144,6 +144,8 @@ impl Tables {
         let skewed = if row.skewed { " skewed" } else { "" };
         let error = row.build_error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
         let attempts = row.attempts;
+        let skewed =
+            if row.build_end_inferred { format!("{skewed} inferred") } else { skewed.to_owned() };
         format!("{status:?} {span} wait {wait} spawn {spawn} attempts {attempts}{skewed}{error}")
     }
 }

@@ -92,7 +92,7 @@ async fn an_instance_is_shown_with_its_operations_and_recipes() {
             "first_at": "2026-11-20T03:00:00Z", "last_at": "2026-11-20T03:01:00.5Z",
             "build": {
                 "status": "complete", "started_at": "2026-11-20T03:00:00Z",
-                "bootstrap_started_at": null, "ended_at": "2026-11-20T03:01:00.5Z",
+                "bootstrap_started_at": null, "ended_at": "2026-11-20T03:01:00.5Z", "end_inferred": false,
                 "duration_s": 60.500001, "spawn_s": 20.0, "attempts": 2, "error": null,
             },
             "skewed": false,
