@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::attempt::Attempt;
 use super::fact::{Fact, Stamp, before_all_at};
+use super::stack::StackState;
 use super::state::{State, Status};
 use crate::event::deployment::{DeploymentEvent, Phase, Stack};
 
@@ -35,17 +36,6 @@ pub struct Deployment {
     pub first_at: Timestamp,
     /// The time of the last event of it or its instances.
     pub last_at: Timestamp,
-}
-
-/// The last operation of Heat on a stack.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StackState {
-    /// The last notification, and its time.
-    pub last: (Timestamp, Stack),
-    /// The outcome of its last create or update; [`Status::Incomplete`] if none has ended.
-    pub status: Status,
-    /// When that operation ended.
-    pub ended_at: Option<Timestamp>,
 }
 
 /// The facts that name one generation of a deployment: from the first of them to its deletion, or to the
@@ -195,18 +185,7 @@ impl Deployment {
         if stack.project_id.is_some() {
             self.project_id.clone_from(&stack.project_id);
         }
-        let known = self.stack.take();
-        let (mut status, mut ended_at) =
-            known.map_or((Status::Incomplete, None), |known| (known.status, known.ended_at));
-        // Suspending or checking a stack does not build it.
-        if matches!(stack.operation.as_str(), "create" | "adopt" | "update" | "rollback") {
-            match stack.phase {
-                Phase::Start => {}
-                Phase::End => (status, ended_at) = (Status::Success, Some(at)),
-                Phase::Error => (status, ended_at) = (Status::Error, Some(at)),
-            }
-        }
-        self.stack = Some(StackState { last: (at, stack.clone()), status, ended_at });
+        self.stack = Some(StackState::after(self.stack.take(), at, stack));
     }
 
     /// Returns the worst status of its instances and its stack; `None` if nothing has services.
@@ -260,17 +239,6 @@ impl Deployment {
             State::Contacted
         } else {
             State::Registered
-        }
-    }
-}
-
-impl StackState {
-    /// Returns the state that follows from the last notification.
-    fn state(&self) -> State {
-        match self.last.1.phase {
-            Phase::Start => State::Configuring,
-            Phase::End => State::Complete,
-            Phase::Error => State::Failed,
         }
     }
 }

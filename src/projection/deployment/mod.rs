@@ -2,8 +2,8 @@
 //!
 //! Each event is kept as a row (`fact`), because events may come in any order. Reports are derived from the
 //! facts whenever an event arrives or a report is requested: `attempt` divides the facts of an instance into
-//! its registrations, `generation` the facts of a deployment into its lifetimes, `deployments` holds both and
-//! resolves references, `cycle` finds references that will never resolve, `path` shows where the time went.
+//! its registrations, `generation` the facts of a deployment into its lifetimes, `stack` follows Heat's
+//! operations, `deployments` holds all of them and resolves references, `cycle` finds references that will never resolve, `path` shows where the time went.
 //! All these are pure. `read` and `write` carry rows from and to the database (`rows`); the summary of each
 //! deployment and instance is kept beside the facts, for lists.
 
@@ -15,6 +15,7 @@ mod generation;
 mod path;
 mod read;
 mod rows;
+mod stack;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -30,12 +31,13 @@ pub use self::attempt::{AbandonReport, Attempt, Run, Service};
 pub use self::cycle::{Cycle, find_cycles};
 pub use self::deployments::{Deployments, ResolvedValue, UnresolvedParameter};
 pub use self::fact::Fact;
-pub use self::generation::{Deployment, StackState};
+pub use self::generation::Deployment;
 pub use self::path::{Phases, Step, find_critical_path, measure_phases};
 pub use self::read::{
     DeploymentFilter, DeploymentSummary, list_deployments, load_facts_of_deployment,
     load_facts_of_instance,
 };
+pub use self::stack::StackState;
 pub use self::state::{SilenceLimit, State, Status};
 
 use crate::event::Family;
@@ -45,7 +47,7 @@ use crate::projection::Projection;
 /// The read model.
 pub const PROJECTION: Projection = Projection {
     name: "deployment",
-    version: 1,
+    version: 2,
     families: &[Family::Deployment],
     config: |_| String::new(),
     ddl: include_str!("../../../schema/deployment.sql"),

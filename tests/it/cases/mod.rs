@@ -2,6 +2,7 @@
 //! by the real endpoints. The answers depend neither on the order of the messages nor on duplicates.
 
 mod builds;
+mod deployments;
 
 use std::io::Write;
 use std::path::Path;

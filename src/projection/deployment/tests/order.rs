@@ -86,7 +86,7 @@ fn services() -> impl Strategy<Value = Vec<Service>> {
 pub fn one_fact() -> impl Strategy<Value = Fact> {
     let instance = || select(vec!["i", "j", "k"]);
     let name = || select(vec!["a", "b", "c"]);
-    let operation = select(vec!["create", "update", "delete", "suspend"]);
+    let operation = select(vec!["create", "update", "rollback", "delete", "suspend"]);
     let phase = select(vec![Phase::Start, Phase::End, Phase::Error]);
     let time = || prop_oneof![3 => 0..20_i64, 1 => 0..8000_i64];
     prop_oneof![
@@ -102,7 +102,7 @@ pub fn one_fact() -> impl Strategy<Value = Fact> {
         4 => (time(), instance(), name(), select(vec!["0", "1", ""]))
             .prop_map(|(at, instance, service, code)| ended(at, instance, service, code)),
         1 => (time(), instance()).prop_map(|(at, instance)| abandoned(at, instance)),
-        1 => (time(), operation, phase).prop_map(|(at, operation, phase)| stack(at, operation, phase)),
+        2 => (time(), operation, phase).prop_map(|(at, operation, phase)| stack(at, operation, phase)),
     ]
 }
 

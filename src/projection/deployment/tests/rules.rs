@@ -213,6 +213,62 @@ fn a_stack_is_in_the_state_that_heat_reports() {
 }
 
 #[test]
+fn a_rollback_restores_what_was_there_before() {
+    let (start, end, error) = (Phase::Start, Phase::End, Phase::Error);
+    let progress_of = |steps: &[(&str, Phase)]| {
+        let facts = (0..).zip(steps).map(|(at, (operation, phase))| stack(at, operation, *phase));
+        progress(&facts.collect::<Vec<_>>(), 61)
+    };
+    let (failed, works) = (("error", "failed"), ("success", "complete"));
+    for created in ["create", "adopt"] {
+        // Before the creation there was nothing.
+        let mut steps = vec![(created, start), (created, error), ("rollback", start)];
+        assert_eq!(progress_of(&steps), ("error", "configuring"));
+        steps.push(("rollback", end));
+        assert_eq!(progress_of(&steps), failed);
+        // Single messages are lost.
+        for lost in 0..steps.len() - 1 {
+            let mut some = steps.clone();
+            some.remove(lost);
+            assert_eq!(progress_of(&some), failed, "without the step {lost}");
+        }
+        assert_eq!(progress_of(&steps[3..]), failed);
+        // A later update may build it after all, and a failed one restores nothing.
+        steps.extend([("update", start), ("update", error), ("rollback", end)]);
+        assert_eq!(progress_of(&steps), failed);
+        steps.extend([("update", start), ("update", end)]);
+        assert_eq!(progress_of(&steps), works);
+        steps.extend([
+            ("update", start),
+            ("update", error),
+            ("rollback", start),
+            ("rollback", end),
+        ]);
+        assert_eq!(progress_of(&steps), works);
+    }
+    for updated in ["update", "restore"] {
+        // The old version works, also if the log begins after its creation.
+        let steps = [
+            ("create", start),
+            ("create", end),
+            (updated, start),
+            (updated, error),
+            ("rollback", start),
+            ("rollback", end),
+        ];
+        for first in 0..5 {
+            assert_eq!(progress_of(&steps[first..]), if first < 4 { works } else { failed });
+        }
+        let mut failing = steps.to_vec();
+        *failing.last_mut().unwrap() = ("rollback", error);
+        assert_eq!(progress_of(&failing), failed);
+        failing[1].1 = error;
+        *failing.last_mut().unwrap() = ("rollback", end);
+        assert_eq!(progress_of(&failing), failed, "the old version had failed, too");
+    }
+}
+
+#[test]
 fn the_longest_chain_leads_from_a_registration_to_the_last_end() {
     let facts = blog();
     let deployments = Deployments::of(&facts);
