@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::bucket::{Bucket, LatestSample, nearest_f64};
 use super::fact::{BucketFact, Facts, Key, Rejection};
 use super::resolution::Resolution;
+use crate::event::Recorded;
 use crate::event::perf::{self, HostSamples, Sample};
-use crate::event::{Event, Recorded};
 use crate::projection::{Decode, StretchFacts};
 use crate::sketch::numbers::{self, Sketch};
 
@@ -22,9 +22,10 @@ pub(super) struct Decoder {
 }
 
 impl Decode for Decoder {
-    fn read(&mut self, Recorded { event, .. }: Recorded) {
-        if event.kind == perf::SAMPLED {
-            let is_whole = perf::read(&event.body, |sampled| self.stretch.add(&event, sampled));
+    fn read(&mut self, recorded: Recorded) {
+        if recorded.event.kind == perf::SAMPLED {
+            let is_whole =
+                perf::read(&recorded.event.body, |sampled| self.stretch.add(&recorded, sampled));
             self.skipped += u64::from(!is_whole.unwrap_or(false));
         }
     }
@@ -63,13 +64,17 @@ struct UnsortedMinute {
 
 impl Stretch {
     /// Adds the values of one event. Returns whether all of them count.
-    fn add(&mut self, event: &Event, sampled: &HostSamples<'_>) -> bool {
+    fn add(&mut self, recorded: &Recorded, sampled: &HostSamples<'_>) -> bool {
+        let event = &recorded.event;
         let host = self.number_of(&sampled.host);
         let day = event.key_at.map(|at| Resolution::Day.start(at));
         let mut is_whole = true;
         for (index, value) in (0..).zip(sampled.values()) {
             match value {
-                Ok(sample) => self.add_sample(host, event.id, index, &sample),
+                Ok(sample) => {
+                    let alive_at = sample.time.min(recorded.recorded_at);
+                    self.add_sample(host, event.id, index, &sample, alive_at);
+                }
                 Err(perf::InvalidSample { reason, metric, time }) => {
                     let metric = metric.map(|metric| self.number_of(&metric));
                     self.reject((host, metric, reason, day), (time, event.id));
@@ -91,7 +96,15 @@ impl Stretch {
         number
     }
 
-    fn add_sample(&mut self, host: usize, id: Uuid, index: i32, sample: &Sample<'_>) {
+    /// Adds a sample; `alive_at` is the time at which it shows that its host was alive.
+    fn add_sample(
+        &mut self,
+        host: usize,
+        id: Uuid,
+        index: i32,
+        sample: &Sample<'_>,
+        alive_at: Timestamp,
+    ) {
         let metric = self.number_of(&sample.metric);
         let next = self.keys.len();
         let key = *self.keys.entry((host, metric)).or_insert(next);
@@ -110,11 +123,12 @@ impl Stretch {
                 let fact = &mut self.buckets[place].fact;
                 fact.bucket.add(&bucket);
                 fact.first_at = fact.first_at.min(at);
+                fact.alive_at = fact.alive_at.max(alive_at);
                 place
             }
             None => {
                 let place = self.buckets.len();
-                let fact = BucketFact { key, start, first_at: at, bucket };
+                let fact = BucketFact { key, start, first_at: at, alive_at, bucket };
                 self.buckets.push(UnsortedMinute { fact, bins: Vec::new() });
                 self.minutes.insert((key, start), place);
                 place

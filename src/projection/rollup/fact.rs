@@ -35,6 +35,8 @@ pub(super) struct BucketFact {
     pub start: Timestamp,
     /// The time of the earliest sample.
     pub first_at: Timestamp,
+    /// See [`Span::alive_at`].
+    pub alive_at: Timestamp,
     pub bucket: Bucket,
 }
 
@@ -43,6 +45,9 @@ pub(super) struct BucketFact {
 pub(super) struct Span {
     pub first_at: Timestamp,
     pub last_at: Timestamp,
+    /// The latest time at which a sample shows that its host was alive: its own time or, if its host's clock
+    /// was ahead, that of its arrival.
+    pub alive_at: Timestamp,
 }
 
 impl Span {
@@ -51,6 +56,7 @@ impl Span {
         Span {
             first_at: self.first_at.min(other.first_at),
             last_at: self.last_at.max(other.last_at),
+            alive_at: self.alive_at.max(other.alive_at),
         }
     }
 }
@@ -88,8 +94,9 @@ impl Facts {
     /// Returns the span of each key's samples; `None` if no sample of the key is left.
     pub fn spans(&self) -> Vec<Option<Span>> {
         let mut spans = vec![None::<Span>; self.keys.len()];
-        for BucketFact { key, first_at, bucket, .. } in &self.buckets[Resolution::Day as usize] {
-            let span = Span { first_at: *first_at, last_at: bucket.last.at };
+        for fact in &self.buckets[Resolution::Day as usize] {
+            let BucketFact { key, first_at, alive_at, bucket, .. } = fact;
+            let span = Span { first_at: *first_at, last_at: bucket.last.at, alive_at: *alive_at };
             spans[*key] = Some(spans[*key].map_or(span, |known| known.union(span)));
         }
         spans
@@ -120,10 +127,11 @@ fn roll_up(shorter: &[BucketFact], resolution: Resolution) -> Vec<BucketFact> {
                 // They are in order, so that this one is not the first.
                 sum.bucket.add_later(&fact.bucket);
                 sum.first_at = sum.first_at.min(fact.first_at);
+                sum.alive_at = sum.alive_at.max(fact.alive_at);
             }
             _ => {
                 let bucket = fact.bucket.widened(start == fact.start);
-                longer.push(BucketFact { key: fact.key, start, first_at: fact.first_at, bucket });
+                longer.push(BucketFact { start, bucket, ..*fact });
             }
         }
     }

@@ -32,7 +32,7 @@ pub(super) async fn load_spans(tx: &Transaction<'_>, keys: &[Key]) -> Result<Vec
     let rows = tx
         .query(
             "-- rollup::load_spans
-             SELECT k.n, s.first_at, s.last_at
+             SELECT k.n, s.first_at, s.last_at, s.alive_at
              FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (host, metric, n)
              JOIN series AS s ON s.host = k.host AND s.metric = k.metric",
             &[&hosts, &metrics],
@@ -41,7 +41,7 @@ pub(super) async fn load_spans(tx: &Transaction<'_>, keys: &[Key]) -> Result<Vec
         .context("reading series")?;
     let mut spans = vec![None; keys.len()];
     for row in &rows {
-        let span = Span { first_at: row.get(1), last_at: row.get(2) };
+        let span = Span { first_at: row.get(1), last_at: row.get(2), alive_at: row.get(3) };
         *spans.get_mut(key_index(row)?).context("a row without a key")? = Some(span);
     }
     Ok(spans)
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn rows_are_looked_up_only_where_samples_may_be() {
         let time = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
-        let span = Span { first_at: time(10), last_at: time(12) };
+        let span = Span { first_at: time(10), last_at: time(12), alive_at: time(12) };
         let may = |minute| may_overlap(span, time(minute), time(minute + 1));
         assert_eq!([9, 10, 11, 12, 13].map(may), [false, true, true, true, false]);
     }

@@ -35,7 +35,7 @@ use crate::projection::{FrozenRows, Projection};
 /// The read model.
 pub const PROJECTION: Projection = Projection {
     name: "rollup",
-    version: 1,
+    version: 2,
     families: &[Family::Perf],
     config: |_| String::new(),
     ddl: include_str!("../../../schema/rollup.sql"),
@@ -49,7 +49,8 @@ pub const PROJECTION: Projection = Projection {
         FrozenRows {
             merge: Some(
                 "(host, metric) DO UPDATE SET first_at = least(t.first_at, excluded.first_at),
-                 last_at = greatest(t.last_at, excluded.last_at)",
+                 last_at = greatest(t.last_at, excluded.last_at),
+                 alive_at = greatest(t.alive_at, excluded.alive_at)",
             ),
             ..before_horizon("series", "first_at")
         },

@@ -151,13 +151,16 @@ pub(super) async fn write_series(
     let metrics: Vec<&str> = keys.iter().map(|key| &*key.metric).collect();
     let first_at: Vec<Timestamp> = spans.iter().map(|span| span.first_at).collect();
     let last_at: Vec<Timestamp> = spans.iter().map(|span| span.last_at).collect();
+    let alive_at: Vec<Timestamp> = spans.iter().map(|span| span.alive_at).collect();
     tx.execute(
         "-- rollup::write_series
-         INSERT INTO series (host, metric, first_at, last_at)
-         SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
+         INSERT INTO series (host, metric, first_at, last_at, alive_at)
+         SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[],
+                              $5::timestamptz[])
          ON CONFLICT (host, metric)
-         DO UPDATE SET first_at = excluded.first_at, last_at = excluded.last_at",
-        &[&hosts, &metrics, &first_at, &last_at],
+         DO UPDATE SET first_at = excluded.first_at, last_at = excluded.last_at,
+                       alive_at = excluded.alive_at",
+        &[&hosts, &metrics, &first_at, &last_at, &alive_at],
     )
     .await
     .context("writing series")?;

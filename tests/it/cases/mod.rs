@@ -3,6 +3,7 @@
 
 mod builds;
 mod deployments;
+mod hosts;
 
 use std::io::Write;
 use std::path::Path;

@@ -9,9 +9,13 @@ pub(in crate::projection::rollup) struct HostRow {
     pub host: String,
     /// In order.
     pub metrics: Vec<String>,
-    /// The times of its first and last sample; `None` if none counts.
+    /// The time of its first sample; `None` if none counts.
     pub first_at: Option<Timestamp>,
-    pub last_at: Option<Timestamp>,
+    /// The latest time at which a sample shows that it was alive: its own time or, if the host's clock was
+    /// ahead, that of its arrival.
+    pub alive_at: Option<Timestamp>,
+    /// The latest time of a sample.
+    pub latest_at: Option<Timestamp>,
 }
 
 /// The values of a host and metric that do not count, for one reason.
@@ -25,33 +29,23 @@ pub(in crate::projection::rollup) struct RejectionRow {
     pub last_id: Uuid,
 }
 
-/// Reads at most `rows` hosts that sent values, in order of their names, after the name `after`.
+/// Reads at most `rows` hosts that sent values, in order of their names, after the name `after`. Samples later
+/// than `until` count for [`HostRow::latest_at`] alone.
 pub(in crate::projection::rollup) async fn list_hosts(
     client: &impl GenericClient,
+    until: Timestamp,
     after: Option<&str>,
     rows: i64,
 ) -> Result<Vec<HostRow>, tokio_postgres::Error> {
-    let rows = client
-        .query(
-            "-- rollup::list_hosts
-             WITH page AS (
-                 SELECT host FROM (SELECT host FROM rollup.series UNION
-                                   SELECT host FROM rollup.rejected) AS h
-                 WHERE $1::text IS NULL OR host > $1 ORDER BY host LIMIT $2
-             )
-             SELECT p.host, s.* FROM page AS p, LATERAL (
-                 SELECT coalesce(array_agg(metric ORDER BY metric), '{}') AS metrics,
-                        min(first_at) AS first_at, max(last_at) AS last_at
-                 FROM rollup.series WHERE host = p.host
-             ) AS s ORDER BY p.host",
-            &[&after, &rows],
-        )
-        .await?;
+    // PostgreSQL's calendar does not begin as early as ours, and no sample is older than this.
+    let until = until.max(Timestamp::UNIX_EPOCH);
+    let rows = client.query(include_str!("hosts.sql"), &[&after, &rows, &until]).await?;
     let host = |row: &tokio_postgres::Row| HostRow {
         host: row.get("host"),
         metrics: row.get("metrics"),
         first_at: row.get("first_at"),
-        last_at: row.get("last_at"),
+        alive_at: row.get("alive_at"),
+        latest_at: row.get("latest_at"),
     };
     Ok(rows.iter().map(host).collect())
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use crate::event::CLOCK_AHEAD_MAX;
 use crate::http::{FromParameters, Items, Paging, Parameters, Problem, Query, seconds};
 use crate::lifecycle;
 use crate::projection::rollup::read::{HostRow, list_hosts, list_rejections};
@@ -24,11 +25,16 @@ pub(super) struct Host {
     /// The earliest time of a sample; null if no value of it counts.
     #[schema(value_type = Option<String>, format = DateTime)]
     first_at: Option<Timestamp>,
-    /// The latest time of a sample.
+    /// The latest time of a sample that is at most ten minutes after `at`; the time of its arrival, if the host's
+    /// clock was ahead.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_at: Option<Timestamp>,
-    /// The age of the latest sample; negative if the host's clock is ahead.
+    /// The age of `last_at`; negative if the host's clock was ahead of ours and `at` is before the arrival.
     last_age_s: Option<f64>,
+    /// The latest time of a sample if that is more than ten minutes after `at`: the host's clock is wrong, or `at`
+    /// is long past.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    future_at: Option<Timestamp>,
     /// Whether it has been silent for longer than `stale_after_s`.
     stale: bool,
     /// The values that do not count, by reason.
@@ -75,14 +81,20 @@ impl FromParameters for Filter {
 }
 
 impl Filter {
+    /// The time after which samples are of the future.
+    fn future(&self) -> Timestamp {
+        self.at.checked_add(CLOCK_AHEAD_MAX).unwrap_or(Timestamp::MAX)
+    }
+
     fn show(&self, row: HostRow, rejected: Vec<RejectedValues>) -> Host {
-        let age = row.last_at.map(|last| self.at.duration_since(last));
+        let age = row.alive_at.map(|last| self.at.duration_since(last));
         Host {
             host: row.host,
             metrics: row.metrics,
             first_at: row.first_at,
-            last_at: row.last_at,
+            last_at: row.alive_at,
             last_age_s: age.map(|age| seconds(age.as_micros() as i64)),
+            future_at: row.latest_at.filter(|latest| *latest > self.future()),
             stale: age.is_none_or(|age| age > self.stale_after_s),
             rejected,
         }
@@ -98,7 +110,7 @@ pub(super) async fn list(
 ) -> Result<Json<Items<Host>>, Problem> {
     let after: Option<String> = paging.after()?;
     let client = pool.get().await?;
-    let hosts = list_hosts(&**client, after.as_deref(), paging.rows()).await?;
+    let hosts = list_hosts(&**client, filter.future(), after.as_deref(), paging.rows()).await?;
     let names: Vec<&str> = hosts.iter().map(|host| host.host.as_str()).collect();
     let mut rejected = HashMap::<String, Vec<RejectedValues>>::new();
     for row in list_rejections(&**client, &names).await? {

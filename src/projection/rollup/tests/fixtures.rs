@@ -72,11 +72,16 @@ pub fn events() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
+/// Returns when an event arrives: some time around those of its samples.
+pub fn arrival(event: &Event) -> Timestamp {
+    second(event.id.as_u128() as i64 * 997 % 9000)
+}
+
 /// Returns the facts of a stretch with these events.
 pub fn facts(events: &[Event]) -> Facts {
     let recorded = |(position, event): (i64, &Event)| Recorded {
         position,
-        recorded_at: second(0),
+        recorded_at: arrival(event),
         event: event.clone(),
     };
     let events = (1..).zip(events).map(recorded);
@@ -107,6 +112,10 @@ impl Tables {
             let known = self.series.entry(key.clone()).or_insert(span);
             *known = known.union(span);
         }
+    }
+
+    pub fn series(&self) -> &BTreeMap<Key, Span> {
+        &self.series
     }
 
     /// Returns all rows as text.

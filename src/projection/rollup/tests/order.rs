@@ -97,6 +97,25 @@ proptest! {
     }
 
     #[test]
+    fn a_host_was_alive_at_its_latest_sample_or_when_that_arrived((events, shuffled, size) in events_and_shuffled()) {
+        let mut expected = BTreeMap::<(String, String), Timestamp>::new();
+        for event in &events {
+            let read = perf::read(&event.body, |sampled| {
+                for sample in sampled.values().flatten() {
+                    let at = sample.time.min(arrival(event));
+                    let key = (sampled.host.to_string(), sample.metric.to_string());
+                    expected.entry(key).and_modify(|known| *known = at.max(*known)).or_insert(at);
+                }
+            });
+            read.unwrap();
+        }
+        let tables = in_batches(&shuffled, size);
+        let found = tables.series().iter();
+        let found = found.map(|(key, span)| ((key.host.to_string(), key.metric.to_string()), span.alive_at));
+        prop_assert_eq!(found.collect::<BTreeMap<_, _>>(), expected);
+    }
+
+    #[test]
     fn samples_before_a_horizon_change_nothing(events in events()) {
         let horizon = second(1);
         let mut facts = facts(&events);
