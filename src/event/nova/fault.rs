@@ -15,6 +15,7 @@ raw_object! {
         exception: Value = "exception",
         message: Value = "message",
         exception_message: Value = "exception_message",
+        reason: Value = "reason",
         code: Value = "code",
         kwargs: Value = "kwargs",
     }
@@ -39,6 +40,8 @@ impl Fault {
                 .message
                 .text()
                 .or_else(|| inner.exception_message.text())
+                // In 2014 an exception was sent as its attributes: the message was none of them.
+                .or_else(|| kwargs.reason.text())
                 .map(Cow::into_owned),
             code: read_code(inner.code).or_else(|| read_code(kwargs.code)),
         })
@@ -47,17 +50,19 @@ impl Fault {
     /// Reads a fault from Python's text of a dictionary (`{'kwargs': {…}, 'message': '…', 'class':
     /// '…'}`). Any other text is the message.
     fn from_python(text: &str) -> Fault {
-        let mut fault = Fault::default();
+        let (mut fault, mut reason) = (Fault::default(), None);
         if text.starts_with('{') {
             for (depth, key, value) in Entries::of(text) {
                 match (depth, &*key) {
                     (1, "message") => fault.message = Some(value),
                     (1, "class") => fault.class = Some(class_name(value.into())),
+                    (2, "reason") => reason = reason.or(Some(value)),
                     (1 | 2, "code") => fault.code = fault.code.or(value.parse().ok()),
                     _ => {}
                 }
             }
         }
+        fault.message = fault.message.or(reason);
         if fault.message.is_none() && fault.class.is_none() {
             fault.message = Some(text.to_owned());
         }
@@ -211,6 +216,12 @@ mod tests {
             Some("RemoteError"),
             None,
         );
+        assert_fault(
+            r#""{'kwargs': {'reason': 'no host', 'code': 500}}""#,
+            None,
+            Some("no host"),
+            Some(500),
+        );
         assert_fault(r#""{'message': 'cut off he""#, None, Some("cut off he"), None);
         assert_fault(r#""{not python}""#, None, Some("{not python}"), None);
         assert_fault(r#""No valid host""#, None, Some("No valid host"), None);
@@ -219,6 +230,18 @@ mod tests {
     #[test]
     fn objects_are_read() {
         assert_fault(r#"{"kwargs": {"code": 500, "uuid": "i"}}"#, None, None, Some(500));
+        assert_fault(
+            r#"{"kwargs": {"code": 500, "reason": "no host"}}"#,
+            None,
+            Some("no host"),
+            Some(500),
+        );
+        assert_fault(
+            r#"{"kwargs": {"reason": "no host"}, "message": "No valid host was found."}"#,
+            None,
+            Some("No valid host was found."),
+            None,
+        );
         assert_fault(
             r#"{"class": "A", "message": "m", "code": "404"}"#,
             Some("A"),

@@ -80,8 +80,8 @@ pub struct Notification {
     pub publisher_host: Option<String>,
     /// `display_name`.
     pub name: Option<String>,
-    /// `tenant_id`, or else the context's project; for [`Subject::Other`] not the context's, but the
-    /// project of the instance or request that the payload describes.
+    /// `tenant_id`, or else the context's project; for [`Subject::BuildFailed`] and [`Subject::Other`] not
+    /// the context's, but the project of the instance or request that the payload describes.
     pub project_id: Option<String>,
     /// The instance's host.
     pub host: Option<String>,

@@ -109,7 +109,8 @@ fn read_fault(
 }
 
 /// The instance's project. The context names the caller's project; for failed calls and tasks of the
-/// conductor that may be an administrator's, so there it is not used.
+/// conductor and the scheduler that may be an administrator's, so there it is not used: the request that
+/// they were about names the instance's.
 fn find_project(
     subject: &Subject,
     data: &Data<'_>,
@@ -119,7 +120,7 @@ fn find_project(
     if let Some(id) = first_text([data.tenant_id, data.project_id]) {
         return Ok(Some(id));
     }
-    if *subject != Subject::Other {
+    if !matches!(subject, Subject::Other | Subject::BuildFailed) {
         return Ok(first_text([message.project_id, message.tenant]));
     }
     Ok(read_whole_payload(text)?.find_instance_project_id()?.map(Cow::into_owned))
@@ -267,7 +268,27 @@ mod tests {
         };
         for (kind, payload, expected) in [
             ("compute.instance.reboot.end", r#"{"instance_id": "i"}"#, Some("caller")),
-            ("compute_task.build_instances", r#"{"instance_id": "i"}"#, Some("caller")),
+            ("compute_task.build_instances", r#"{"instance_id": "i"}"#, None),
+            (
+                "compute_task.build_instances",
+                r#"{"instance_id": "i", "request_spec": {"instance_properties": {"project_id": "p"}}}"#,
+                Some("p"),
+            ),
+            (
+                "scheduler.run_instance",
+                r#"{"instance_id": "i", "instance_properties": {"project_id": "p"}}"#,
+                Some("p"),
+            ),
+            (
+                "compute_task.build_instances.error",
+                r#"{"nova_object.data": {"instance_uuid": "i", "request_spec": {"nova_object.data": {"project_id": "p"}}}}"#,
+                Some("p"),
+            ),
+            (
+                "compute_task.build_instances.error",
+                r#"{"nova_object.data": {"instance_uuid": "i", "request_spec": null}}"#,
+                None,
+            ),
             ("compute_task.migrate_server", r#"{"instance_id": "i"}"#, None),
             (
                 "compute_task.migrate_server",

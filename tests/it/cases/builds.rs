@@ -49,3 +49,19 @@ async fn a_build_whose_end_was_lost_is_complete_once_it_runs() {
         assert_eq!(ids(&server, "/v1/builds/incomplete").await, [""; 0]);
     }
 }
+
+/// The shape is that of `samples/nova/scheduler-run_instance_1.json` in StackTach/notification-schemas.
+#[tokio::test]
+async fn a_build_without_a_host_has_the_reason_and_its_own_project() {
+    let id = "6d1f8a3e-52c0-4c0f-9d36-0a5be2f7c941";
+    for server in run("no-valid-host-as-in-2014").await {
+        let shown = server.ok(&format!("/v1/instances/{id}")).await;
+        assert_eq!(shown["project_id"], "232001");
+        let build = &shown["build"];
+        assert_eq!(build["status"], "failed");
+        let reason = format!("Exceeded max scheduling attempts 3 for instance {id}");
+        assert_eq!(build["error"], reason);
+        assert_eq!(ids(&server, "/v1/instances?project_id=232001").await, [id]);
+        assert_eq!(ids(&server, "/v1/instances?project_id=administrators").await, [""; 0]);
+    }
+}
