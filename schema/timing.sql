@@ -42,6 +42,8 @@ CREATE TABLE instance (
     ttm_first_id         uuid,
     ttm_last_at          timestamptz,
     ttm_last_id          uuid,
+    ttm_start_at         timestamptz,
+    ttm_start_id         uuid,
     ttm_end_at           timestamptz,
     ttm_end_id           uuid,
     ttm_start_time       text,
@@ -76,9 +78,10 @@ COMMENT ON COLUMN instance.ended_at IS 'Time of the latest build.ended';
 COMMENT ON COLUMN instance.no_host_at IS 'Times of the latest failure to find a host (no create.* follows it), in the legacy and in the versioned format';
 COMMENT ON COLUMN instance.ttm_first_at IS 'Time of the first call of TTM''s time/now: the build starts';
 COMMENT ON COLUMN instance.ttm_last_at IS 'Time of its last call: if it is not the first, the bootstrap starts';
-COMMENT ON COLUMN instance.ttm_end_at IS 'When TTM''s metrics were last posted';
-COMMENT ON COLUMN instance.ttm_start_time IS 'The start_time in these metrics, as it was sent';
-COMMENT ON COLUMN instance.ttm_end_time IS 'The end_time in these metrics, as it was sent';
+COMMENT ON COLUMN instance.ttm_start_at IS 'When TTM''s metrics with a start_time that is not empty were last posted';
+COMMENT ON COLUMN instance.ttm_end_at IS 'When TTM''s metrics with an end_time, which may be empty, were last posted';
+COMMENT ON COLUMN instance.ttm_start_time IS 'The start_time in the metrics of ttm_start_at, as it was sent';
+COMMENT ON COLUMN instance.ttm_end_time IS 'The end_time in the metrics of ttm_end_at, as it was sent';
 COMMENT ON COLUMN instance.build_duration_us IS 'How long the user waited: from the first start to the last end, failed attempts included';
 COMMENT ON COLUMN instance.spawn_us IS 'Duration of the attempt that succeeded, or else of the last one, alone';
 COMMENT ON COLUMN instance.skewed IS 'Whether clocks disagreed: a negative duration is stored as 0';

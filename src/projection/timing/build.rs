@@ -128,6 +128,7 @@ fn judge(
         || instance.bootstrap_at.is_some()
         || instance.ended_at.is_some()
         || instance.ttm_first_at.is_some()
+        || instance.ttm_start_at.is_some()
         || instance.ttm_end_at.is_some();
     // Nova reports "building" before any compute node has begun: a build that hangs there is stuck.
     let was_building = instance.building_reported_at.is_some();

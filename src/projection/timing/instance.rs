@@ -63,6 +63,8 @@ impl Instance {
             ttm_first_id: None,
             ttm_last_at: None,
             ttm_last_id: None,
+            ttm_start_at: None,
+            ttm_start_id: None,
             ttm_end_at: None,
             ttm_end_id: None,
             ttm_start_time: None,
@@ -170,8 +172,15 @@ impl Instance {
             }
             RecipeEvent::TtmMetrics { instance_name, start_time, end_time, .. } => {
                 self.record_name(stamp, instance_name);
-                if advance(&mut self.ttm_end_at, &mut self.ttm_end_id, Some(stamp)) {
+                // An empty start is unknown, and does not replace a known one.
+                let is_start = start_time.as_deref().is_some_and(|time| !time.is_empty());
+                let start = is_start.then_some(stamp);
+                if advance(&mut self.ttm_start_at, &mut self.ttm_start_id, start) {
                     self.ttm_start_time.clone_from(start_time);
+                }
+                // An empty end is none yet, and takes a known one back.
+                let end = end_time.is_some().then_some(stamp);
+                if advance(&mut self.ttm_end_at, &mut self.ttm_end_id, end) {
                     self.ttm_end_time.clone_from(end_time);
                 }
             }
@@ -227,6 +236,8 @@ impl Instance {
             ttm_first_id,
             ttm_last_at,
             ttm_last_id,
+            ttm_start_at,
+            ttm_start_id,
             ttm_end_at,
             ttm_end_id,
             ttm_start_time,
@@ -293,8 +304,12 @@ impl Instance {
         let first = ttm_first_at.zip(ttm_first_id);
         move_back(&mut self.ttm_first_at, &mut self.ttm_first_id, first);
         advance(&mut self.ttm_last_at, &mut self.ttm_last_id, ttm_last_at.zip(ttm_last_id));
+        let start = ttm_start_at.zip(ttm_start_id);
+        if advance(&mut self.ttm_start_at, &mut self.ttm_start_id, start) {
+            self.ttm_start_time = ttm_start_time;
+        }
         if advance(&mut self.ttm_end_at, &mut self.ttm_end_id, ttm_end_at.zip(ttm_end_id)) {
-            (self.ttm_start_time, self.ttm_end_time) = (ttm_start_time, ttm_end_time);
+            self.ttm_end_time = ttm_end_time;
         }
     }
 

@@ -98,6 +98,8 @@ table! {
     ttm_first_id: Option<Uuid> = UUID,
     ttm_last_at: Option<Timestamp> = TIMESTAMPTZ,
     ttm_last_id: Option<Uuid> = UUID,
+    ttm_start_at: Option<Timestamp> = TIMESTAMPTZ,
+    ttm_start_id: Option<Uuid> = UUID,
     ttm_end_at: Option<Timestamp> = TIMESTAMPTZ,
     ttm_end_id: Option<Uuid> = UUID,
     ttm_start_time: Option<String> = TEXT,

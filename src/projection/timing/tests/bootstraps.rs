@@ -79,6 +79,22 @@ fn ttms_metrics_may_contain_the_start_too() {
 }
 
 #[test]
+fn metrics_without_a_time_change_nothing_of_it() {
+    let (start, end) = ("2026-11-19T10:00:05", "2026-11-19T10:01:35");
+    let complete = "Complete 5-95 wait 90 spawn ? attempts 0";
+    let whole = ttm_metrics(100, start, end);
+    gives([whole.clone(), ttm_metrics(110, "", end)], complete);
+    gives([whole.clone(), ttm_metrics_of(110, None, Some(end))], complete);
+    gives([whole.clone(), ttm_metrics_of(110, Some(start), None)], complete);
+    gives([ttm_metrics(110, start, ""), ttm_metrics_of(120, None, Some(end))], complete);
+    // A later start replaces it.
+    gives(
+        [whole, ttm_metrics_of(110, Some("2026-11-19T10:00:15"), None)],
+        "Complete 15-95 wait 80 spawn ? attempts 0",
+    );
+}
+
+#[test]
 fn the_first_report_of_a_build_or_a_recipe_is_kept() {
     let reported = |facts: &[Fact]| Tables::of(facts.to_vec()).instance().reported_at;
     assert_eq!(reported(&[start(0, "create")]), None);

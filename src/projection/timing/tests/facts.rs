@@ -101,9 +101,14 @@ pub fn time_now(at: i64) -> Fact {
 }
 
 pub fn ttm_metrics(at: i64, start_time: &str, end_time: &str) -> Fact {
+    ttm_metrics_of(at, Some(start_time), Some(end_time))
+}
+
+/// Creates TTM's metrics with some of the times.
+pub fn ttm_metrics_of(at: i64, start_time: Option<&str>, end_time: Option<&str>) -> Fact {
     let instance_id = "i".to_owned();
     let instance_name = Some("of ttm".to_owned());
-    let (start_time, end_time) = (Some(start_time.to_owned()), Some(end_time.to_owned()));
+    let (start_time, end_time) = (start_time.map(str::to_owned), end_time.map(str::to_owned));
     recipe_event(at, RecipeEvent::TtmMetrics { instance_id, instance_name, start_time, end_time })
 }
 

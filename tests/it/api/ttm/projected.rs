@@ -81,3 +81,21 @@ async fn calls_at_once_are_each_answered() {
         assert_eq!((*status, &recipe["start_msg"]), (201, &json!("go")), "{answered}");
     }
 }
+
+#[tokio::test]
+async fn metrics_posted_again_without_a_start_keep_the_first_one() {
+    let server = Server::with_projector().await;
+    let path = "/ttm/api/v1.0/instances/i-1/metrics";
+    let first = r#"{"instance_name": "vm", "start_time": "2026-11-20T03:00:00", "end_time": ""}"#;
+    assert_eq!(server.post(path, first).await.0, 201);
+    for start in ["", r#""start_time": "", "#, r#""start_time": null, "#] {
+        let again =
+            format!(r#"{{"instance_name": "vm", {start}"end_time": "2026-11-20T03:05:00"}}"#);
+        let (status, answer) = server.post(path, again).await;
+        assert_eq!((status, &answer["metric"]["start_time"]), (201, &json!("2026-11-20T03:00:00")));
+        assert_eq!(answer["metric"]["end_time"], "2026-11-20T03:05:00");
+    }
+    let shown = server.ok("/v1/instances/i-1").await;
+    let build = &shown["build"];
+    assert_eq!((&build["status"], &build["duration_s"]), (&json!("complete"), &json!(300.0)));
+}
