@@ -28,7 +28,7 @@ mod span;
 mod tests;
 pub mod time;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 pub use compression::Compression;
@@ -77,21 +77,6 @@ pub struct Recorded {
     pub recorded_at: Timestamp,
     /// The event.
     pub event: Event,
-}
-
-/// How far a sender's clock may be ahead of ours. Clocks that are a few minutes ahead are common; a time that is
-/// further ahead is not the time of anything that has happened.
-pub const CLOCK_AHEAD_MAX: SignedDuration = SignedDuration::from_mins(10);
-
-impl Recorded {
-    /// When the event happened by its sender's clock; when it was recorded, if that clock was ahead by more
-    /// than [`CLOCK_AHEAD_MAX`]: an event cannot have happened after it arrived, and one wrong time must not
-    /// stand before all later ones.
-    pub fn happened_at(&self) -> Option<Timestamp> {
-        let at = self.event.occurred_at?;
-        let is_ahead = at.duration_since(self.recorded_at) > CLOCK_AHEAD_MAX;
-        Some(if is_ahead { self.recorded_at } else { at })
-    }
 }
 
 /// The longest text of a header column, in bytes. A longer one is cut and ends in its hash.

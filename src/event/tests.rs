@@ -370,24 +370,6 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![near, any::<Vec<u8>>()]
 }
 
-#[test]
-fn an_event_of_the_future_happened_when_it_was_recorded() {
-    let recorded_at: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
-    let happened_at = |occurred_at: Option<&str>| {
-        let event = event("envelope/format-1-bare.json");
-        let event = Event { occurred_at: occurred_at.map(|at| at.parse().unwrap()), ..event };
-        let at = Recorded { position: 1, recorded_at, event }.happened_at();
-        at.map(|at| at.to_string())
-    };
-    for own in ["2001-01-01T00:00:00Z", "2026-11-20T09:59:59.5Z", "2026-11-20T10:10:00Z"] {
-        assert_eq!(happened_at(Some(own)).as_deref(), Some(own));
-    }
-    for future in ["2026-11-20T10:10:00.000001Z", "2037-01-01T00:00:00Z"] {
-        assert_eq!(happened_at(Some(future)), Some(recorded_at.to_string()), "{future}");
-    }
-    assert_eq!(happened_at(None), None);
-}
-
 proptest! {
     #[test]
     fn any_body_is_harmless(body in body()) {

@@ -12,7 +12,7 @@ use crate::projection::{Decode, StretchFacts};
 pub struct Fact {
     /// The event's id.
     pub event_id: Uuid,
-    /// When it happened, see [`Recorded::happened_at`].
+    /// When it happened, by the sender's clock.
     pub occurred_at: Timestamp,
     /// [`DeploymentEvent::word`].
     pub kind: String,
@@ -80,9 +80,7 @@ pub(super) struct Decoder {
 }
 
 impl Decode for Decoder {
-    fn read(&mut self, recorded: Recorded) {
-        let happened_at = recorded.happened_at();
-        let event = recorded.event;
+    fn read(&mut self, Recorded { event, .. }: Recorded) {
         match deployment::decode(&event.kind, &event.body) {
             Ok(None) => {}
             Ok(Some(read)) => {
@@ -91,7 +89,7 @@ impl Decode for Decoder {
                 let is_short = |id: Option<&str>| id.is_none_or(|id| id.len() <= TEXT_MAX);
                 let fits =
                     is_short(read.event.deployment_id()) && is_short(read.event.instance_id());
-                match happened_at.filter(|_| fits) {
+                match event.occurred_at.filter(|_| fits) {
                     Some(at) => self.facts.push(Fact::new(event.id, at, read.event)),
                     None => self.skipped += 1,
                 }

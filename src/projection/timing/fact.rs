@@ -32,9 +32,7 @@ pub(super) struct UnusableEvent;
 
 impl Fact {
     /// Reads an event. Returns `None` if it does not concern timing.
-    pub fn read(recorded: Recorded) -> Result<Option<Self>, UnusableEvent> {
-        let happened_at = recorded.happened_at();
-        let event = recorded.event;
+    pub fn read(Recorded { event, .. }: Recorded) -> Result<Option<Self>, UnusableEvent> {
         let content = match event.family {
             Family::Recipe => {
                 recipe::decode(&event.kind, &event.body).map(|decoded| decoded.map(Content::Recipe))
@@ -44,7 +42,7 @@ impl Fact {
         };
         let Some(content) = content.map_err(|_| UnusableEvent)? else { return Ok(None) };
         // Without a time it has no place among the others, and a projection does not read the clock.
-        let at = happened_at.ok_or(UnusableEvent)?;
+        let at = event.occurred_at.ok_or(UnusableEvent)?;
         let is_too_long = |text: &str| text.len() > TEXT_MAX;
         if is_too_long(content.instance_id()) || content.recipe().is_some_and(is_too_long) {
             return Err(UnusableEvent);

@@ -10,10 +10,12 @@ use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::event::CLOCK_AHEAD_MAX;
 use crate::http::{FromParameters, Items, Paging, Parameters, Problem, Query, seconds};
 use crate::lifecycle;
 use crate::projection::rollup::read::{HostRow, list_hosts, list_rejections};
+
+/// How far a host's clock may be ahead. Clocks that are a few minutes ahead are common.
+const CLOCK_AHEAD_MAX: SignedDuration = SignedDuration::from_mins(10);
 
 /// A host that sent samples.
 #[derive(Clone, Debug, Serialize, ToSchema)]
