@@ -1,6 +1,6 @@
 -- The read model of meters: every valid sample once, and the usage that follows from them.
 -- Names are unqualified: the projection's schema is first in the search path. The identity of a sample is project,
--- resource, meter and time. Columns have the names of the fields of Ceilometer's samples.
+-- resource, meter and time, and the volume of an increase (counter_type delta). Columns have the names of the fields of Ceilometer's samples.
 -- The database assigns no values (no serial ids), so a replay produces exactly the same rows.
 
 CREATE TABLE sample (
@@ -17,7 +17,8 @@ CREATE TABLE sample (
     trusted        boolean     NOT NULL,
     metadata_id    uuid,
     event_id       uuid        NOT NULL,
-    position       bigint      NOT NULL
+    position       bigint      NOT NULL,
+    increase       numeric
 ) PARTITION BY RANGE ("timestamp");
 
 COMMENT ON TABLE  sample             IS 'One row per identity: of several samples that were sent, the winner. Partitions by UTC month, sample_YYYYMM, are created on demand';
@@ -27,9 +28,12 @@ COMMENT ON COLUMN sample.trusted     IS 'Whether the configuration trusts its so
 COMMENT ON COLUMN sample.metadata_id IS 'Its row of metadata; null if the sample had none';
 COMMENT ON COLUMN sample.event_id    IS 'The event in the log that contains it';
 COMMENT ON COLUMN sample.position    IS 'Position of that event in the log';
+COMMENT ON COLUMN sample.increase    IS 'The volume of a sample of type delta, a part of its identity; null for any other type';
 
--- Defines the identity, finds a sample by it, and reads one meter of a resource in order of time.
-CREATE UNIQUE INDEX sample_identity ON sample (resource_id, counter_name, "timestamp", project_id) NULLS NOT DISTINCT;
+-- Defines the identity, finds a sample by it, and reads one meter of a resource in order of time; of several increases of
+-- one time the greatest is the last.
+CREATE UNIQUE INDEX sample_identity ON sample (resource_id, counter_name, "timestamp", increase NULLS FIRST, project_id)
+    NULLS NOT DISTINCT;
 
 -- The samples as of position P are the rows of sample with position <= P, and the rows of superseded with
 -- position <= P < superseded_at.

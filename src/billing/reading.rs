@@ -17,12 +17,23 @@ pub struct Reading<'a> {
     pub volume: Decimal,
     /// The sample's metadata. Borrowed, because many samples share the same metadata, which is parsed once.
     pub metadata: Option<&'a Metadata>,
+    /// Whether it is an increase: a sample of type delta.
+    pub is_increase: bool,
     /// The sample's own id.
     pub message_id: &'a str,
 }
 
+impl Reading<'_> {
+    /// Returns the part of a reading's identity that distinguishes it from the others of its resource and
+    /// meter: its time, and the volume of an increase.
+    fn key(&self) -> (Timestamp, Option<Decimal>) {
+        (self.at, self.is_increase.then_some(self.volume))
+    }
+}
+
 /// The readings of one resource and meter that matter for a span of time: those within it and the
-/// last one before it. Sorted by time, at most one of each time.
+/// last one before it. Sorted by time, at most one of each time; but every increase counts, so several of
+/// different volumes may have one time, the greatest last.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Timeline<'a>(Vec<Reading<'a>>);
 
@@ -34,18 +45,26 @@ pub(super) struct State<'t, 'a> {
 }
 
 impl<'a> Timeline<'a> {
-    /// Creates a timeline of readings given in any order. Of several readings of one time, the one
-    /// with the smallest `message_id` counts, as among samples of one identity.
+    /// Creates a timeline of readings given in any order. Of several readings of one time, and of one
+    /// volume if they are increases, the one with the smallest `message_id` counts, as among samples of one
+    /// identity.
     pub fn new(mut readings: Vec<Reading<'a>>) -> Self {
-        let order = |r: &Reading<'a>| (r.at, r.message_id, r.volume);
+        let order = |r: &Reading<'a>| (r.key(), r.message_id, r.volume);
         readings.sort_by(|a, b| order(a).cmp(&order(b)));
-        readings.dedup_by_key(|reading| reading.at);
+        readings.dedup_by_key(|reading| reading.key());
         Timeline(readings)
     }
 
     /// All readings, earliest first.
     pub fn readings(&self) -> &[Reading<'a>] {
         &self.0
+    }
+
+    /// Returns the readings of one time.
+    pub fn at(&self, at: Timestamp) -> &[Reading<'a>] {
+        let first = self.count_before(at);
+        let last = self.0.partition_point(|reading| reading.at <= at);
+        &self.0[first..last]
     }
 
     /// Returns the readings within the span.
@@ -113,7 +132,8 @@ mod tests {
     }
 
     fn reading(minute: i64, message_id: &'static str) -> Reading<'static> {
-        Reading { at: at(minute), volume: Decimal::ONE, metadata: None, message_id }
+        let volume = Decimal::ONE;
+        Reading { at: at(minute), volume, metadata: None, is_increase: false, message_id }
     }
 
     fn span(from: i64, to: i64) -> Span {
@@ -125,6 +145,20 @@ mod tests {
         let timeline = Timeline::new(vec![reading(5, "b"), reading(1, "c"), reading(5, "a")]);
         let ids: Vec<&str> = timeline.readings().iter().map(|r| r.message_id).collect();
         assert_eq!(ids, ["c", "a"]);
+    }
+
+    #[test]
+    fn increases_of_one_time_and_different_volumes_all_count() {
+        let increase = |volume: i64, message_id| Reading {
+            volume: Decimal::from(volume),
+            is_increase: true,
+            ..reading(5, message_id)
+        };
+        let readings = vec![increase(4, "b"), increase(1, "a"), increase(4, "c"), reading(5, "d")];
+        let timeline = Timeline::new(readings);
+        let ids: Vec<&str> = timeline.at(at(5)).iter().map(|r| r.message_id).collect();
+        assert_eq!(ids, ["d", "a", "b"]);
+        assert_eq!(timeline.before(at(6)).map(|r| r.message_id), Some("b"));
     }
 
     #[test]

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The bodies in a folder of `fixtures`, by path, in order.
+/// The bodies in a folder of `fixtures`, by path, in order. The files of `cases` contain a body a line, and are not
+/// among them.
 fn fixtures(folder: &str) -> Vec<(String, Vec<u8>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let mut found = Vec::new();

@@ -18,7 +18,7 @@ use super::{Error, issued};
 use crate::billing::order::{Adjustment, BilledPeriod, ChangedWindows, Line, compute_adjustments};
 use crate::billing::transform::compute_usage_of_part;
 use crate::billing::window::affected_windows;
-use crate::billing::{Basis, Bill, Mapping, Span, Timeline, Volume};
+use crate::billing::{Basis, Bill, Mapping, Reading, Span, Timeline, Volume};
 use crate::log::RecordedClaim;
 use crate::projection::metering::read::{self, Series};
 
@@ -243,13 +243,8 @@ impl Period {
 
 /// Returns the times of the readings that are new or differ.
 fn changed_times(before: &Timeline<'_>, after: &Timeline<'_>) -> Vec<Timestamp> {
-    let before = before.readings();
-    let of_time = |at: &Timestamp| {
-        let index = before.binary_search_by_key(at, |reading| reading.at).ok()?;
-        before.get(index)
-    };
-    let changed = after.readings().iter().filter(|reading| of_time(&reading.at) != Some(*reading));
-    changed.map(|reading| reading.at).collect()
+    let is_changed = |reading: &&Reading<'_>| !before.at(reading.at).contains(reading);
+    after.readings().iter().filter(is_changed).map(|reading| reading.at).collect()
 }
 
 /// Returns the time of the first reading after a time.

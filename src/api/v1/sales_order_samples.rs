@@ -1,10 +1,9 @@
 //! `/v1/sales-orders/{id}/lines/{n}/samples`
 
-use std::ops::Bound;
-
 use axum::Json;
 use axum::extract;
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use crate::api::State;
@@ -27,8 +26,8 @@ pub(super) async fn list(
     Query(paging): Query<Paging>,
 ) -> Result<Json<Items<Sample>>, Problem> {
     let Segments([id, line]) = segments;
-    let after: Option<CursorTime> = paging.after()?;
-    let after = after.map(|CursorTime(at)| at);
+    let after: Option<(CursorTime, Option<Decimal>)> = paging.after()?;
+    let after = after.map(|(CursorTime(at), increase)| (at, increase));
     let unknown = || Problem::not_found("there is no such line of a sales order");
     let id = Uuid::try_parse(&id).map_err(|_| unknown())?;
     let line: usize = line.parse().map_err(|_| unknown())?;
@@ -37,13 +36,17 @@ pub(super) async fn list(
     let Source { tenant_id, resource_id, meter, span, reaches_back_to, position } = &source;
     let series = SeriesAsOf { tenant_id, resource_id, meter, position: *position };
     let from = match after {
-        Some(after) => Bound::Excluded(after),
+        Some((at, _)) => at,
         None => {
             let floor = reaches_back_to.unwrap_or(Timestamp::UNIX_EPOCH);
             let last = read::last_sample_before(&**client, series, span.from, floor).await?;
-            Bound::Included(last.unwrap_or(span.from))
+            last.unwrap_or(span.from)
         }
     };
-    let samples = read::samples_as_of(&**client, series, (from, span.to), paging.rows()).await?;
-    Ok(Json(paging.page(samples, |sample: &Sample| CursorTime(sample.timestamp))))
+    let samples =
+        read::samples_as_of(&**client, series, (from, span.to), after, paging.rows()).await?;
+    Ok(Json(paging.page(samples, |sample: &Sample| {
+        let (at, increase) = sample.reading_key();
+        (CursorTime(at), increase)
+    })))
 }

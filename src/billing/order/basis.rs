@@ -10,7 +10,7 @@ use crate::billing::window::Span;
 
 /// The version of the rules by which orders are computed. Raise it with every change after which the same
 /// samples, mappings and rates give other bytes.
-pub const CALCULATION: u32 = 1;
+pub const CALCULATION: u32 = 2;
 
 /// The settings that an order was computed with. Stored with the order, so that it can be computed again
 /// from its samples.

@@ -56,6 +56,7 @@ pub fn timeline(samples: &[Sample]) -> Timeline<'_> {
         at: sample.at,
         volume: sample.volume,
         metadata: sample.metadata.as_ref(),
+        is_increase: false,
         message_id: &sample.message_id,
     });
     Timeline::new(readings.collect())

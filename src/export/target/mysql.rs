@@ -11,7 +11,7 @@ use mysql_async::{Conn, Opts, OptsBuilder, Row, Transaction, TxOpts, Value};
 
 use super::super::plan::{Chunk, plan};
 use super::super::refusal::Refusal;
-use super::super::sample::{COLUMNS, Owner, Sample};
+use super::super::sample::{COLUMNS, Owner, Sample, increase};
 use super::super::source::Origin;
 use super::{Names, SyncPoint, SyncPointConflict};
 use crate::config::ConfigError;
@@ -200,7 +200,8 @@ impl Target {
         let mut owners = Vec::new();
         for ids in ids.chunks(ROWS_MAX) {
             let statement = format!(
-                "SELECT message_id, counter_name, project_id, resource_id, `timestamp`
+                "SELECT message_id, counter_name, project_id, resource_id, `timestamp`, counter_type,
+                        CAST(counter_volume AS char)
                  FROM {} WHERE message_id IN ({})",
                 self.table,
                 placeholders(ids.len())
@@ -316,6 +317,7 @@ fn read_owner(mut row: Row) -> (String, Owner) {
         project_id: text(&mut row, 2),
         resource_id: text(&mut row, 3).unwrap_or_default(),
         timestamp: from_value(row.take::<Value, _>(4)),
+        increase: increase(text(&mut row, 5).as_deref(), text(&mut row, 6).as_deref()),
     };
     (key, owner)
 }

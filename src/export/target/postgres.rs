@@ -5,7 +5,7 @@ use tokio_postgres::{Client, Row};
 
 use super::super::plan::{Chunk, plan};
 use super::super::refusal::Refusal;
-use super::super::sample::Owner;
+use super::super::sample::{Owner, increase};
 use super::super::source::Origin;
 use super::{Names, SyncPoint, SyncPointConflict};
 use crate::db::Database;
@@ -134,7 +134,8 @@ impl Target {
                 &format!(
                     r#"-- export::owners
                        SELECT message_id::text, counter_name::text, project_id::text,
-                              resource_id::text, "timestamp"::timestamptz
+                              resource_id::text, "timestamp"::timestamptz, counter_type::text,
+                              counter_volume::text
                        FROM {table} WHERE message_id = ANY($1)"#
                 ),
                 &[&ids],
@@ -218,6 +219,7 @@ fn read_owner(row: &Row) -> (String, Owner) {
         project_id: row.get("project_id"),
         resource_id: row.get("resource_id"),
         timestamp: row.get("timestamp"),
+        increase: increase(row.get("counter_type"), row.get("counter_volume")),
     };
     (row.get("message_id"), owner)
 }

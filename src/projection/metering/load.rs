@@ -55,18 +55,20 @@ pub(super) async fn samples(
         let names: Vec<&str> = indexes.iter().map(|i| of(i).counter_name.as_str()).collect();
         let times: Vec<_> = indexes.iter().map(|i| of(i).timestamp).collect();
         let projects: Vec<_> = indexes.iter().map(|i| of(i).project_id.as_deref()).collect();
+        let increases: Vec<_> = indexes.iter().map(|i| of(i).increase()).collect();
         let statement = format!(
             "-- metering::load_sample
              SELECT k.n, s.ctid::text, s.counter_type, s.counter_unit, s.counter_volume, s.user_id,
                     s.source, s.message_id, s.trusted, s.metadata_id, s.event_id, s.position
-             FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[]) WITH ORDINALITY
-                  AS k (resource_id, counter_name, at, project_id, n)
+             FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::numeric[])
+                  WITH ORDINALITY AS k (resource_id, counter_name, at, project_id, increase, n)
              JOIN {} AS s ON s.resource_id = k.resource_id AND s.counter_name = k.counter_name
-                         AND s.\"timestamp\" = k.at AND s.project_id IS NOT DISTINCT FROM k.project_id",
+                         AND s.\"timestamp\" = k.at AND s.project_id IS NOT DISTINCT FROM k.project_id
+                         AND s.increase IS NOT DISTINCT FROM k.increase",
             month.table()
         );
         let rows = tx
-            .query(&statement, &[&ids, &names, &times, &projects])
+            .query(&statement, &[&ids, &names, &times, &projects, &increases])
             .await
             .with_context(|| format!("reading {}", month.table()))?;
         for row in &rows {

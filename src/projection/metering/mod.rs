@@ -46,7 +46,7 @@ use crate::projection::engine::table::copy;
 /// The read model.
 pub const PROJECTION: Projection = Projection {
     name: "metering",
-    version: 2,
+    version: 3,
     families: &[Family::Meter],
     config,
     ddl: include_str!("../../../schema/metering.sql"),

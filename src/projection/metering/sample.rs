@@ -23,9 +23,12 @@ pub(super) struct Sample {
     pub position: i64,
 }
 
-/// Resource, meter, time and project of a sample, in the order of the index. Of the samples of one
-/// identity only one counts.
-pub(super) type Identity<'a> = (&'a str, &'a str, Timestamp, Option<&'a str>);
+/// Resource, meter, time, volume of an increase, and project of a sample, in the order of the index. Of the
+/// samples of one identity only one counts.
+pub(super) type Identity<'a> = (&'a str, &'a str, Timestamp, Option<Decimal>, Option<&'a str>);
+
+/// The type of a sample whose volume is an increase: what was used since the sample before.
+const DELTA: &str = "delta";
 
 /// A meter's name, type and unit.
 pub(super) type MeterKey<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
@@ -33,7 +36,15 @@ pub(super) type MeterKey<'a> = (&'a str, Option<&'a str>, Option<&'a str>);
 impl Sample {
     /// Returns the sample's [`Identity`].
     pub fn identity(&self) -> Identity<'_> {
-        (&self.resource_id, &self.counter_name, self.timestamp, self.project_id.as_deref())
+        let project_id = self.project_id.as_deref();
+        (&self.resource_id, &self.counter_name, self.timestamp, self.increase(), project_id)
+    }
+
+    /// Returns the volume of an increase. It is part of the identity: a level or the state of a counter has
+    /// one value at a time, but a resource may have several increases that are measured at one time, and
+    /// those of different volumes cannot be copies of each other.
+    pub fn increase(&self) -> Option<Decimal> {
+        (self.counter_type.as_deref() == Some(DELTA)).then_some(self.counter_volume)
     }
 
     /// Returns the key of the sample's meter.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::{Context, Result, anyhow};
+use rust_decimal::Decimal;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
@@ -17,8 +18,8 @@ use crate::projection::engine::table::{self, Columns, TableRow, table};
 /// The columns of `sample`; `superseded` begins with the same ones.
 const SAMPLE: &str = "\"timestamp\", project_id, resource_id, counter_name, counter_type, \
     counter_unit, counter_volume, user_id, source, message_id, trusted, metadata_id, event_id, \
-    position";
-const SAMPLE_COUNT: i16 = 14;
+    position, increase";
+const SAMPLE_COUNT: i16 = 15;
 
 table! {
     /// The `resource_metadata` of samples, each text once.
@@ -68,8 +69,7 @@ fn lay_out(rows: &mut CopyRows, sample: &Sample) -> Result<()> {
     rows.text(Some(&sample.counter_name));
     rows.text(sample.counter_type.as_deref());
     rows.text(sample.counter_unit.as_deref());
-    rows.value(&sample.counter_volume, &Type::NUMERIC)
-        .map_err(|error| anyhow!("writing the volume {}: {error}", sample.counter_volume))?;
+    lay_out_volume(rows, sample.counter_volume)?;
     rows.text(sample.user_id.as_deref());
     rows.text(sample.source.as_deref());
     rows.text(Some(&sample.message_id));
@@ -77,7 +77,18 @@ fn lay_out(rows: &mut CopyRows, sample: &Sample) -> Result<()> {
     rows.uuid(sample.metadata_id);
     rows.uuid(Some(sample.event_id));
     rows.bytes(&sample.position.to_be_bytes());
-    Ok(())
+    match sample.increase() {
+        Some(increase) => lay_out_volume(rows, increase),
+        None => {
+            rows.null();
+            Ok(())
+        }
+    }
+}
+
+fn lay_out_volume(rows: &mut CopyRows, volume: Decimal) -> Result<()> {
+    rows.value(&volume, &Type::NUMERIC)
+        .map_err(|error| anyhow!("writing the volume {volume}: {error}"))
 }
 
 /// Deletes rows by their places.

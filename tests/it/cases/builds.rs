@@ -14,8 +14,8 @@ async fn ids(server: &Server, path: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn a_success_in_any_language_is_one() {
-    for server in run("70-success-is-said-in-japanese").await {
-        let ids = ids(&server, "/v1/instances").await;
+    run("70-success-is-said-in-japanese", async |server| {
+        let ids = ids(server, "/v1/instances").await;
         assert_eq!(ids.len(), 5);
         for id in ids {
             let shown = server.ok(&format!("/v1/instances/{id}")).await;
@@ -28,12 +28,13 @@ async fn a_success_in_any_language_is_one() {
             );
         }
         assert_eq!(server.ok("/v1/builds/incomplete").await["items"], json!([]));
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_build_whose_end_was_lost_is_complete_once_it_runs() {
-    for server in run("42-the-create-end-was-lost").await {
+    run("42-the-create-end-was-lost", async |server| {
         let shown = server.ok("/v1/instances/16eb7b90-4eff-5a09-ab62-cd6eaca1fc95").await;
         assert_eq!(
             shown["build"],
@@ -46,22 +47,24 @@ async fn a_build_whose_end_was_lost_is_complete_once_it_runs() {
         );
         // What the messages of the operation itself show.
         assert_eq!(shown["operations"][0]["status"], "open");
-        assert_eq!(ids(&server, "/v1/builds/incomplete").await, [""; 0]);
-    }
+        assert_eq!(ids(server, "/v1/builds/incomplete").await, [""; 0]);
+    })
+    .await;
 }
 
 /// The shape is that of `samples/nova/scheduler-run_instance_1.json` in StackTach/notification-schemas.
 #[tokio::test]
 async fn a_build_without_a_host_has_the_reason_and_its_own_project() {
     let id = "6d1f8a3e-52c0-4c0f-9d36-0a5be2f7c941";
-    for server in run("no-valid-host-as-in-2014").await {
+    run("no-valid-host-as-in-2014", async |server| {
         let shown = server.ok(&format!("/v1/instances/{id}")).await;
         assert_eq!(shown["project_id"], "232001");
         let build = &shown["build"];
         assert_eq!(build["status"], "failed");
         let reason = format!("Exceeded max scheduling attempts 3 for instance {id}");
         assert_eq!(build["error"], reason);
-        assert_eq!(ids(&server, "/v1/instances?project_id=232001").await, [id]);
-        assert_eq!(ids(&server, "/v1/instances?project_id=administrators").await, [""; 0]);
-    }
+        assert_eq!(ids(server, "/v1/instances?project_id=232001").await, [id]);
+        assert_eq!(ids(server, "/v1/instances?project_id=administrators").await, [""; 0]);
+    })
+    .await;
 }

@@ -24,24 +24,25 @@ fn sampled(host: &str, at: Timestamp) -> String {
 
 #[tokio::test]
 async fn a_sample_of_the_future_keeps_no_host_alive() {
-    for server in run("80-a-host-whose-clock-was-years-ahead").await {
+    run("80-a-host-whose-clock-was-years-ahead", async |server| {
         for day in ["20", "25"] {
             let at = format!("at=2026-11-{day}T12:00:00Z");
-            let future = host(&server, "h-future", &at).await;
+            let future = host(server, "h-future", &at).await;
             assert_eq!(
                 (&future["stale"], &future["last_at"]),
                 (&json!(true), &json!("2026-11-20T10:01:00Z"))
             );
             assert_eq!(future["future_at"], "2037-01-01T00:00:00Z");
-            assert_eq!(host(&server, "h-ok", &at).await["stale"], true);
+            assert_eq!(host(server, "h-ok", &at).await["stale"], true);
         }
-        let ahead = host(&server, "h-ahead5", "at=2026-11-20T12:00:00Z").await;
+        let ahead = host(server, "h-ahead5", "at=2026-11-20T12:00:00Z").await;
         assert_eq!((&ahead["stale"], &ahead["last_age_s"]), (&json!(false), &json!(-300.0)));
         assert_eq!(ahead["future_at"], Value::Null);
         // Before its first sample it was not there.
-        let before = host(&server, "h-ahead5", "at=2026-11-20T11:54:59Z").await;
+        let before = host(server, "h-ahead5", "at=2026-11-20T11:54:59Z").await;
         assert_eq!((&before["stale"], &before["last_at"]), (&json!(true), &Value::Null));
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -53,9 +54,9 @@ async fn a_host_is_as_old_as_its_last_message() {
         sampled("ahead5", start + SignedDuration::from_mins(5)),
         sampled("behind", start - SignedDuration::from_hours(1)),
     ];
-    for server in run_lines(&lines).await {
+    run_lines(&lines, async |server| {
         for (name, stale) in [("ahead", false), ("ahead5", false), ("behind", true)] {
-            let shown = host(&server, name, "").await;
+            let shown = host(server, name, "").await;
             assert_eq!(shown["stale"], stale, "{name}");
             assert!(shown["last_age_s"].as_f64().unwrap() >= 0.0, "{shown}");
             let is_future = shown["future_at"] != Value::Null;
@@ -64,9 +65,10 @@ async fn a_host_is_as_old_as_its_last_message() {
         // It arrived once, and is silent since.
         let later = now() + SignedDuration::from_hours(2);
         for name in ["ahead", "ahead5", "behind"] {
-            assert_eq!(host(&server, name, &format!("at={later}")).await["stale"], true, "{name}");
+            assert_eq!(host(server, name, &format!("at={later}")).await["stale"], true, "{name}");
         }
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -82,7 +84,7 @@ async fn a_time_in_the_past_has_the_last_sample_before_it() {
         "2026-11-19T05:00:00Z",
     ];
     let lines = samples.map(|sample| sampled("h", at(sample)));
-    for server in run_lines(&lines).await {
+    run_lines(&lines, async |server| {
         for (asked, last) in [
             // Samples up to ten minutes later count.
             ("2026-11-19T05:00:00Z", "2026-11-19T05:00:00Z"),
@@ -93,13 +95,10 @@ async fn a_time_in_the_past_has_the_last_sample_before_it() {
             ("2026-11-19T02:20:00Z", "2026-11-19T01:00:00Z"),
             ("2026-11-19T00:20:00Z", "2026-11-18T23:50:00Z"),
         ] {
-            assert_eq!(
-                host(&server, "h", &format!("at={asked}")).await["last_at"],
-                last,
-                "{asked}"
-            );
+            assert_eq!(host(server, "h", &format!("at={asked}")).await["last_at"], last, "{asked}");
         }
-        assert_eq!(host(&server, "h", "at=2026-11-18T23:00:00Z").await["last_at"], Value::Null);
-        assert_eq!(host(&server, "h", "at=0001-01-01T00:00:00Z").await["last_at"], Value::Null);
-    }
+        assert_eq!(host(server, "h", "at=2026-11-18T23:00:00Z").await["last_at"], Value::Null);
+        assert_eq!(host(server, "h", "at=0001-01-01T00:00:00Z").await["last_at"], Value::Null);
+    })
+    .await;
 }

@@ -64,5 +64,5 @@ async fn an_event_contains_the_basis_and_the_settings_of_its_order() {
     );
     assert_eq!(data["basis"]["rates"].as_array().unwrap().len(), 3);
     assert_eq!(data["basis"]["mappings"].as_array().unwrap().len(), 3);
-    assert_eq!(data["basis"]["calculation"], 1);
+    assert_eq!(data["basis"]["calculation"], 2);
 }

@@ -52,7 +52,7 @@ pub enum Rows {
 impl Rows {
     fn statement(self) -> String {
         let columns = r#"counter_name, counter_type, counter_unit, counter_volume::text AS counter_volume,
-            message_id, project_id, resource_id, source, "timestamp", metadata_id"#;
+            message_id, project_id, resource_id, source, "timestamp", metadata_id, increase"#;
         let now = format!(
             "SELECT {columns}, position FROM metering.sample WHERE position > $1 AND position <= $2"
         );
@@ -71,7 +71,8 @@ impl Rows {
         // The order is total: which message id comes first must not depend on chance.
         format!(
             r#"-- metering::export_stretch
-               {rows} ORDER BY position, counter_name, resource_id, "timestamp", project_id LIMIT $3"#
+               {rows} ORDER BY position, counter_name, resource_id, "timestamp", project_id,
+                   increase LIMIT $3"#
         )
     }
 }

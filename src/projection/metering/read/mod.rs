@@ -17,7 +17,7 @@ mod usage;
 
 pub use metadata::metadata;
 pub use readings::{
-    ReadingRow, SeriesReading, readings_as_of, readings_in_part, superseded_readings, timeline,
+    ReadingKey, ReadingRow, SeriesReading, readings_as_of, readings_in_part, superseded_readings, timeline,
 };
 pub use samples::{Sample, SeriesAsOf, last_sample_before, samples_as_of};
 pub use series::{

@@ -21,9 +21,9 @@ use crate::billing::{Metadata, Reading, Span, Timeline};
 use crate::projection::metering::sample::Sample;
 
 /// The columns of a [`ReadingRow`].
-const COLUMNS: &str = "\"timestamp\", counter_volume, metadata_id, position";
+const COLUMNS: &str = "\"timestamp\", counter_volume, metadata_id, position, increase IS NOT NULL";
 
-/// A stored reading, with as much of the sample as usage depends on. A series has one for each time.
+/// A stored reading, with as much of the sample as usage depends on. A series has one for each [`ReadingKey`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadingRow {
     /// When it was measured.
@@ -34,9 +34,19 @@ pub struct ReadingRow {
     pub metadata_id: Option<Uuid>,
     /// Position of the event that contains it.
     pub position: i64,
+    /// Whether it is an increase: a sample of type delta.
+    pub is_increase: bool,
 }
 
+/// The time of a reading, and the volume of an increase.
+pub type ReadingKey = (Timestamp, Option<Decimal>);
+
 impl ReadingRow {
+    /// Returns the reading's [`ReadingKey`].
+    pub fn key(&self) -> ReadingKey {
+        (self.at, self.is_increase.then_some(self.volume))
+    }
+
     /// Reads [`COLUMNS`], which begin at the column `first`.
     fn read(row: &Row, first: usize) -> Self {
         ReadingRow {
@@ -44,6 +54,7 @@ impl ReadingRow {
             volume: row.get(first + 1),
             metadata_id: row.get(first + 2),
             position: row.get(first + 3),
+            is_increase: row.get(first + 4),
         }
     }
 }
@@ -55,17 +66,19 @@ impl From<&Sample> for ReadingRow {
             volume: sample.counter_volume,
             metadata_id: sample.metadata_id,
             position: sample.position,
+            is_increase: sample.increase().is_some(),
         }
     }
 }
 
-/// Returns a series' readings with their metadata, in order of time.
+/// Returns a series' readings with their metadata, in order.
 pub fn timeline<'m>(rows: &[ReadingRow], metadata: &'m HashMap<Uuid, Metadata>) -> Timeline<'m> {
     let reading = |row: &ReadingRow| Reading {
         at: row.at,
         volume: row.volume,
         metadata: row.metadata_id.and_then(|id| metadata.get(&id)),
-        // Only decides between readings of one time, and there is one for each.
+        is_increase: row.is_increase,
+        // Only decides between readings of one key, and there is one for each.
         message_id: "",
     };
     Timeline::new(rows.iter().map(reading).collect())
@@ -92,6 +105,9 @@ pub(super) fn condition(times: &str, as_of: Option<&str>) -> String {
     )
 }
 
+/// The order of readings from the last to the first: the reverse of [`ReadingKey`]'s.
+const LAST_FIRST: &str = "\"timestamp\" DESC, increase DESC NULLS LAST";
+
 /// Returns an item of a FROM list, `s`, with the readings of each key's span and the last one before it.
 ///
 /// `k`, which comes before it in the list, has the columns `resource_id`, `counter_name` and
@@ -105,7 +121,7 @@ fn of_span(schema: Schema, as_of: Option<&str>) -> String {
         format!("SELECT {COLUMNS} FROM {prefix}sample WHERE {condition}")
     };
     format!(
-        "LATERAL ({} UNION ALL ({} ORDER BY \"timestamp\" DESC LIMIT 1)) AS s",
+        "LATERAL ({} UNION ALL ({} ORDER BY {LAST_FIRST} LIMIT 1)) AS s",
         select("\"timestamp\" >= k.start AND \"timestamp\" < k.until"),
         select("\"timestamp\" >= k.floor AND \"timestamp\" < k.start")
     )

@@ -1,8 +1,7 @@
 //! Samples as they were sent: pages of all of them, and those of one series as of a position.
 
-use std::ops::Bound;
-
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio_postgres::{GenericClient, Row};
@@ -10,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::json;
-use super::readings::condition;
+use super::readings::{ReadingKey, condition};
 
 /// A sample that counts.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -42,12 +41,16 @@ pub struct Sample {
     pub metadata: Option<Box<RawValue>>,
     /// The event of the log that contains it.
     pub event_id: Uuid,
+    /// The volume of an increase: a part of the sort key.
+    #[serde(skip)]
+    increase: Option<Decimal>,
 }
 
 /// The columns of a [`Sample`], of the samples `p` and their metadata `d`.
 const COLUMNS: &str =
     "p.counter_name, p.counter_type, p.counter_unit, p.counter_volume::text, p.message_id,
-    p.project_id, p.resource_id, p.source, p.\"timestamp\", p.user_id, d.body, p.event_id";
+    p.project_id, p.resource_id, p.source, p.\"timestamp\", p.user_id, d.body, p.event_id,
+    p.increase";
 
 impl Sample {
     /// Reads [`COLUMNS`].
@@ -65,6 +68,7 @@ impl Sample {
             user_id: row.get(9),
             metadata: row.get::<_, Option<&str>>(10).and_then(json),
             event_id: row.get(11),
+            increase: row.get(12),
         }
     }
 }
@@ -97,6 +101,8 @@ pub struct SampleKey {
     pub at: Timestamp,
     /// Its meter, its resource and its tenant; empty where there is none.
     pub rest: [String; 3],
+    /// The volume of an increase.
+    pub increase: Option<Decimal>,
 }
 
 impl Sample {
@@ -104,12 +110,18 @@ impl Sample {
     pub fn key(&self) -> SampleKey {
         let project = self.project_id.clone().unwrap_or_default();
         let rest = [self.counter_name.clone(), self.resource_id.clone(), project];
-        SampleKey { at: self.timestamp, rest }
+        SampleKey { at: self.timestamp, rest, increase: self.increase }
+    }
+
+    /// Returns the sample's sort key among those of its series.
+    pub fn reading_key(&self) -> ReadingKey {
+        (self.timestamp, self.increase)
     }
 }
 
 /// The order of the list, in which no two samples are equal.
-const ORDER: &str = "\"timestamp\", counter_name, resource_id, coalesce(project_id, '')";
+const ORDER: &str = "\"timestamp\", counter_name, resource_id, coalesce(project_id, ''),
+    coalesce(increase, '-infinity')";
 
 /// Reads a page of the samples that come after `after`, in order of time.
 ///
@@ -122,6 +134,7 @@ pub async fn samples(
     after: Option<SampleKey>,
     limit: i64,
 ) -> Result<Vec<Sample>, tokio_postgres::Error> {
+    let increase = after.as_ref().and_then(|key| key.increase);
     let (after_at, rest) = after.map(|key| (key.at, key.rest)).unzip();
     let [after_meter, after_resource, after_project] =
         rest.map_or([const { None }; 3], |rest| rest.map(Some));
@@ -140,6 +153,7 @@ pub async fn samples(
                 &after_resource,
                 &after_project,
                 &limit,
+                &increase,
             ],
         )
         .await?;
@@ -180,7 +194,8 @@ fn page_statement(by_meter: bool) -> String {
            AND ($4::timestamptz IS NULL OR \"timestamp\" >= $4)
            AND ($5::timestamptz IS NULL OR \"timestamp\" < $5)
            AND ($6::timestamptz IS NULL OR \"timestamp\" >= $6)
-           AND ($6::timestamptz IS NULL OR ({ORDER}) > ($6, $7::text, $8::text, $9::text))
+           AND ($6::timestamptz IS NULL OR ({ORDER})
+                > ($6, $7::text, $8::text, $9::text, coalesce($11::numeric, '-infinity')))
          ORDER BY {ORDER} LIMIT $10",
         if by_meter { "counter_name = m.name" } else { "$1::text[] IS NULL" },
     );
@@ -194,7 +209,8 @@ fn page_statement(by_meter: bool) -> String {
          WITH page AS (SELECT s.* FROM {source} ORDER BY {ORDER} LIMIT $10)
          SELECT {COLUMNS}
          FROM page AS p LEFT JOIN metering.metadata AS d USING (metadata_id)
-         ORDER BY p.\"timestamp\", p.counter_name, p.resource_id, coalesce(p.project_id, '')"
+         ORDER BY p.\"timestamp\", p.counter_name, p.resource_id, coalesce(p.project_id, ''),
+                  coalesce(p.increase, '-infinity')"
     )
 }
 
@@ -249,8 +265,8 @@ pub async fn last_sample_before(
     Ok(row.get(0))
 }
 
-/// Reads a page of a series' trusted samples between two times, the second not included, in order of
-/// time.
+/// Reads a page of a series' trusted samples from one time up to another, which is not included, that come
+/// after the key `after`; in order.
 ///
 /// # Errors
 ///
@@ -258,30 +274,39 @@ pub async fn last_sample_before(
 pub async fn samples_as_of(
     client: &impl GenericClient,
     series: SeriesAsOf<'_>,
-    (from, to): (Bound<Timestamp>, Timestamp),
+    (from, to): (Timestamp, Timestamp),
+    after: Option<ReadingKey>,
     limit: i64,
 ) -> Result<Vec<Sample>, tokio_postgres::Error> {
     let columns =
         "\"timestamp\", project_id, resource_id, counter_name, counter_type, counter_unit,
-        counter_volume, user_id, source, message_id, event_id, metadata_id";
+        counter_volume, user_id, source, message_id, event_id, metadata_id, increase";
     let statement = format!(
         "-- metering::samples_as_of
          SELECT {COLUMNS}
          FROM {SERIES}, LATERAL ({}) AS p LEFT JOIN metering.metadata AS d USING (metadata_id)
-         WHERE NOT $7 OR p.\"timestamp\" > $5
-         ORDER BY p.\"timestamp\" LIMIT $8",
+         WHERE $7::timestamptz IS NULL
+            OR (p.\"timestamp\", coalesce(p.increase, '-infinity'))
+                > ($7, coalesce($8::numeric, '-infinity'))
+         ORDER BY p.\"timestamp\", coalesce(p.increase, '-infinity') LIMIT $9",
         as_of(columns, "\"timestamp\" >= $5 AND \"timestamp\" < $6")
     );
-    let (from, is_excluded) = match from {
-        Bound::Included(from) => (from, false),
-        Bound::Excluded(from) => (from, true),
-        Bound::Unbounded => (Timestamp::UNIX_EPOCH, false),
-    };
+    let (after_at, increase) = after.unzip();
     let SeriesAsOf { tenant_id, resource_id, meter, position } = series;
     let rows = client
         .query(
             &statement,
-            &[&tenant_id, &resource_id, &meter, &position, &from, &to, &is_excluded, &limit],
+            &[
+                &tenant_id,
+                &resource_id,
+                &meter,
+                &position,
+                &from,
+                &to,
+                &after_at,
+                &increase.flatten(),
+                &limit,
+            ],
         )
         .await?;
     Ok(rows.iter().map(Sample::read).collect())

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use deadpool_postgres::Pool;
+use rust_decimal::Decimal;
 
 use crate::http::{CursorTime, FromParameters, Items, Paging, Parameters, Problem, Query};
 use crate::projection::metering::read::{self, Sample, SampleFilter, SampleKey};
@@ -32,12 +33,12 @@ pub(super) async fn list(
     State(pool): State<Pool>,
     Query((filter, paging)): Query<(SampleFilter, Paging)>,
 ) -> Result<Json<Items<Sample>>, Problem> {
-    let after: Option<(CursorTime, [String; 3])> = paging.after()?;
-    let after = after.map(|(CursorTime(at), rest)| SampleKey { at, rest });
+    let after: Option<(CursorTime, [String; 3], Option<Decimal>)> = paging.after()?;
+    let after = after.map(|(CursorTime(at), rest, increase)| SampleKey { at, rest, increase });
     let client = pool.get().await?;
     let samples = read::samples(&**client, &filter, after, paging.rows()).await?;
     Ok(Json(paging.page(samples, |sample: &Sample| {
-        let SampleKey { at, rest } = sample.key();
-        (CursorTime(at), rest)
+        let SampleKey { at, rest, increase } = sample.key();
+        (CursorTime(at), rest, increase)
     })))
 }

@@ -32,6 +32,25 @@ fn a_trusted_sample_beats_one_that_is_not() {
 }
 
 #[test]
+fn increases_of_one_time_count_each_and_their_copies_once() {
+    let increase =
+        |volume: Value, id| with(sample(0, volume, id), "counter_type", json!("delta"));
+    let all = [
+        increase(json!(1000), "a"),
+        increase(json!(4000), "b"),
+        increase(json!("4000.0"), "c"),
+        sample(0, json!(7), "d"),
+        sample(0, json!(8), "e"),
+    ];
+    for order in [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 4, 0, 1, 3]] {
+        let events = order.map(|nth| event(nth as u128, &[all[nth].clone()]));
+        let tables = Tables::of(&logged(events));
+        assert_eq!(tables.show(), ["m p r 0: 7 B", "m p r 0: 1000 B", "m p r 0: 4000 B"]);
+        assert_eq!(tables.meters(), ["m delta B 2 0-0", "m gauge B 1 0-0"]);
+    }
+}
+
+#[test]
 fn each_better_one_supersedes_the_one_before_it() {
     let samples = ["c", "d", "b", "a"].map(|id| [sample(0, json!(1), id)]);
     let tables = after([&samples[0], &samples[1], &samples[2], &samples[3]]);

@@ -83,6 +83,7 @@ pub fn mappings() -> Vec<Mapping> {
     let all = [
         "meter = 'm'\ntransformer = 'average'\nunit = 'x'\nmax_gap_s = 9000\nservice = 'average'",
         "meter = 'm'\ntransformer = 'max'\nunit = 'x'\nmetadata = { name = ['name'] }",
+        "meter = 'm'\ntransformer = 'sum'\nunit = 'x'\nservice = 'sum'",
         "meter = 'n'\ntransformer = 'cumulative'\nunit = 'x'\nmetadata = { name = ['name'] }",
         "meter = 'n'\ntransformer = 'uptime'",
         "meter = 'n'\ntransformer = 'count'\nservice = 'count'\nfilter = { name = 'one' }\ncarry_over = true",
@@ -203,7 +204,7 @@ impl Tables {
         };
         let of_series = self.samples.values().filter(is_of);
         let mut found: Vec<ReadingRow> = of_series.map(ReadingRow::from).collect();
-        found.sort_by_key(|reading| reading.at);
+        found.sort_by_key(ReadingRow::key);
         found
     }
 

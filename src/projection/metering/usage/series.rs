@@ -37,7 +37,7 @@ pub(in crate::projection::metering) struct ChangedSeries<'a> {
     pub counter_name: &'a str,
     /// The mappings of the meter, with their indexes in the configuration.
     pub mappings: &'a [(i16, &'a Mapping)],
-    /// Times of the readings that are new or replace others, in order.
+    /// Times of the readings that are new or replace others, in order; a time of several of them is repeated.
     pub changed: Vec<Timestamp>,
     /// Spans of whole windows that contain all windows that can change, in order and with gaps between
     /// them.
@@ -144,12 +144,12 @@ impl<'a> ChangedSeries<'a> {
         })
     }
 
-    /// Adds stored readings, except where a changed one replaces them.
+    /// Adds stored readings, except where a changed one of the same identity replaces them.
     pub fn add_stored(&mut self, stored: impl IntoIterator<Item = ReadingRow>) {
         self.readings.extend(stored);
-        // The sort is stable: the changed reading of a time stays before the stored one.
-        self.readings.sort_by_key(|reading| reading.at);
-        self.readings.dedup_by_key(|reading| reading.at);
+        // The sort is stable: the changed reading stays before the stored one.
+        self.readings.sort_by_key(ReadingRow::key);
+        self.readings.dedup_by_key(|reading| reading.key());
     }
 }
 

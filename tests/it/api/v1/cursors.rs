@@ -19,9 +19,9 @@ async fn a_cursor_of_a_time_that_no_row_has_is_refused_by_every_list() {
         ("/v1/instances", |at| json!([at, "i"])),
         ("/v1/builds/incomplete", |at| json!([at, "i"])),
         ("/v1/requests/req-1", |at| json!([at, "00000000-0000-0000-0000-000000000000"])),
-        ("/v1/samples", |at| json!([at, ["m", "r", "p"]])),
+        ("/v1/samples", |at| json!([at, ["m", "r", "p"], null])),
         ("/v1/sales-orders", |at| json!(["t", at])),
-        (&samples, |at| json!(at)),
+        (&samples, |at| json!([at, 1.5])),
         ("/v1/deployments", |at| json!([at, "d"])),
     ];
     for (path, key) in lists {
