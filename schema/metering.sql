@@ -82,6 +82,25 @@ COMMENT ON TABLE  metadata             IS 'The resource_metadata of samples, eac
 COMMENT ON COLUMN metadata.metadata_id IS 'The first 16 bytes of the SHA-256 of body';
 COMMENT ON COLUMN metadata.body        IS 'The JSON as it was sent, which PostgreSQL may not accept as jsonb';
 
+-- The names that messages report for ids. The latest report of an id counts; a row is a run of reports with one name, in
+-- the order of the log. As of position P, the name of an id is that of its row with position <= P and superseded_at null
+-- or > P.
+CREATE TABLE reported_name (
+    kind            text COLLATE "C" NOT NULL,
+    id              text COLLATE "C" NOT NULL,
+    name            text        NOT NULL,
+    told_at         timestamptz NOT NULL,
+    told_message_id text        NOT NULL,
+    told_event_id   uuid        NOT NULL,
+    position        bigint      NOT NULL,
+    superseded_at   bigint
+) WITH (fillfactor = 80);
+CREATE UNIQUE INDEX reported_name_identity ON reported_name (kind, id, position);
+COMMENT ON COLUMN reported_name.kind          IS 'project, user or volume_type';
+COMMENT ON COLUMN reported_name.told_at       IS 'Identifies the latest report, together with the two columns that follow: its time';
+COMMENT ON COLUMN reported_name.position      IS 'Position of the first event of the run';
+COMMENT ON COLUMN reported_name.superseded_at IS 'Position of the event that reports another name for a later time; null for the name that counts';
+
 CREATE TABLE meter (
     counter_name text COLLATE "C" NOT NULL,
     counter_type text COLLATE "C",

@@ -4,6 +4,7 @@
 CREATE TABLE sales_order (
     order_id    uuid             PRIMARY KEY,
     tenant_id   text COLLATE "C" NOT NULL,
+    name        text,
     "from"      timestamptz      NOT NULL,
     "to"        timestamptz      NOT NULL,
     total       numeric          NOT NULL,
@@ -18,6 +19,7 @@ CREATE TABLE sales_order (
     position    bigint           NOT NULL
 );
 
+COMMENT ON COLUMN sales_order.name        IS 'The tenant''s name when the order was issued; null if none had been reported';
 COMMENT ON COLUMN sales_order."from"    IS 'Start of the billed time, inclusive; "to" is its end, exclusive';
 COMMENT ON COLUMN sales_order.total     IS 'Amount to be paid, adjustments included';
 COMMENT ON COLUMN sales_order.lines     IS 'Number of its lines; unrated and adjustments are numbers, too';

@@ -105,6 +105,11 @@ impl<'a> Value<'a> {
         self.0.and_then(id)
     }
 
+    /// The [`id`](Self::id) of a project or a user; see [`is_written_null`].
+    pub fn owner_id(self) -> Option<Cow<'a, str>> {
+        self.id().filter(|id| !is_written_null(id))
+    }
+
     /// The [`id`](Self::id) of a required field.
     ///
     /// # Errors
@@ -202,6 +207,12 @@ pub(super) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
     Some(if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text })
 }
 
+/// Whether a text is Python's or JSON's null as a text: a sender made a text of a value that it did not have.
+/// Nothing has this id or name.
+pub fn is_written_null(text: &str) -> bool {
+    matches!(text, "None" | "null")
+}
+
 /// The value if it is a [`text`], or a number as written.
 pub(super) fn id(raw: &RawValue) -> Option<Cow<'_, str>> {
     let is_number = raw.get().starts_with(|first: char| first == '-' || first.is_ascii_digit());
@@ -245,6 +256,15 @@ mod tests {
         assert_eq!(text(raw("12")), None);
         assert_eq!(id(raw("12")).as_deref(), Some("12"));
         assert_eq!(id(raw("true")), None);
+    }
+
+    #[test]
+    fn a_null_that_became_a_text_is_no_owner() {
+        for (text, owner) in
+            [("\"None\"", None), ("\"null\"", None), ("\"\"", None), ("\"p\"", Some("p"))]
+        {
+            assert_eq!(Value(Some(raw(text))).owner_id().as_deref(), owner, "{text}");
+        }
     }
 
     #[test]

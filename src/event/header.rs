@@ -44,7 +44,7 @@ raw_object! {
 impl<'a> Fields<'a> {
     /// The project of the request that caused the message.
     pub fn context_project(&self) -> Option<Cow<'a, str>> {
-        self.context_project_id.id().or_else(|| self.context_tenant.id())
+        self.context_project_id.owner_id().or_else(|| self.context_tenant.owner_id())
     }
 }
 

@@ -14,6 +14,7 @@ mod fields;
 mod header;
 pub mod json;
 pub mod meter;
+pub mod names;
 mod nested;
 pub mod nova;
 mod number;

@@ -121,7 +121,7 @@ fn read_notification<'a>(
     }
     let (stream, project) = match family {
         Family::Meter => {
-            let project = sample.and_then(|sample| sample.project_id.id());
+            let project = sample.and_then(|sample| sample.project_id.owner_id());
             (project.clone(), project)
         }
         Family::Instance => (payload.find_instance_id()?, payload.find_project_id()?),
@@ -167,7 +167,7 @@ fn read_rpc<'a>(text: &str, fields: &Fields<'a>, method: &str) -> Result<Header<
     let sample = sample.filter(|sample| sample.counter_name.is_present());
     let family = if sample.is_some() { Family::Meter } else { Family::Other };
     let arguments = fields.args.raw().filter(|_| family == Family::Other);
-    let project = sample.and_then(|sample| sample.project_id.id());
+    let project = sample.and_then(|sample| sample.project_id.owner_id());
     Ok(Header {
         identity: identity_of(text, fields),
         family,

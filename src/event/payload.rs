@@ -124,11 +124,11 @@ impl<'a> Payload<'a> {
     ///
     /// When the versioned object cannot be read strictly.
     pub fn find_project_id(&self) -> Result<Text<'a>, serde_json::Error> {
-        if let Some(id) = self.tenant_id.id().or_else(|| self.project_id.id()) {
+        if let Some(id) = self.tenant_id.owner_id().or_else(|| self.project_id.owner_id()) {
             return Ok(Some(id));
         }
         let data: InnerObject = self.data.object()?;
-        Ok(data.tenant_id.id().or_else(|| data.project_id.id()))
+        Ok(data.project_id())
     }
 
     /// Finds the project of the instance that the payload describes in an inner object, if any.
@@ -187,7 +187,7 @@ impl<'a> InnerObject<'a> {
 
     /// The project named at this level.
     fn project_id(&self) -> Text<'a> {
-        self.tenant_id.id().or_else(|| self.project_id.id())
+        self.tenant_id.owner_id().or_else(|| self.project_id.owner_id())
     }
 
     /// The instance named at this level.

@@ -93,8 +93,8 @@ pub(super) async fn order(
     let priced = price_windows(tx, tenant_id, position, &basis, *span).await?;
     let correction = Correction { tenant_id, claims, known, position, late, basis: &basis };
     let adjustments = correction.adjustments(tx).await?;
-    let heading =
-        Heading { order_id, tenant_id: tenant_id.clone(), name: None, span: *span, position };
+    let name = read::project_name(tx, tenant_id, position).await?;
+    let heading = Heading { order_id, tenant_id: tenant_id.clone(), name, span: *span, position };
     Ok(ComputedOrder { order: Order::new(heading, &basis, priced, adjustments), basis })
 }
 

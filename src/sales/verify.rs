@@ -183,6 +183,7 @@ async fn compute_again(
     let heading = Heading {
         order_id: order.order_id,
         tenant_id: tenant_id.clone(),
+        // What the order calls the tenant is part of it as issued: no amount depends on it.
         name: order.name.clone(),
         span,
         position: *position,

@@ -87,7 +87,7 @@ pub(super) fn read(step: &str, text: &str) -> Result<Option<Reading>, PayloadFau
         operation: operation.to_owned(),
         phase,
         name: optional(payload.stack_name),
-        project_id: optional(payload.tenant_id),
+        project_id: payload.tenant_id.owner_id().map(Cow::into_owned),
         state: optional(payload.state),
         reason: optional(payload.state_reason),
     });

@@ -30,8 +30,12 @@ pub struct Sample {
     pub counter_volume: Decimal,
     /// The user who owns the resource.
     pub user_id: Option<String>,
+    /// The user's name, which Ceilometer adds if `identity_name_discovery` is set.
+    pub user_name: Option<String>,
     /// The tenant, if the sample has one.
     pub project_id: Option<String>,
+    /// The tenant's name, likewise.
+    pub project_name: Option<String>,
     /// The measured resource: an instance, a disk of it, a volume, an image, a project.
     pub resource_id: String,
     /// The definer of the sample, usually `openstack`.

@@ -18,7 +18,9 @@ raw_object! {
         counter_unit: Value = "counter_unit",
         counter_volume: Value = "counter_volume",
         user_id: Value = "user_id",
+        user_name: Value = "user_name",
         project_id: Value = "project_id",
+        project_name: Value = "project_name",
         resource_id: Value = "resource_id",
         source: Value = "source",
         timestamp: Value = "timestamp",
@@ -39,7 +41,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Sample, Box<InvalidSample>> {
             Box::new(InvalidSample {
                 reason,
                 counter_name: owned(fields.counter_name),
-                project_id: owned(fields.project_id),
+                project_id: owner(fields.project_id),
                 resource_id: owned(fields.resource_id),
                 message_id: owned(fields.message_id),
                 timestamp: fields.timestamp.time(),
@@ -63,8 +65,10 @@ fn read_fields(fields: &Fields<'_>) -> Result<Sample, &'static str> {
         counter_volume: volume::read(fields.counter_volume)?,
         counter_type: owned(fields.counter_type),
         counter_unit: fields.counter_unit.id().map(unit_name),
-        user_id: owned(fields.user_id),
-        project_id: owned(fields.project_id),
+        user_id: owner(fields.user_id),
+        user_name: owned(fields.user_name),
+        project_id: owner(fields.project_id),
+        project_name: owned(fields.project_name),
         source: owned(fields.source),
         message_id: owned(fields.message_id),
         metadata: fields.resource_metadata.get().map(metadata),
@@ -74,6 +78,11 @@ fn read_fields(fields: &Fields<'_>) -> Result<Sample, &'static str> {
 /// A string or number, cut to the length of a column.
 fn owned(value: Value<'_>) -> Option<String> {
     value.id().map(cut)
+}
+
+/// The id of a project or user, likewise.
+fn owner(value: Value<'_>) -> Option<String> {
+    value.owner_id().map(cut)
 }
 
 /// The unit's latest name. Ceilometer renamed these two; the numbers stayed the same.

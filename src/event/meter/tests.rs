@@ -15,6 +15,8 @@ fn expected() -> Sample {
         counter_unit: owned("MiB"),
         counter_volume: Decimal::new(51250, 2),
         user_id: owned("u"),
+        user_name: None,
+        project_name: None,
         project_id: owned("p"),
         resource_id: "r".into(),
         source: owned("openstack"),

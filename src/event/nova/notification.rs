@@ -117,11 +117,13 @@ fn find_project(
     message: &Message<'_>,
     text: &str,
 ) -> Result<Option<String>, serde_json::Error> {
-    if let Some(id) = first_text([data.tenant_id, data.project_id]) {
+    let first_of =
+        |ids: [Value<'_>; 2]| ids.into_iter().find_map(Value::owner_id).map(Cow::into_owned);
+    if let Some(id) = first_of([data.tenant_id, data.project_id]) {
         return Ok(Some(id));
     }
     if !matches!(subject, Subject::Other | Subject::BuildFailed) {
-        return Ok(first_text([message.project_id, message.tenant]));
+        return Ok(first_of([message.project_id, message.tenant]));
     }
     Ok(read_whole_payload(text)?.find_instance_project_id()?.map(Cow::into_owned))
 }

@@ -8,11 +8,13 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
+use super::name::{Report, ReportedName};
+use super::reports::Reports;
 use super::sample::Sample;
 use super::{fold, meter, resource};
 use crate::config::Metering;
 use crate::event::meter::{self as wire, InvalidSample};
-use crate::event::{Event, Recorded};
+use crate::event::{Event, Family, Recorded};
 use crate::projection::engine::table::{Columns, TableRow, table};
 use crate::projection::{Decode, StretchFacts};
 
@@ -29,6 +31,8 @@ pub(super) struct Facts {
     pub metadata: HashMap<Uuid, String>,
     /// The samples that do not count.
     pub rejected: Vec<RejectedSample>,
+    /// The names that events report, in the order of their positions.
+    pub names: Vec<ReportedName>,
 }
 
 table! {
@@ -55,25 +59,33 @@ pub(super) struct Decoder<'a> {
     metering: &'a Metering,
     facts: Facts,
     skipped: u64,
+    reports: Reports,
 }
 
 impl<'a> Decoder<'a> {
     /// Creates a decoder that trusts the sources that the configuration trusts.
     pub fn new(metering: &'a Metering) -> Self {
-        Decoder { metering, facts: Facts::default(), skipped: 0 }
+        Decoder { metering, facts: Facts::default(), skipped: 0, reports: Reports::default() }
     }
 }
 
 impl Decode for Decoder<'_> {
     fn read(&mut self, Recorded { position, event, .. }: Recorded) {
-        match wire::samples(&event.body) {
-            Ok(samples) => self.facts.add(self.metering, position, &event, samples),
-            Err(_) => self.skipped += 1,
+        self.reports.add_context(&event, position);
+        if event.family == Family::Meter {
+            match wire::samples(&event.body) {
+                Ok(samples) => {
+                    self.facts.add(self.metering, position, &event, samples, &mut self.reports);
+                }
+                Err(_) => self.skipped += 1,
+            }
         }
+        self.reports.end_event();
     }
 
     fn finish(self: Box<Self>) -> StretchFacts {
-        let Decoder { mut facts, skipped, .. } = *self;
+        let Decoder { mut facts, skipped, reports, .. } = *self;
+        facts.names = reports.into_names();
         fold::sort(&mut facts.samples);
         facts.resources = resource::resources_of(&facts.samples);
         facts.meters = meter::meters_of(&facts.samples);
@@ -89,6 +101,7 @@ impl Facts {
         position: i64,
         event: &Event,
         samples: Vec<Result<wire::Sample, Box<InvalidSample>>>,
+        reports: &mut Reports,
     ) {
         for (index, sample) in (0..).zip(samples) {
             match sample {
@@ -96,10 +109,24 @@ impl Facts {
                     let invalid = with_bad_signature(sample);
                     self.rejected.push(RejectedSample::new(event.id, index, position, invalid));
                 }
-                Ok(sample) => {
-                    let metadata_id = sample.metadata.map(|body| self.add_metadata(body));
+                Ok(mut sample) => {
+                    let trusted = metering.trusts(sample.source.as_deref());
+                    let message_id =
+                        sample.message_id.take().unwrap_or_else(|| format!("{}.{index}", event.id));
+                    let metadata_id = sample.metadata.take().map(|body| self.add_metadata(body));
+                    if trusted {
+                        let metadata =
+                            metadata_id.and_then(|id| Some((id, self.metadata.get(&id)?.as_str())));
+                        let report = Report {
+                            at: sample.timestamp,
+                            message_id: &message_id,
+                            event_id: event.id,
+                            position,
+                        };
+                        reports.add_sample(&sample, metadata, report);
+                    }
                     self.samples.push(Sample {
-                        trusted: metering.trusts(sample.source.as_deref()),
+                        trusted,
                         timestamp: sample.timestamp,
                         project_id: sample.project_id,
                         resource_id: sample.resource_id,
@@ -110,9 +137,7 @@ impl Facts {
                         counter_volume: sample.counter_volume.normalize(),
                         user_id: sample.user_id,
                         source: sample.source,
-                        message_id: sample
-                            .message_id
-                            .unwrap_or_else(|| format!("{}.{index}", event.id)),
+                        message_id,
                         metadata_id,
                         event_id: event.id,
                         position,

@@ -1,6 +1,6 @@
 //! Reads the rows that facts can change.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use anyhow::{Context, Result};
 use tokio_postgres::{Row, Transaction};
@@ -10,6 +10,7 @@ use super::fold::{Location, StoredSample};
 use super::located::{LocatedRow, select_located};
 use super::meter::Meter;
 use super::month::Month;
+use super::name::{NameKey, NameKind, ReportedName};
 use super::resource::{Key, Resource};
 use super::sample::Sample;
 
@@ -39,6 +40,18 @@ pub(super) async fn meters(tx: &Transaction<'_>, facts: &Facts) -> Result<Vec<Lo
     names.sort_unstable();
     names.dedup();
     select_located(tx, "FROM meter WHERE counter_name = ANY($1)", &[&names]).await
+}
+
+/// Reads the names that count so far of the ids of the facts' names.
+pub(super) async fn names(
+    tx: &Transaction<'_>,
+    facts: &Facts,
+) -> Result<Vec<LocatedRow<ReportedName>>> {
+    let keys: HashSet<NameKey<'_>> = facts.names.iter().map(ReportedName::key).collect();
+    let (kinds, ids): (Vec<NameKind>, Vec<&str>) = keys.into_iter().unzip();
+    let source = "FROM unnest($1::text[], $2::text[]) AS k (of_kind, of_id)
+        JOIN reported_name ON kind = k.of_kind AND id = k.of_id AND superseded_at IS NULL";
+    select_located(tx, source, &[&kinds, &ids]).await
 }
 
 /// Reads the stored rows of the samples' identities, each by the index of the first sample of its

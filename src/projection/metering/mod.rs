@@ -2,7 +2,8 @@
 //! meters and resources of the samples, and the usage computed from them.
 //!
 //! `fact` reads events. `fold` decides which of several samples of one identity (`sample`) counts and
-//! which rows that changes; `meter` and `resource` sum samples up. All these are pure. `load` and `write`
+//! which rows that changes; `meter` and `resource` sum samples up, `name` keeps the names
+//! of ids, which `reports` finds. All these are pure. `load` and `write`
 //! read and write rows, most of them by their place (`located`), `month` creates partitions, and `usage`
 //! keeps the usage of each hour. Everybody else reads the tables through `read`; a computation that takes
 //! longer than one statement does so with a [`Reader`].
@@ -16,8 +17,10 @@ mod load;
 mod located;
 mod meter;
 mod month;
+mod name;
 pub mod read;
 mod reader;
+mod reports;
 mod resource;
 pub mod routes;
 mod sample;
@@ -47,11 +50,21 @@ use crate::projection::engine::table::copy;
 pub const PROJECTION: Projection = Projection {
     name: "metering",
     version: 3,
-    families: &[Family::Meter],
+    // The request contexts of all notifications have the names of projects and users.
+    families: &[Family::Meter, Family::Instance, Family::Other],
     config,
     ddl: include_str!("../../../schema/metering.sql"),
     indexes: include_str!("../../../schema/metering_indexes.sql"),
-    tables: &["sample", "superseded", "usage_window", "metadata", "meter", "resource", "rejected"],
+    tables: &[
+        "sample",
+        "superseded",
+        "usage_window",
+        "metadata",
+        "reported_name",
+        "meter",
+        "resource",
+        "rejected",
+    ],
     frozen: &[],
     stretch: Limit::USUAL,
     decode: |file| Box::new(fact::Decoder::new(&file.metering)),
@@ -76,9 +89,13 @@ fn config(file: &File) -> String {
 
 /// Folds facts into the rows of the schema that the search path names.
 async fn apply(tx: &Transaction<'_>, file: &File, facts: Box<dyn Any + Send>) -> Result<()> {
-    let facts: Box<Facts> =
+    let mut facts: Box<Facts> =
         facts.downcast().map_err(|_| anyhow!("these are not facts of metering"))?;
     copy(tx, &facts.rejected).await?;
+    if !facts.names.is_empty() {
+        let stored = load::names(tx, &facts).await?;
+        write_changes(tx, &name::fold(stored, std::mem::take(&mut facts.names))).await?;
+    }
     if facts.samples.is_empty() {
         return Ok(());
     }

@@ -22,7 +22,7 @@ use crate::projection::{Decode, Projection, StretchFacts};
 /// The read model.
 pub const PROJECTION: Projection = Projection {
     name: "sales",
-    version: 1,
+    version: 2,
     families: &[Family::Billing],
     config: |_| String::new(),
     ddl: include_str!("../../../schema/sales.sql"),
@@ -56,6 +56,7 @@ struct Payload {
 #[derive(Deserialize)]
 struct Head {
     tenant_id: String,
+    name: Option<String>,
     from: Timestamp,
     to: Timestamp,
     position: i64,
@@ -105,8 +106,8 @@ async fn apply(tx: &Transaction<'_>, facts: Box<dyn Any + Send>) -> Result<()> {
         .prepare(
             "-- sales::insert
              INSERT INTO sales_order (order_id, tenant_id, \"from\", \"to\", total, currency, lines,
-                                      unrated, adjustments, as_of, issued_at, body, event_id, position)
-             VALUES ($1, $2, $3, $4, $5::text::numeric, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                                      unrated, adjustments, as_of, issued_at, body, event_id, position, name)
+             VALUES ($1, $2, $3, $4, $5::text::numeric, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
              ON CONFLICT DO NOTHING",
         )
         .await
@@ -131,6 +132,7 @@ async fn apply(tx: &Transaction<'_>, facts: Box<dyn Any + Send>) -> Result<()> {
                 &body.get(),
                 event_id,
                 position,
+                &head.name,
             ],
         )
         .await

@@ -16,6 +16,8 @@ pub(super) struct SalesOrder {
     pub order_id: Uuid,
     /// The tenant that pays it.
     pub tenant_id: String,
+    /// The tenant's name when the order was issued; null if none had been reported.
+    pub name: Option<String>,
     /// The start of the time that it bills.
     #[schema(value_type = String, format = DateTime)]
     pub from: Timestamp,
@@ -50,7 +52,7 @@ pub(super) async fn sales_orders(
     let (after_tenant, after_from) = after.unzip();
     let statement = "-- sales::list
         SELECT order_id, tenant_id, \"from\", \"to\", total::text, currency, lines, unrated,
-               adjustments, as_of, issued_at
+               adjustments, as_of, issued_at, name
         FROM sales.sales_order
         WHERE ($1::text IS NULL OR tenant_id = $1)
           AND ($2::text IS NULL OR (tenant_id, \"from\") > ($2, $3::timestamptz))
@@ -68,6 +70,7 @@ pub(super) async fn sales_orders(
         adjustments: row.get(8),
         position: row.get(9),
         issued_at: row.get(10),
+        name: row.get(11),
     };
     Ok(rows.iter().map(order).collect())
 }

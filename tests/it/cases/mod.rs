@@ -5,6 +5,7 @@ mod builds;
 mod deployments;
 mod hosts;
 mod increases;
+mod names;
 
 use std::path::Path;
 

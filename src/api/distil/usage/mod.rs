@@ -57,7 +57,9 @@ pub(super) async fn get_usage(
     for part in parts {
         add_part(tx, &tenant_id, &settings.mappings, part, &mut bill).await?;
     }
-    Ok(Json(Answer::new(tenant_id, span, snapshot.live.position, &bill)))
+    let position = snapshot.live.position;
+    let name = read::project_name(tx, &tenant_id, position).await?;
+    Ok(Json(Answer::new((tenant_id, name), span, position, &bill)))
 }
 
 /// Divides a span into its whole windows, and the parts of windows at its ends.

@@ -18,7 +18,7 @@ pub(in crate::api::distil) struct Answer {
 /// The usage of a tenant in a span.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct UsageOf {
-    /// Always null: no sample contains the tenant's name.
+    /// The latest name that was reported for the tenant; null if none was.
     name: Option<String>,
     /// The tenant's id.
     tenant_id: String,
@@ -73,10 +73,15 @@ struct Service {
 }
 
 impl Answer {
-    /// Returns the usage that a bill contains.
-    pub fn new(tenant_id: String, span: Span, position: i64, bill: &Bill<'_>) -> Self {
+    /// Returns the usage that a bill contains, of a tenant with this id and name.
+    pub fn new(
+        (tenant_id, name): (String, Option<String>),
+        span: Span,
+        position: i64,
+        bill: &Bill<'_>,
+    ) -> Self {
         let usage = UsageOf {
-            name: None,
+            name,
             tenant_id,
             start: distil_time(span.from, ' '),
             end: distil_time(span.to, ' '),

@@ -7,6 +7,7 @@
 pub mod export;
 mod metadata;
 mod meters;
+mod names;
 mod readings;
 mod rejected;
 mod resources;
@@ -16,6 +17,7 @@ mod tenants;
 mod usage;
 
 pub use metadata::metadata;
+pub use names::project_name;
 pub use readings::{
     ReadingKey, ReadingRow, SeriesReading, readings_as_of, readings_in_part, superseded_readings, timeline,
 };

@@ -7,6 +7,7 @@ use tokio_postgres::{GenericClient, Row};
 use utoipa::{IntoParams, ToSchema};
 
 use super::json;
+use super::names::name_now;
 
 /// A resource that was measured.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -15,6 +16,8 @@ pub struct Resource {
     pub resource_id: String,
     /// The tenant; null where the samples have none. Two tenants may use the same resource id.
     pub project_id: Option<String>,
+    /// The latest name that was reported for the tenant; null if none was.
+    pub project_name: Option<String>,
     /// The time of its earliest sample.
     #[schema(value_type = String, format = DateTime)]
     pub first_at: Timestamp,
@@ -26,6 +29,8 @@ pub struct Resource {
     /// The user of its latest sample, or of its latest trusted sample if it has one; likewise the source
     /// and the metadata.
     pub user_id: Option<String>,
+    /// The latest name that was reported for the user; null if none was.
+    pub user_name: Option<String>,
     /// See `user_id`.
     pub source: Option<String>,
     /// JSON; a string if the sender's text is not JSON. See `user_id`.
@@ -67,7 +72,8 @@ pub async fn resources(
     limit: i64,
 ) -> Result<Vec<Resource>, tokio_postgres::Error> {
     let [after_resource, after_project] = after.map_or([const { None }; 2], |key| key.map(Some));
-    let statement = "-- metering::resources
+    let statement = format!(
+        "-- metering::resources
         WITH page AS (
             SELECT * FROM metering.resource
             WHERE ($1::text IS NULL OR project_id = $1)
@@ -76,12 +82,16 @@ pub async fn resources(
               AND ($3::text IS NULL OR (resource_id, coalesce(project_id, '')) > ($3, $4::text))
             ORDER BY resource_id, coalesce(project_id, '') LIMIT $5
         )
-        SELECT p.resource_id, p.project_id, p.first_at, p.last_at, p.meters, p.user_id, p.source, d.body
+        SELECT p.resource_id, p.project_id, p.first_at, p.last_at, p.meters, p.user_id, p.source, d.body,
+               {}, {}
         FROM page AS p LEFT JOIN metering.metadata AS d USING (metadata_id)
-        ORDER BY p.resource_id, coalesce(p.project_id, '')";
+        ORDER BY p.resource_id, coalesce(p.project_id, '')",
+        name_now("project", "p.project_id"),
+        name_now("user", "p.user_id")
+    );
     let rows = client
         .query(
-            statement,
+            &statement,
             &[&filter.project_id, &filter.meter, &after_resource, &after_project, &limit],
         )
         .await?;
@@ -94,6 +104,8 @@ pub async fn resources(
         user_id: row.get(5),
         source: row.get(6),
         metadata: row.get::<_, Option<&str>>(7).and_then(json),
+        project_name: row.get(8),
+        user_name: row.get(9),
     };
     Ok(rows.iter().map(resource).collect())
 }

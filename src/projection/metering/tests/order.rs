@@ -23,7 +23,7 @@ fn one_sample() -> impl Strategy<Value = Value> {
         select(vec!["B", "MB", "MiB", ""]),
         select(vec![json!("good"), json!("bad"), Value::Null]),
         select(vec![
-            json!({"name": "one", "status": "active"}),
+            json!({"name": "one", "status": "active", "project_name": "One"}),
             json!({"name": "two", "status": "stopped"}),
             json!({"status": "active", "flavor": {"name": "large"}}),
             json!({}),
@@ -34,7 +34,8 @@ fn one_sample() -> impl Strategy<Value = Value> {
         let (volume, kind, unit, source, metadata) = content;
         json!({
             "counter_name": meter, "counter_type": kind, "counter_unit": unit,
-            "counter_volume": volume, "user_id": "u", "project_id": project,
+            "counter_volume": volume, "user_id": "u", "user_name": meter, "project_id": project,
+            "project_name": if resource == "r" { json!("Two") } else { Value::Null },
             "resource_id": resource, "source": source, "timestamp": second(at).to_string(),
             "message_id": message_id, "resource_metadata": metadata,
         })
@@ -101,14 +102,16 @@ proptest! {
         prop_assert_eq!(tables.superseded(), expected.superseded());
         prop_assert_eq!(tables.usage(true), expected.usage(true));
         prop_assert_eq!(tables.sums(), expected.sums());
+        prop_assert_eq!(tables.names(), expected.names());
     }
 
     #[test]
     fn the_samples_as_of_a_position_are_those_of_a_log_that_ended_there((_, events, size) in events_and_shuffled()) {
         let tables = in_batches(&events, size);
         for length in 0..=events.len() {
-            let then = Tables::of(&events[..length]).samples(true);
-            prop_assert_eq!(tables.samples_as_of(length as i64), then);
+            let then = Tables::of(&events[..length]);
+            prop_assert_eq!(tables.samples_as_of(length as i64), then.samples(true));
+            prop_assert_eq!(tables.names_as_of(length as i64), then.names_as_of(length as i64));
         }
     }
 }

@@ -33,8 +33,7 @@ fn a_trusted_sample_beats_one_that_is_not() {
 
 #[test]
 fn increases_of_one_time_count_each_and_their_copies_once() {
-    let increase =
-        |volume: Value, id| with(sample(0, volume, id), "counter_type", json!("delta"));
+    let increase = |volume: Value, id| with(sample(0, volume, id), "counter_type", json!("delta"));
     let all = [
         increase(json!(1000), "a"),
         increase(json!(4000), "b"),
@@ -48,6 +47,31 @@ fn increases_of_one_time_count_each_and_their_copies_once() {
         assert_eq!(tables.show(), ["m p r 0: 7 B", "m p r 0: 1000 B", "m p r 0: 4000 B"]);
         assert_eq!(tables.meters(), ["m delta B 2 0-0", "m gauge B 1 0-0"]);
     }
+}
+
+#[test]
+fn the_latest_name_counts_whatever_came_first() {
+    let named = |at, id, name: &str| with(sample(at, json!(1), id), "project_name", json!(name));
+    let posted = with(named(90, "d", "Evil"), "source", json!("bad"));
+    let samples = [named(0, "a", "Old"), named(60, "b", "New"), named(120, "c", "None"), posted];
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]] {
+        let events = order.map(|nth| event(nth as u128, &[samples[nth].clone()]));
+        let tables = Tables::of(&logged(events));
+        assert_eq!(tables.names_as_of(4), ["Project p New"]);
+    }
+    let tables =
+        after([&[named(60, "b", "New")], &[named(0, "a", "Old")], &[named(90, "c", "Newer")]]);
+    assert_eq!(tables.names_as_of(0), [""; 0]);
+    assert_eq!(tables.names_as_of(1), ["Project p New"]);
+    assert_eq!(tables.names_as_of(2), ["Project p New"]);
+    assert_eq!(tables.names_as_of(3), ["Project p Newer"]);
+}
+
+#[test]
+fn a_project_that_is_a_null_as_text_is_no_tenant() {
+    let samples =
+        ["None", "null", ""].map(|id| with(sample(0, json!(1), id), "project_id", json!(id)));
+    assert_eq!(after([&samples]).show(), ["m - r 0: 1 B"]);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::projection::metering::load::look_ups;
 use crate::projection::metering::located::{LocatedRow, RowChanges};
 use crate::projection::metering::meter::Meter;
 use crate::projection::metering::month::Month;
+use crate::projection::metering::name::{self, ReportedName};
 use crate::projection::metering::read::{ReadingRow, timeline};
 use crate::projection::metering::resource::Resource;
 use crate::projection::metering::sample::Sample;
@@ -116,6 +117,7 @@ pub struct Tables {
     resources: BTreeMap<u32, Resource>,
     metadata: BTreeMap<Uuid, String>,
     rejected: Vec<RejectedSample>,
+    names: BTreeMap<u32, ReportedName>,
     pub usage: BTreeMap<WindowKey, WindowContents>,
     last: u32,
 }
@@ -153,6 +155,11 @@ impl Tables {
         let resources = resource::fold(resources, facts.resources);
         replace(&mut self.resources, &mut self.last, resources);
         self.rejected.extend(facts.rejected);
+        let keys: HashSet<_> = facts.names.iter().map(ReportedName::key).collect();
+        let names =
+            located(&self.names, |row| row.superseded_at.is_none() && keys.contains(&row.key()));
+        let names = name::fold(names, facts.names.clone());
+        replace(&mut self.names, &mut self.last, names);
         let identities: HashSet<_> = self.samples.values().map(Sample::identity).collect();
         assert_eq!(identities.len(), self.samples.len(), "every identity has one row");
     }
@@ -288,12 +295,30 @@ impl Tables {
     }
 
     /// The rows of all other tables, as text; those of `rejected` without positions, each once.
-    pub fn sums(&self) -> [Vec<String>; 4] {
+    pub fn sums(&self) -> [Vec<String>; 5] {
         let mut rejected =
             lines(self.rejected.iter().cloned().map(|row| RejectedSample { position: 0, ..row }));
         rejected.dedup();
         let (meters, resources) = (lines(self.meters.values()), lines(self.resources.values()));
-        [meters, resources, lines(&self.metadata), rejected]
+        let names = self.names.values().filter(|row| row.superseded_at.is_none());
+        let names = lines(names.cloned().map(|row| ReportedName { position: 0, ..row }));
+        [meters, resources, lines(&self.metadata), rejected, names]
+    }
+
+    /// All rows of names, with their positions.
+    pub fn names(&self) -> Vec<String> {
+        lines(self.names.values())
+    }
+
+    /// `project p One`, as they were at that position.
+    pub fn names_as_of(&self, position: i64) -> Vec<String> {
+        let counts = |row: &&ReportedName| {
+            row.position <= position && row.superseded_at.is_none_or(|at| position < at)
+        };
+        let shown = |row: &ReportedName| format!("{:?} {} {}", row.kind, row.id, row.name);
+        let mut names: Vec<String> = self.names.values().filter(counts).map(shown).collect();
+        names.sort();
+        names
     }
 
     /// `m p r 10: 5 B`, by time.
