@@ -57,7 +57,8 @@ CREATE TABLE usage_window (
     volume      numeric,
     covered_us  bigint,
     description text,
-    position    bigint      NOT NULL
+    position    bigint      NOT NULL,
+    type_id     text
 ) PARTITION BY RANGE ("window");
 
 COMMENT ON TABLE  usage_window             IS 'One row per tenant, window, resource, mapping and service. Partitions by UTC month, usage_window_YYYYMM, are created on demand';
@@ -66,6 +67,7 @@ COMMENT ON COLUMN usage_window."window"    IS 'Start of the window, a whole hour
 COMMENT ON COLUMN usage_window.resource_id IS 'The resource of the samples, before the mapping changes it';
 COMMENT ON COLUMN usage_window.mapping     IS 'Index of the mapping among the [[usage]] of the configuration, from 0';
 COMMENT ON COLUMN usage_window.service     IS 'Null, as are volume and covered_us, if there are readings for this window but nothing was used';
+COMMENT ON COLUMN usage_window.type_id     IS 'The id of a volume type whose name the readings do not contain; the service is that of its name, if reported_name has one';
 COMMENT ON COLUMN usage_window.volume      IS 'Exact: in the unit of the mapping, times 3 600 000 000 (billing::Volume::to_numeric), because a third of an hour is not a finite decimal';
 COMMENT ON COLUMN usage_window.covered_us  IS 'How much of the window the readings cover, in µs';
 COMMENT ON COLUMN usage_window.description IS 'Description of the resource from its samples (billing::transform::description), as JSON; null if they contain none';

@@ -20,6 +20,7 @@ pub mod terms;
 mod tests;
 pub mod transform;
 pub mod unit;
+pub mod volume_type;
 pub mod window;
 
 pub use exact::{Amount, Volume};
@@ -32,4 +33,5 @@ pub use settings::Settings;
 pub use terms::Terms;
 pub use transform::{Usage, compute_usage};
 pub use unit::Unit;
+pub use volume_type::{VolumeType, VolumeTypeNames};
 pub use window::Span;

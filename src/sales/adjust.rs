@@ -18,7 +18,7 @@ use super::{Error, issued};
 use crate::billing::order::{Adjustment, BilledPeriod, ChangedWindows, Line, compute_adjustments};
 use crate::billing::transform::compute_usage_of_part;
 use crate::billing::window::affected_windows;
-use crate::billing::{Basis, Bill, Mapping, Reading, Span, Timeline, Volume};
+use crate::billing::{Basis, Bill, Mapping, Reading, Span, Timeline, Volume, VolumeTypeNames};
 use crate::log::RecordedClaim;
 use crate::projection::metering::read::{self, Series};
 
@@ -47,6 +47,17 @@ struct Period {
     basis: Basis,
 }
 
+/// The names of volume types by their ids.
+struct Names {
+    /// As of the position up to which the last order counts samples.
+    known: VolumeTypeNames,
+    /// The same, and those that became known since.
+    now: VolumeTypeNames,
+}
+
+/// Readings, and the names of the volume types in them.
+type NamedTimeline<'t, 'a> = (&'t Timeline<'a>, &'t VolumeTypeNames);
+
 /// Returns the span whose rates a new order has to keep. It begins with time if samples from before the
 /// first order arrived late, because no other order keeps the rates for those.
 pub(super) fn basis_span(span: Span, claims: &[RecordedClaim], late: &LateReadings) -> Span {
@@ -63,11 +74,15 @@ impl Correction<'_> {
         };
         let all = Span { from: Span::hour_of(*earliest).from, to: last.to };
         let (periods, earlier) = self.periods(tx, all).await?;
-        let changed = self.changed_windows(tx, &periods, all).await?;
+        let known = read::volume_type_names(tx, self.known).await?;
+        // A name that an id had when its time was billed stays, so that a new one does not bill it again.
+        let now = known.clone().or(read::volume_type_names(tx, self.position).await?);
+        let names = Names { known, now };
+        let changed = self.changed_windows(tx, &periods, all, &names).await?;
         let mut found = Vec::new();
         for (period, changed) in periods.iter().zip(&changed) {
             if !changed.is_empty() {
-                found.extend(self.adjustments_of(tx, period, changed, &earlier).await?);
+                found.extend(self.adjustments_of(tx, period, changed, &earlier, &names.now).await?);
             }
         }
         Ok(found)
@@ -109,6 +124,7 @@ impl Correction<'_> {
         tx: &Transaction<'_>,
         periods: &[Period],
         all: Span,
+        names: &Names,
     ) -> Result<Vec<ChangedWindows>, Error> {
         let mut mappings = Vec::<Mapping>::new();
         for mapping in periods.iter().flat_map(|period| &period.basis.mappings) {
@@ -124,11 +140,11 @@ impl Correction<'_> {
             let loaded_before = known.load(chunk, &mappings, all).await?;
             let loaded_after = now.load(chunk, &mappings, all).await?;
             for (index, series) in chunk.iter().enumerate() {
-                let before = known.timeline(&loaded_before, index);
-                let after = now.timeline(&loaded_after, index);
-                let changed = changed_times(&before, &after);
+                let before = (&known.timeline(&loaded_before, index), &names.known);
+                let after = (&now.timeline(&loaded_after, index), &names.now);
+                let changed = changed_times(before.0, after.0);
                 for (period, found) in periods.iter().zip(&mut found) {
-                    period.add_changed_windows(series, &changed, &before, &after, found);
+                    period.add_changed_windows(series, &changed, before, after, found);
                 }
             }
         }
@@ -142,13 +158,14 @@ impl Correction<'_> {
         period: &Period,
         changed: &ChangedWindows,
         earlier: &[Adjustment],
+        names: &VolumeTypeNames,
     ) -> Result<Vec<Adjustment>, Error> {
         let resources: BTreeSet<&str> = changed.keys().map(|(id, _)| id.as_str()).collect();
         let billed = match &period.order {
             Some(claim) => issued::of_claim(tx.client(), claim).await?.order.lines,
             None => Vec::new(),
         };
-        let computed = self.lines_by_now(tx, period, &resources).await?;
+        let computed = self.lines_by_now(tx, period, &resources, names).await?;
         let (billed, computed) = (by_resource(billed), by_resource(computed));
         let order_id: Option<Uuid> = period.order.as_ref().map(|claim| claim.order_id);
         // One resource after another, so that each search is among the few lines of one.
@@ -175,10 +192,11 @@ impl Correction<'_> {
         tx: &Transaction<'_>,
         period: &Period,
         resources: &BTreeSet<&str>,
+        names: &VolumeTypeNames,
     ) -> Result<Vec<Line>, Error> {
         let Period { basis, span, .. } = period;
         let series = series_of_billed(&basis.mappings, resources.iter().copied());
-        let mut bill = Bill::new(basis, *span);
+        let mut bill = Bill::new(basis, *span).with_volume_types(names);
         let mut readings = Readings::open(tx, self.tenant_id, self.position, span.to).await?;
         let is_billed = |billed: &str| resources.contains(billed);
         readings.add_to(&mut bill, basis, &series, *span, is_billed).await?;
@@ -192,15 +210,15 @@ impl Period {
         &self,
         series: &Series,
         changed: &[Timestamp],
-        before: &Timeline<'_>,
-        after: &Timeline<'_>,
+        before: NamedTimeline<'_, '_>,
+        after: NamedTimeline<'_, '_>,
         found: &mut ChangedWindows,
     ) {
         let of_meter = self.basis.mappings.iter().filter(|mapping| mapping.meter == series.meter);
         for mapping in of_meter {
             let windows: BTreeSet<Span> = changed
                 .iter()
-                .flat_map(|at| affected_windows(mapping, *at, next_time(after, *at)))
+                .flat_map(|at| affected_windows(mapping, *at, next_time(after.0, *at)))
                 .collect();
             for window in windows {
                 let Some(part) = window.clip(self.span) else { continue };
@@ -217,17 +235,21 @@ impl Period {
         &self,
         mapping: &Mapping,
         window: Span,
-        before: &Timeline<'_>,
-        after: &Timeline<'_>,
+        before: NamedTimeline<'_, '_>,
+        after: NamedTimeline<'_, '_>,
     ) -> BTreeSet<String> {
         let starts = part_starts(&self.basis, window);
         let ends = starts.iter().skip(1).copied().chain([window.to]);
         let parts = starts.iter().copied().zip(ends).map(|(from, to)| Span { from, to });
         let mut differing = BTreeSet::new();
         for part in parts {
-            let volumes = |timeline| -> BTreeMap<String, Volume> {
-                let usage = compute_usage_of_part(mapping, timeline, window, part).into_iter();
-                usage.map(|used| (used.service, used.volume)).collect()
+            let volumes = |(timeline, names): NamedTimeline<'_, '_>| {
+                let mut volumes = BTreeMap::<String, Volume>::new();
+                for used in compute_usage_of_part(mapping, timeline, window, part) {
+                    let service = used.service_by(mapping, names).into_owned();
+                    *volumes.entry(service).or_default() += &used.volume;
+                }
+                volumes
             };
             let (before, after) = (volumes(before), volumes(after));
             let services: BTreeSet<&String> = before.keys().chain(after.keys()).collect();

@@ -107,7 +107,8 @@ async fn price_windows(
     basis: &Basis,
     span: Span,
 ) -> Result<Charges, Error> {
-    let mut bill = Bill::new(basis, span);
+    let volume_types = read::volume_type_names(tx, position).await?;
+    let mut bill = Bill::new(basis, span).with_volume_types(&volume_types);
     let divided = divided_windows(basis, span);
     let parts = part_starts(basis, span);
     let last = span.to - SignedDuration::from_hours(1);
@@ -159,7 +160,8 @@ pub(super) async fn price_samples(
     basis: &Basis,
     span: Span,
 ) -> Result<Charges, Error> {
-    let mut bill = Bill::new(basis, span);
+    let volume_types = read::volume_type_names(tx, position).await?;
+    let mut bill = Bill::new(basis, span).with_volume_types(&volume_types);
     let meters: Vec<&str> = basis.mappings.iter().map(|mapping| mapping.meter.as_str()).collect();
     let series = read::series_of_tenant(tx, tenant_id, &meters, span.to).await?;
     let mut readings = Readings::open(tx, tenant_id, position, span.to).await?;

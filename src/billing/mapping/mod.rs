@@ -7,6 +7,7 @@ mod section;
 mod tests;
 mod transformer;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,18 @@ impl Mapping {
     pub fn sampled_resource<'r>(&self, billed: &'r str) -> Option<&'r str> {
         let (before, after) = self.resource_id.split_once("{}")?;
         billed.strip_prefix(before)?.strip_suffix(after)
+    }
+
+    /// Returns the service of volumes of a type, which the configuration may name by the type's id or name.
+    pub(super) fn service_of_volume_type(&self, id: Option<&str>, name: &str) -> Cow<'_, str> {
+        let Transformer::StorageMax { volume_types, .. } = &self.transformer else {
+            return Cow::Borrowed(&self.service);
+        };
+        let configured = id.and_then(|id| volume_types.get(id)).or_else(|| volume_types.get(name));
+        match configured {
+            Some(service) => Cow::Borrowed(service),
+            None => Cow::Owned(format!("{}.{name}", self.service)),
+        }
     }
 
     /// Whether all of its usage is of one service, [`Mapping::service`].

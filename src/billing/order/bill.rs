@@ -1,5 +1,6 @@
 //! Bills: the usage of a tenant, gathered window by window until it is priced.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,6 +11,7 @@ use crate::billing::exact::{Amount, Fraction, Volume};
 use crate::billing::mapping::Mapping;
 use crate::billing::reading::Timeline;
 use crate::billing::transform::{self, Usage};
+use crate::billing::volume_type::VolumeTypeNames;
 use crate::billing::window::Span;
 
 /// Decimal places of a coverage.
@@ -21,6 +23,7 @@ const COVERAGE_SCALE: u32 = 6;
 #[derive(Debug)]
 pub struct Bill<'a> {
     pub(super) basis: &'a Basis,
+    volume_types: Option<&'a VolumeTypeNames>,
     span: Span,
     pub(super) resources: BTreeMap<String, Description>,
     /// Usage by billed resource and service.
@@ -92,10 +95,27 @@ impl<'a> Bill<'a> {
     pub fn new(basis: &'a Basis, span: Span) -> Self {
         Bill {
             basis,
+            volume_types: None,
             span,
             resources: BTreeMap::new(),
             usage: BTreeMap::new(),
             parts: HashMap::new(),
+        }
+    }
+
+    /// Names volume types that were reported by their ids alone.
+    pub fn with_volume_types(self, names: &'a VolumeTypeNames) -> Self {
+        Bill { volume_types: Some(names), ..self }
+    }
+
+    /// Returns the service of usage by a mapping.
+    fn service_of<'u>(&self, mapping: usize, used: &'u Usage) -> Cow<'u, str>
+    where
+        'a: 'u,
+    {
+        match (self.basis.mappings.get(mapping), self.volume_types) {
+            (Some(rule), Some(names)) => used.service_by(rule, names),
+            _ => Cow::Borrowed(&used.service),
         }
     }
 
@@ -115,7 +135,8 @@ impl<'a> Bill<'a> {
     ) -> Result<(), DividedSpan> {
         let mut parts = Vec::with_capacity(usage.len());
         for used in usage {
-            let mut service_parts = self.parts(&used.service).iter();
+            let service = self.service_of(mapping, used);
+            let mut service_parts = self.parts(&service).iter();
             let part = service_parts.position(|part| part.clip(span) == Some(span));
             parts.push(part.ok_or(DividedSpan)?);
         }
@@ -186,7 +207,7 @@ impl<'a> Bill<'a> {
         })
     }
 
-    /// Adds a window's usage of one service, divided where its rate changes.
+    /// Adds a window's usage of one service, divided where the service's rate changes.
     fn add_divided(
         &mut self,
         mapping: usize,
@@ -195,8 +216,9 @@ impl<'a> Bill<'a> {
         window: Span,
         used: &Usage,
     ) {
+        let service = self.service_of(mapping, used);
         let parts: Vec<(usize, Span)> = self
-            .parts(&used.service)
+            .parts(&service)
             .iter()
             .enumerate()
             .filter_map(|(index, part)| Some((index, part.clip(window)?)))
@@ -207,7 +229,9 @@ impl<'a> Bill<'a> {
         let rule: &Mapping = &self.basis.mappings[mapping];
         for (part, span) in parts {
             let shares = transform::compute_usage_of_part(rule, timeline, window, span);
-            if let Some(share) = shares.iter().find(|share| share.service == used.service) {
+            let is_same =
+                |share: &&Usage| (&share.service, &share.type_id) == (&used.service, &used.type_id);
+            if let Some(share) = shares.iter().find(is_same) {
                 self.add(mapping, resource_id, part, span, 1, share);
             }
         }
@@ -224,7 +248,8 @@ impl<'a> Bill<'a> {
     ) {
         let Some(rule) = self.basis.mappings.get(mapping) else { return };
         let billed = rule.billed_resource(resource_id);
-        let sums = self.usage.entry((billed, usage.service.clone())).or_default();
+        let service = self.service_of(mapping, usage).into_owned();
+        let sums = self.usage.entry((billed, service)).or_default();
         let sum = sums.entry(mapping).or_default().entry(part).or_insert_with(|| Sum {
             volume: Volume::default(),
             covered_us: 0,

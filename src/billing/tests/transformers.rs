@@ -2,7 +2,7 @@
 
 use super::samples::*;
 use crate::billing::transform::compute_usage;
-use crate::billing::{Span, Volume};
+use crate::billing::{Span, Volume, VolumeTypeNames};
 
 const UPTIME: &str = "transformer = 'uptime'";
 
@@ -203,6 +203,52 @@ fn storage_is_billed_by_its_type() {
         [typed("10:00", "12", "hdd"), typed("10:40", "10", "ssd"), typed("11:00", "10", "hdd")];
     assert_eq!(list_usage(storage, &retyped, ten_to_eleven()), ["b1.ssd 12"]);
     assert_eq!(list_usage(storage, &retyped, span("10:00", "12:00")), ["b1.hdd 10", "b1.ssd 12"]);
+}
+
+#[test]
+fn a_volume_type_reported_by_id_is_that_of_its_name() {
+    const X: &str = "7d0f61a2-0b1c-4c77-9f39-5c6e4e1f0a01";
+    const Y: &str = "7d0f61a2-0b1c-4c77-9f39-5c6e4e1f0a02";
+    let of = |time, reported: &str, id: &str| {
+        let id =
+            if id.is_empty() { String::new() } else { format!(r#", "volume_type_id": "{id}""#) };
+        sample(time, "10", &format!(r#"{{"volume_type": "{reported}"{id}}}"#))
+    };
+    let storage = |more: &str| {
+        mapping(&format!("transformer = 'storagemax'\nunit = 'gigabyte'\nservice = 'b1'\n{more}"))
+    };
+    let names: VolumeTypeNames = [(Y.to_owned(), "gold".to_owned())].into_iter().collect();
+    let shown = |more: &str, samples: &[Sample], hour: Span| {
+        let rule = storage(more);
+        let usage = compute_usage(&rule, &timeline(samples), hour);
+        assert_eq!(usage.len(), 1);
+        usage[0].service_by(&rule, &names).into_owned()
+    };
+    let hour = ten_to_eleven();
+    for (samples, service) in [
+        // Notifications have the id in both places.
+        (vec![of("10:10", "ssd", X), of("10:20", X, X)], "b1.ssd".to_owned()),
+        (vec![of("10:10", X, X), of("10:20", "ssd", X)], "b1.ssd".to_owned()),
+        // Before 2025 there was no volume_type_id: an unknown id changes nothing of the type.
+        (vec![of("10:10", "ssd", ""), of("10:20", X, "")], "b1.ssd".to_owned()),
+        // A known one does: the volume was given another type.
+        (vec![of("10:10", "ssd", ""), of("10:20", Y, "")], "b1.gold".to_owned()),
+        (vec![of("10:10", "ssd", X), of("10:20", Y, Y)], "b1.gold".to_owned()),
+        (vec![of("10:10", "gold", Y), of("10:20", X, X)], format!("b1.{X}")),
+        // The sample before the hour still holds.
+        (vec![of("09:50", "ssd", X), of("10:20", X, X)], "b1.ssd".to_owned()),
+        (vec![of("09:50", "ssd", ""), sample("10:20", "10", "{}")], "b1.ssd".to_owned()),
+        (vec![of("10:20", X, X)], format!("b1.{X}")),
+        (vec![of("10:20", Y, Y)], "b1.gold".to_owned()),
+        (vec![of("10:20", "ssd", Y)], "b1.ssd".to_owned()),
+    ] {
+        assert_eq!(shown("", &samples, hour), service, "{samples:?}");
+    }
+    // The configuration may name either.
+    let by_id = format!("volume_types = {{ {X} = 'fast' }}");
+    assert_eq!(shown(&by_id, &[of("10:20", X, X)], hour), "fast");
+    assert_eq!(shown(&by_id, &[of("10:20", "ssd", X)], hour), "fast");
+    assert_eq!(shown("volume_types = { gold = 'fast' }", &[of("10:20", Y, Y)], hour), "fast");
 }
 
 #[test]

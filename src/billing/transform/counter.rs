@@ -37,6 +37,7 @@ fn increases<'t>(
         .filter(|reading| input.passes(reading))
         .map(|reading| Piece {
             service: input.service(),
+            type_id: None,
             consumption: Consumption::Increase(reading.at, increase(reading)),
         })
         .collect()

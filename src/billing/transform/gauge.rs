@@ -1,18 +1,17 @@
 //! `max`, `average`, `storagemax`, `networkservice` and `count`: the level of a gauge.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
 use super::input::Input;
 use super::piece::{Consumption, Piece};
 use crate::billing::reading::Reading;
+use crate::billing::volume_type::VolumeType;
+use crate::billing::window::Span;
 
 /// The status code of a network service that works.
 const ACTIVE: Decimal = Decimal::ONE;
-
-const VOLUME_TYPE_KEY: &str = "volume_type";
 
 /// Returns the greatest volume of each window.
 pub(super) fn max<'t>(input: &Input<'t, '_>, carry_over: bool) -> Vec<Piece<'t>> {
@@ -27,28 +26,53 @@ pub(super) fn average<'t>(input: &Input<'t, '_>) -> Vec<Piece<'t>> {
         .filter(|state| input.passes(state.reading))
         .map(|state| Piece {
             service: input.service(),
+            type_id: None,
             consumption: Consumption::Level(state.span, state.reading.volume),
         })
         .collect()
 }
 
-/// Returns the greatest volume of each window, as the service of the latest volume type in it.
-pub(super) fn storage_max<'t>(
+/// Returns the greatest volume of each window, as the service of the volume's type: the latest that a sample of the
+/// window reports, or the one whose state holds at its start.
+pub(super) fn storage_max<'t>(input: &Input<'t, '_>, carry_over: bool) -> Vec<Piece<'t>> {
+    let piece = |(window, readings): (Span, Vec<&'t Reading<'_>>)| {
+        let carried = input.timeline.carried_reading(window, input.mapping.max_gap_us());
+        let carried = carried.filter(|reading| input.passes(reading));
+        let latest_first = readings.iter().rev().copied().chain(carried);
+        let types = latest_first.filter_map(|reading| VolumeType::read(reading.metadata?));
+        let (service, type_id) = service_of_types(input, types);
+        let consumption = Consumption::Level(window, greatest(&readings)?);
+        Some(Piece { service, type_id, consumption })
+    };
+    input.windows(carry_over).filter_map(piece).collect()
+}
+
+/// Returns the service of the first of the types, which are given latest first, and its id if it is reported
+/// without a name.
+///
+/// Until the name of that id is looked up, an earlier sample's decides if it may be of the same type: if it has no
+/// id. A name that comes with the same id is the type's, and nothing has to be looked up.
+fn service_of_types<'t>(
     input: &Input<'t, '_>,
-    carry_over: bool,
-    volume_types: &'t BTreeMap<String, String>,
-) -> Vec<Piece<'t>> {
-    input.per_window(carry_over, |readings| {
-        let volume_type = readings.iter().rev().find_map(|r| r.metadata?.get(VOLUME_TYPE_KEY));
-        let service = match volume_type {
-            None => input.service(),
-            Some(volume_type) => match volume_types.get(&*volume_type) {
-                Some(service) => Cow::Borrowed(service.as_str()),
-                None => format!("{}.{volume_type}", input.mapping.service).into(),
-            },
-        };
-        Some((service, greatest(readings)?))
-    })
+    mut types: impl Iterator<Item = VolumeType<'t>>,
+) -> (Cow<'t, str>, Option<Cow<'t, str>>) {
+    let mapping = input.mapping;
+    let id = match types.next() {
+        None | Some(VolumeType { id: None, name: None }) => return (input.service(), None),
+        Some(VolumeType { id, name: Some(name) }) => {
+            return (mapping.service_of_volume_type(id.as_deref(), &name), None);
+        }
+        Some(VolumeType { id: Some(id), name: None }) => id,
+    };
+    let is_other = |earlier: &VolumeType<'_>| earlier.id.as_ref().is_some_and(|other| *other != id);
+    let before = types.find(|earlier| earlier.name.is_some() || is_other(earlier));
+    match before.filter(|earlier| !is_other(earlier)) {
+        Some(VolumeType { id: of, name: Some(name) }) => {
+            let service = mapping.service_of_volume_type(Some(&id), &name);
+            (service, of.is_none().then_some(id))
+        }
+        _ => (mapping.service_of_volume_type(None, &id), Some(id)),
+    }
 }
 
 /// Returns 1 for each window in which the service was active, and 0 for any other with readings.

@@ -28,7 +28,10 @@ impl<'t, 'a> Input<'t, 'a> {
     }
 
     /// Returns each window that has readings that count, with these readings, earliest first.
-    fn windows(&self, carry_over: bool) -> impl Iterator<Item = (Span, Vec<&'t Reading<'a>>)> {
+    pub(super) fn windows(
+        &self,
+        carry_over: bool,
+    ) -> impl Iterator<Item = (Span, Vec<&'t Reading<'a>>)> {
         let (mapping, timeline) = (self.mapping, self.timeline);
         self.range.windows().filter_map(move |window| {
             let carried =
@@ -52,7 +55,7 @@ impl<'t, 'a> Input<'t, 'a> {
     ) -> Vec<Piece<'t>> {
         let piece = |(window, readings): (Span, Vec<_>)| {
             let (service, units) = measure(&readings)?;
-            Some(Piece { service, consumption: Consumption::Level(window, units) })
+            Some(Piece { service, type_id: None, consumption: Consumption::Level(window, units) })
         };
         self.windows(carry_over).filter_map(piece).collect()
     }

@@ -21,17 +21,36 @@ use piece::Piece;
 use super::exact::Volume;
 use super::mapping::{Mapping, Transformer};
 use super::reading::{Reading, Timeline};
+use super::volume_type::VolumeTypeNames;
 use super::window::Span;
 
 /// The usage of one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// The service.
+    /// The service. Of a volume type that was reported by its id alone, it is the service as far as the readings
+    /// show, and the name of `type_id` decides.
     pub service: String,
+    /// The id of a volume type whose name no reading contains.
+    pub type_id: Option<String>,
     /// The quantity used, in the mapping's unit.
     pub volume: Volume,
     /// The time with a known state, in microseconds.
     pub covered_us: i64,
+}
+
+impl Usage {
+    /// Returns the service by the mapping that the usage was computed with, once the names of ids are known.
+    pub fn service_by<'u>(
+        &'u self,
+        mapping: &'u Mapping,
+        names: &VolumeTypeNames,
+    ) -> Cow<'u, str> {
+        let named = self.type_id.as_deref().and_then(|id| Some((id, names.get(id)?)));
+        match named {
+            Some((id, name)) => mapping.service_of_volume_type(Some(id), name),
+            None => Cow::Borrowed(&self.service),
+        }
+    }
 }
 
 /// Computes a resource's usage of each service in the range, by the mapping's rule for windows (the
@@ -53,10 +72,10 @@ pub fn compute_usage_of_part(
     part: Span,
 ) -> Vec<Usage> {
     let Some(part) = part.clip(range) else { return Vec::new() };
-    let mut volumes = BTreeMap::<Cow<'_, str>, Volume>::new();
+    let mut volumes = BTreeMap::<(Cow<'_, str>, Option<Cow<'_, str>>), Volume>::new();
     for piece in pieces(mapping, timeline, range) {
         if let Some(volume) = piece.consumption.within(part) {
-            *volumes.entry(piece.service).or_default() += &volume;
+            *volumes.entry((piece.service, piece.type_id)).or_default() += &volume;
         }
     }
     if volumes.is_empty() {
@@ -65,7 +84,12 @@ pub fn compute_usage_of_part(
     let covered_us = timeline.covered_us(part, mapping.max_gap_us());
     volumes
         .into_iter()
-        .map(|(service, volume)| Usage { service: service.into_owned(), volume, covered_us })
+        .map(|((service, type_id), volume)| Usage {
+            service: service.into_owned(),
+            type_id: type_id.map(Cow::into_owned),
+            volume,
+            covered_us,
+        })
         .collect()
 }
 
@@ -117,9 +141,7 @@ fn pieces<'t>(mapping: &'t Mapping, timeline: &'t Timeline<'_>, range: Span) -> 
         Transformer::Average => gauge::average(&input),
         Transformer::Sum => counter::sum(&input),
         Transformer::Cumulative => counter::cumulative(&input),
-        Transformer::StorageMax { carry_over, volume_types } => {
-            gauge::storage_max(&input, *carry_over, volume_types)
-        }
+        Transformer::StorageMax { carry_over, .. } => gauge::storage_max(&input, *carry_over),
         Transformer::NetworkService { carry_over } => gauge::network_service(&input, *carry_over),
         Transformer::FromImage { carry_over, image_keys, none_values, size_keys } => {
             image::pieces(&input, *carry_over, &image::Keys { image_keys, none_values, size_keys })

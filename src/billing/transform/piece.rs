@@ -11,6 +11,8 @@ use crate::billing::window::Span;
 /// A part of the usage of one service.
 pub(super) struct Piece<'t> {
     pub(super) service: Cow<'t, str>,
+    /// See [`Usage::type_id`](super::Usage::type_id).
+    pub(super) type_id: Option<Cow<'t, str>>,
     pub(super) consumption: Consumption,
 }
 

@@ -45,6 +45,7 @@ pub(super) fn pieces<'t>(input: &Input<'t, '_>, tracked: &BTreeSet<String>) -> V
         })
         .map(|state| Piece {
             service: state.reading.metadata.and_then(flavor).unwrap_or_else(|| input.service()),
+            type_id: None,
             consumption: Consumption::Duration(state.span),
         })
         .collect()

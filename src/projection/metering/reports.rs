@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::name::{NameKind, Report, ReportedName, reports_of_event};
-use crate::billing::Metadata;
+use crate::billing::{Metadata, VolumeType};
 use crate::event::Event;
 use crate::event::meter::Sample;
 use crate::event::names::{Named, context_names};
@@ -26,17 +26,20 @@ pub(super) struct Reports {
 struct MetadataNames {
     project: Option<String>,
     user: Option<String>,
+    volume_type: Option<Named>,
 }
 
 impl MetadataNames {
     fn read(body: &str) -> Self {
         // Nearly all metadata contain none of the keys: a look for them is cheaper than parsing.
-        if !["project_name", "user_name"].iter().any(|key| body.contains(key)) {
+        if !["project_name", "user_name", "volume_type_id"].iter().any(|key| body.contains(key)) {
             return MetadataNames::default();
         }
         let metadata = Metadata::read(body);
         let text = |key| metadata.get(key).map(std::borrow::Cow::into_owned);
-        MetadataNames { project: text("project_name"), user: text("user_name") }
+        let volume_type = VolumeType::read(&metadata)
+            .and_then(|reported| Named::new(reported.id.as_deref(), reported.name.as_deref()));
+        MetadataNames { project: text("project_name"), user: text("user_name"), volume_type }
     }
 }
 
@@ -73,6 +76,7 @@ impl Reports {
         let user = named(&sample.user_id, &sample.user_name, &described.user);
         self.add(NameKind::Project, project, report);
         self.add(NameKind::User, user, report);
+        self.add(NameKind::VolumeType, described.volume_type, report);
     }
 
     fn add(&mut self, kind: NameKind, named: Option<Named>, report: Report<'_>) {

@@ -6,6 +6,7 @@ mod deployments;
 mod hosts;
 mod increases;
 mod names;
+mod volume_types;
 
 use std::path::Path;
 

@@ -49,7 +49,9 @@ pub(super) async fn get_usage(
         mappings: settings.mappings.clone(),
         rates: Rates::default(),
     };
-    let mut bill = Bill::new(&basis, span);
+    let position = snapshot.live.position;
+    let volume_types = read::volume_type_names(tx, position).await?;
+    let mut bill = Bill::new(&basis, span).with_volume_types(&volume_types);
     let (whole, parts) = divide(span);
     if let Some(whole) = whole {
         add_whole_windows(tx, &tenant_id, whole, &mut bill).await?;
@@ -57,7 +59,6 @@ pub(super) async fn get_usage(
     for part in parts {
         add_part(tx, &tenant_id, &settings.mappings, part, &mut bill).await?;
     }
-    let position = snapshot.live.position;
     let name = read::project_name(tx, &tenant_id, position).await?;
     Ok(Json(Answer::new((tenant_id, name), span, position, &bill)))
 }

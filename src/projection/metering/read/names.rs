@@ -2,6 +2,8 @@
 
 use tokio_postgres::GenericClient;
 
+use crate::billing::VolumeTypeNames;
+
 /// The condition for a row of `reported_name` to be the name that counted at the position `$1`.
 const AS_OF: &str = "position <= $1 AND (superseded_at IS NULL OR superseded_at > $1)";
 
@@ -23,6 +25,23 @@ pub async fn project_name(
     );
     let row = client.query_opt(&statement, &[&position, &project_id]).await?;
     Ok(row.map(|row| row.get(0)))
+}
+
+/// Reads the names of volume types as of a position.
+///
+/// # Errors
+///
+/// When the database does not answer.
+pub async fn volume_type_names(
+    client: &impl GenericClient,
+    position: i64,
+) -> Result<VolumeTypeNames, tokio_postgres::Error> {
+    let statement = format!(
+        "-- metering::volume_type_names
+         SELECT id, name FROM metering.reported_name WHERE kind = 'volume_type' AND {AS_OF}"
+    );
+    let rows = client.query(&statement, &[&position]).await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Returns the expression of the name that counts now of the id that an expression gives.

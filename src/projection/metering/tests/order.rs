@@ -27,6 +27,10 @@ fn one_sample() -> impl Strategy<Value = Value> {
             json!({"name": "two", "status": "stopped"}),
             json!({"status": "active", "flavor": {"name": "large"}}),
             json!({}),
+            json!({"volume_type": "ssd", "volume_type_id": "7d0f61a2-0b1c-4c77-9f39-5c6e4e1f0a01"}),
+            json!({"volume_type": "hdd", "volume_type_id": "7d0f61a2-0b1c-4c77-9f39-5c6e4e1f0a01"}),
+            json!({"volume_type": "7d0f61a2-0b1c-4c77-9f39-5c6e4e1f0a01"}),
+            json!({"volume_type": "hdd"}),
         ]),
     );
     let message_id = prop::option::weighted(0.9, select(vec!["1", "2", "3"]));

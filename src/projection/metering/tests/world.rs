@@ -87,6 +87,7 @@ pub fn mappings() -> Vec<Mapping> {
         "meter = 'm'\ntransformer = 'sum'\nunit = 'x'\nservice = 'sum'",
         "meter = 'n'\ntransformer = 'cumulative'\nunit = 'x'\nmetadata = { name = ['name'] }",
         "meter = 'n'\ntransformer = 'uptime'",
+        "meter = 'n'\ntransformer = 'storagemax'\nunit = 'x'\nservice = 'b1'",
         "meter = 'n'\ntransformer = 'count'\nservice = 'count'\nfilter = { name = 'one' }\ncarry_over = true",
     ];
     all.map(|text| toml::from_str(text).unwrap()).to_vec()

@@ -64,7 +64,7 @@ async fn copy(tx: &Transaction<'_>, table: &str, windows: &[&Window<'_>]) -> Res
     }
     let statement = format!(
         "-- metering::copy_usage_window
-         COPY {table} (project_id, \"window\", resource_id, mapping, service, volume, covered_us, description, position)
+         COPY {table} (project_id, \"window\", resource_id, mapping, service, volume, covered_us, description, position, type_id)
          FROM STDIN BINARY"
     );
     copy_in(tx, &statement, rows).await.with_context(|| format!("writing {table}"))?;
@@ -73,7 +73,7 @@ async fn copy(tx: &Transaction<'_>, table: &str, windows: &[&Window<'_>]) -> Res
 
 /// Lays out the row of one service; `None`: the row of a window in which nothing was used.
 fn lay_out(rows: &mut CopyRows, window: &Window<'_>, used: Option<&Usage>) -> Result<()> {
-    rows.row(9);
+    rows.row(10);
     rows.text(Some(window.project_id));
     rows.time(Some(window.at));
     rows.text(Some(window.resource_id));
@@ -86,5 +86,6 @@ fn lay_out(rows: &mut CopyRows, window: &Window<'_>, used: Option<&Usage>) -> Re
     }
     rows.text(window.description.as_deref());
     rows.bytes(&window.position.to_be_bytes());
+    rows.text(used.and_then(|used| used.type_id.as_deref()));
     Ok(())
 }
