@@ -1,6 +1,7 @@
 -- The read model of meters: every valid sample once, and the usage that follows from them.
 -- Names are unqualified: the projection's schema is first in the search path. The identity of a sample is project,
--- resource, meter and time, and the volume of an increase (counter_type delta). Columns have the names of the fields of Ceilometer's samples.
+-- resource, meter and time, and the volume of an increase (counter_type delta). Columns have the names of the fields of
+-- Ceilometer's samples.
 -- The database assigns no values (no serial ids), so a replay produces exactly the same rows.
 
 CREATE TABLE sample (

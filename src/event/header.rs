@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::fields::{Value, Values, raw_object};
 use super::payload::Content;
-use super::{DecodeError, Event, Family, TEXT_MAX, span};
+use super::{DecodeError, Event, Family, ID_MAX, TEXT_MAX, span};
 
 /// The namespace of the ids that are derived here. It must never change: ids are kept for ever.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6d1c_5f0a_93e4_4b57_8a2e_b0c4_17d9_f3a6);
@@ -93,8 +93,8 @@ impl Header<'_> {
             id: Uuid::nil(),
             family: self.family,
             kind: cut(self.kind),
-            stream: self.stream.map(cut),
-            project_id: self.project_id.map(cut),
+            stream: self.stream.map(cut_id),
+            project_id: self.project_id.map(cut_id),
             occurred_at: self.occurred_at,
             key_at: self.key_at,
             source: cut(self.source),
@@ -133,14 +133,24 @@ impl EventWithoutBody {
     }
 }
 
-/// Shortens a text to [`TEXT_MAX`] bytes. A longer one ends in `…` and 16 hex digits of its SHA-256,
-/// so that different texts stay different.
+/// Shortens a text to [`TEXT_MAX`] bytes.
 pub(super) fn cut(text: Cow<'_, str>) -> String {
-    if text.len() <= TEXT_MAX {
+    shorten(text, TEXT_MAX)
+}
+
+/// Shortens an id to [`ID_MAX`] bytes.
+pub(super) fn cut_id(text: Cow<'_, str>) -> String {
+    shorten(text, ID_MAX)
+}
+
+/// Shortens a text to `max` bytes, at least 20. A longer one ends in `…` and 16 hex digits of its SHA-256, so that
+/// different texts stay different.
+pub fn shorten(text: Cow<'_, str>, max: usize) -> String {
+    if text.len() <= max {
         return text.into_owned();
     }
-    let end = text.floor_char_boundary(TEXT_MAX - "…".len() - 16);
-    let mut short = String::with_capacity(TEXT_MAX);
+    let end = text.floor_char_boundary(max.saturating_sub("…".len() + 16));
+    let mut short = String::with_capacity(max);
     short.push_str(&text[..end]);
     short.push('…');
     short.push_str(&hex::encode(&Sha256::digest(text.as_bytes())[..8]));

@@ -29,6 +29,8 @@ mod span;
 mod tests;
 pub mod time;
 
+pub use header::shorten;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -47,9 +49,9 @@ pub struct Event {
     /// The type as on the wire, e.g. `compute.instance.create.end`. At most [`TEXT_MAX`] bytes.
     pub kind: String,
     /// The entity it is about: an instance's id, a host, a deployment's id or a project. At most
-    /// [`TEXT_MAX`] bytes.
+    /// [`ID_MAX`] bytes.
     pub stream: Option<String>,
-    /// The tenant, if the header or the payload's top level names one. At most [`TEXT_MAX`] bytes.
+    /// The tenant, if the header or the payload's top level names one. At most [`ID_MAX`] bytes.
     pub project_id: Option<String>,
     /// When it happened by the sender's clock, to the µs; `None` if the sender gave no time from 2000
     /// to 2099.
@@ -80,8 +82,14 @@ pub struct Recorded {
     pub event: Event,
 }
 
-/// The longest text of a header column, in bytes. A longer one is cut and ends in its hash.
+/// The longest text that is kept as it was sent, in bytes: a kind, a name, a unit, the id of a message. A longer one is
+/// cut and ends in its hash ([`shorten`]), so that different texts stay different.
 pub const TEXT_MAX: usize = 255;
+
+/// The longest id of a thing that is kept as it was sent, in bytes: of a resource, a project, a user, an instance or a
+/// deployment. Ids may be made of names: that of a container of Swift is its project, a slash and up to 256 bytes. An
+/// index holds two of them and a text.
+pub const ID_MAX: usize = 1024;
 
 /// The reason why a body is not an event, which its dead letter shows.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

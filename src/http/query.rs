@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 
 use super::Problem;
 
-/// The longest value of a parameter, in bytes.
+/// The longest value of a parameter, in bytes: as long as an id may be.
 const TEXT_MAX: usize = 1024;
 
 /// Parameters of a query or a form that are not yet taken.

@@ -23,6 +23,7 @@ use super::mapping::{Mapping, Transformer};
 use super::reading::{Reading, Timeline};
 use super::volume_type::VolumeTypeNames;
 use super::window::Span;
+use crate::event::{TEXT_MAX, shorten};
 
 /// The usage of one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,14 +41,12 @@ pub struct Usage {
 
 impl Usage {
     /// Returns the service by the mapping that the usage was computed with, once the names of ids are known.
-    pub fn service_by<'u>(
-        &'u self,
-        mapping: &'u Mapping,
-        names: &VolumeTypeNames,
-    ) -> Cow<'u, str> {
+    pub fn service_by<'u>(&'u self, mapping: &'u Mapping, names: &VolumeTypeNames) -> Cow<'u, str> {
         let named = self.type_id.as_deref().and_then(|id| Some((id, names.get(id)?)));
         match named {
-            Some((id, name)) => mapping.service_of_volume_type(Some(id), name),
+            Some((id, name)) => {
+                shorten(mapping.service_of_volume_type(Some(id), name), TEXT_MAX).into()
+            }
             None => Cow::Borrowed(&self.service),
         }
     }
@@ -85,7 +84,8 @@ pub fn compute_usage_of_part(
     volumes
         .into_iter()
         .map(|((service, type_id), volume)| Usage {
-            service: service.into_owned(),
+            // It may contain a text of any length from a sample.
+            service: shorten(service, TEXT_MAX),
             type_id: type_id.map(Cow::into_owned),
             volume,
             covered_us,

@@ -14,8 +14,8 @@ use super::PayloadFault;
 pub(super) use shape::FirstSample;
 pub use signature::bad_signatures;
 
-/// One measured value. Texts that are `""` or `null` are `None`; texts longer than
-/// [`TEXT_MAX`](super::TEXT_MAX) are cut like a header's.
+/// One measured value. Texts that are `""` or `null` are `None`. Ids of resources, projects and users longer than
+/// [`ID_MAX`](super::ID_MAX) and other texts longer than [`TEXT_MAX`](super::TEXT_MAX) are cut like a header's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
     /// The meter, e.g. `cpu`.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::super::fields::{Value, raw_object, string};
-use super::super::header::cut;
+use super::super::header::{cut, cut_id};
 use super::super::{json, span};
 use super::volume;
 use super::{InvalidSample, Sample};
@@ -42,7 +42,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Sample, Box<InvalidSample>> {
                 reason,
                 counter_name: owned(fields.counter_name),
                 project_id: owner(fields.project_id),
-                resource_id: owned(fields.resource_id),
+                resource_id: fields.resource_id.id().map(cut_id),
                 message_id: owned(fields.message_id),
                 timestamp: fields.timestamp.time(),
                 counter_volume: fields.counter_volume.get().map(|raw| as_written(bytes, text, raw)),
@@ -60,7 +60,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Sample, Box<InvalidSample>> {
 fn read_fields(fields: &Fields<'_>) -> Result<Sample, &'static str> {
     Ok(Sample {
         counter_name: owned(fields.counter_name).ok_or("it has no counter_name")?,
-        resource_id: owned(fields.resource_id).ok_or("it has no resource_id")?,
+        resource_id: fields.resource_id.id().map(cut_id).ok_or("it has no resource_id")?,
         timestamp: fields.timestamp.time().ok_or("it has no timestamp between 2000 and 2100")?,
         counter_volume: volume::read(fields.counter_volume)?,
         counter_type: owned(fields.counter_type),
@@ -75,14 +75,14 @@ fn read_fields(fields: &Fields<'_>) -> Result<Sample, &'static str> {
     })
 }
 
-/// A string or number, cut to the length of a column.
+/// A string or number, cut to the length of a text.
 fn owned(value: Value<'_>) -> Option<String> {
     value.id().map(cut)
 }
 
-/// The id of a project or user, likewise.
+/// The id of a project or user, cut to the length of an id.
 fn owner(value: Value<'_>) -> Option<String> {
-    value.owner_id().map(cut)
+    value.owner_id().map(cut_id)
 }
 
 /// The unit's latest name. Ceilometer renamed these two; the numbers stayed the same.

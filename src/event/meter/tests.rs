@@ -142,8 +142,11 @@ fn only_three_texts_and_a_number_make_a_sample() {
 
 #[test]
 fn texts_fit_the_columns() {
-    let long = one(&changed("\"r\"", &format!("\"{}\"", "č".repeat(200)))).unwrap().resource_id;
-    assert!(long.len() <= crate::event::TEXT_MAX && long.starts_with('č'), "{long}");
+    let of = |id: &str| one(&changed("\"r\"", &format!("\"{id}\""))).unwrap().resource_id;
+    let (longest, too_long) = ("č".repeat(512), "č".repeat(513));
+    assert_eq!(of(&longest), longest);
+    let long = of(&too_long);
+    assert!(long.len() <= crate::event::ID_MAX && long.starts_with('č'), "{long}");
     assert_eq!(one(&changed("\"p\"", "\"a\\u0000b\"")).unwrap().project_id.unwrap(), "a\u{fffd}b");
     assert_eq!(one(&changed("\"u\"", "\"\\udc80\"")).unwrap().user_id.unwrap(), "\u{fffd}");
     let metadata = one(&changed("1.0", "[\"\\udc80\", NaN]")).unwrap().metadata.unwrap();

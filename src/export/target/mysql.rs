@@ -15,6 +15,7 @@ use super::super::sample::{COLUMNS, Owner, Sample, increase};
 use super::super::source::Origin;
 use super::{Names, SyncPoint, SyncPointConflict};
 use crate::config::ConfigError;
+use crate::event::ID_MAX;
 use crate::secret::ConnectionString;
 
 /// Rows of one statement: fewer than the 65535 values that a statement may have, and smaller than the 4 MB
@@ -94,11 +95,11 @@ impl Target {
                     "CREATE TABLE {table} (
                          counter_name varchar(255) NOT NULL, counter_type varchar(255),
                          counter_unit varchar(255), counter_volume decimal(57, 28) NOT NULL,
-                         message_id varchar(255) NOT NULL PRIMARY KEY, project_id varchar(255),
-                         resource_id varchar(255) NOT NULL, source varchar(255),
+                         message_id varchar(255) NOT NULL PRIMARY KEY, project_id varchar({ID_MAX}),
+                         resource_id varchar({ID_MAX}) NOT NULL, source varchar(255),
                          `timestamp` datetime(6) NOT NULL COMMENT 'UTC',
                          KEY meter_time (counter_name, `timestamp`),
-                         KEY project_time (project_id, `timestamp`)
+                         KEY project_time (project_id(255), `timestamp`)
                      ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = {texts}
                        COMMENT = 'Written by stackledger export: do not change'"
                 ))

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::event::deployment::{self, DeploymentEvent, Phase, Stack};
-use crate::event::{Recorded, TEXT_MAX};
+use crate::event::{ID_MAX, Recorded};
 use crate::projection::{Decode, StretchFacts};
 
 /// An event of a deployment or an instance.
@@ -86,7 +86,7 @@ impl Decode for Decoder {
             Ok(Some(read)) => {
                 self.skipped += read.skipped;
                 // A fact without a time has no place among the others, and no index holds longer ids.
-                let is_short = |id: Option<&str>| id.is_none_or(|id| id.len() <= TEXT_MAX);
+                let is_short = |id: Option<&str>| id.is_none_or(|id| id.len() <= ID_MAX);
                 let fits =
                     is_short(read.event.deployment_id()) && is_short(read.event.instance_id());
                 match event.occurred_at.filter(|_| fits) {

@@ -11,6 +11,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checke
 use uuid::Uuid;
 
 use super::located::{LocatedRow, RowChanges};
+use crate::event::ID_MAX;
 use crate::event::names::Named;
 use crate::projection::engine::table::{Columns, TableRow, table, text_enum};
 
@@ -52,14 +53,11 @@ pub(super) struct Report<'a> {
     pub position: i64,
 }
 
-/// The longest id and name that are kept, in bytes. Keystone's and Cinder's are at most 255 characters.
-const TEXT_MAX: usize = 1024;
-
 impl ReportedName {
     /// Creates the row of one report. `None` if the id or the name is too long to be one.
     pub fn new(kind: NameKind, named: Named, report: Report<'_>) -> Option<Self> {
         let Named { id, name } = named;
-        (id.len() <= TEXT_MAX && name.len() <= TEXT_MAX).then(|| ReportedName {
+        (id.len() <= ID_MAX && name.len() <= ID_MAX).then(|| ReportedName {
             kind,
             id,
             name,

@@ -2,7 +2,7 @@
 
 use crate::event::nova::{self, Fault, Notification};
 use crate::event::recipe::{self, RecipeEvent};
-use crate::event::{Family, Recorded, TEXT_MAX};
+use crate::event::{Family, ID_MAX, Recorded, TEXT_MAX};
 
 use super::stamp::Stamp;
 
@@ -43,8 +43,8 @@ impl Fact {
         let Some(content) = content.map_err(|_| UnusableEvent)? else { return Ok(None) };
         // Without a time it has no place among the others, and a projection does not read the clock.
         let at = event.occurred_at.ok_or(UnusableEvent)?;
-        let is_too_long = |text: &str| text.len() > TEXT_MAX;
-        if is_too_long(content.instance_id()) || content.recipe().is_some_and(is_too_long) {
+        let is_id = content.instance_id().len() <= ID_MAX;
+        if !is_id || content.recipe().is_some_and(|name| name.len() > TEXT_MAX) {
             return Err(UnusableEvent);
         }
         Ok(Some(Fact { stamp: (at, event.id), kind: event.kind, source: event.source, content }))

@@ -5,6 +5,7 @@ mod builds;
 mod deployments;
 mod hosts;
 mod increases;
+mod long_ids;
 mod names;
 mod volume_types;
 

@@ -244,6 +244,36 @@ async fn all_samples_of_one_id_are_exported() {
     }
 }
 
+/// Resources may have ids of up to 1024 bytes: a container of Swift has its name in it.
+#[tokio::test]
+async fn long_ids_are_exported_as_they_were_sent() {
+    let mut from = metering_database().await;
+    from.add_samples(2, 2).await;
+    let long = "UPDATE metering.sample SET resource_id = rpad('project/' || resource_id, 512, 'ž'),
+                project_id = rpad('p', 1024, 'q')";
+    from.db.client().await.execute(long, &[]).await.unwrap();
+    for to in [OtherDatabase::postgres().await, OtherDatabase::mariadb().await] {
+        once(&from, &to, "").await;
+        assert_eq!(to.rows().await, from.rows("true").await);
+    }
+}
+
+/// Increases of one resource, meter and time are of one identity only if their volumes are equal.
+#[tokio::test]
+async fn increases_of_one_time_are_rows_of_their_own() {
+    let mut from = metering_database().await;
+    from.add_samples(1, 1).await;
+    let more = r#"INSERT INTO metering.sample
+        SELECT s."timestamp", s.project_id, s.resource_id, s.counter_name, 'delta', s.counter_unit, n,
+               s.user_id, s.source, 'same id', s.trusted, s.metadata_id, s.event_id, s.position, n
+        FROM metering.sample AS s, generate_series(1, 3) AS n"#;
+    from.db.client().await.execute(more, &[]).await.unwrap();
+    for to in [OtherDatabase::postgres().await, OtherDatabase::mariadb().await] {
+        once(&from, &to, "").await;
+        assert_eq!(to.sums().await, from.sums().await);
+    }
+}
+
 #[tokio::test]
 async fn status_shows_how_far_it_is() {
     let mut from = metering_database().await;
