@@ -44,6 +44,13 @@ impl Span {
         Span::new(self.from.max(other.from), self.to.min(other.to))
     }
 
+    /// Returns the span of the whole windows that it contains a part of.
+    pub fn whole_windows(&self) -> Span {
+        // The last microsecond before the end is in the last window.
+        let last = later(self.to, -1).max(self.from);
+        Span { from: Span::hour_of(self.from).from, to: Span::hour_of(last).to }
+    }
+
     /// Returns its windows in order. All are whole hours, except that the span may contain only a part of
     /// the first and of the last.
     pub fn windows(self) -> impl Iterator<Item = Span> {
@@ -144,6 +151,17 @@ mod tests {
         assert_eq!(Span::hour_of(at("10:59:59.999999")), span);
         assert_eq!(Span::new(span.to, span.to), None);
         assert_eq!(span.clip(Span::hour_of(span.to)), None);
+    }
+
+    #[test]
+    fn a_span_reaches_into_whole_windows() {
+        for (of, whole) in [
+            (span("09:30:00", "12:15:00"), span("09:00:00", "13:00:00")),
+            (span("09:00:00", "12:00:00"), span("09:00:00", "12:00:00")),
+            (span("09:59:59.999999", "10:00:00"), span("09:00:00", "10:00:00")),
+        ] {
+            assert_eq!(of.whole_windows(), whole, "{of:?}");
+        }
     }
 
     #[test]

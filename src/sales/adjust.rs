@@ -16,9 +16,10 @@ use super::late::LateReadings;
 use super::readings::{Readings, series_of_billed};
 use super::{Error, issued};
 use crate::billing::order::{Adjustment, BilledPeriod, ChangedWindows, Line, compute_adjustments};
-use crate::billing::transform::compute_usage_of_part;
 use crate::billing::window::affected_windows;
-use crate::billing::{Basis, Bill, Mapping, Reading, Span, Timeline, Volume, VolumeTypeNames};
+use crate::billing::{
+    Basis, Bill, Mapping, Reading, Span, Timeline, Volume, VolumeTypeNames, compute_usage,
+};
 use crate::log::RecordedClaim;
 use crate::projection::metering::read::{self, Series};
 
@@ -72,7 +73,8 @@ impl Correction<'_> {
         let (Some(earliest), Some(last)) = (self.late.values().min(), self.claims.last()) else {
             return Ok(Vec::new());
         };
-        let all = Span { from: Span::hour_of(*earliest).from, to: last.to };
+        let Some(all) = Span::new(*earliest, last.to) else { return Ok(Vec::new()) };
+        let all = all.whole_windows();
         let (periods, earlier) = self.periods(tx, all).await?;
         let known = read::volume_type_names(tx, self.known).await?;
         // A name that an id had when its time was billed stays, so that a new one does not bill it again.
@@ -197,9 +199,10 @@ impl Correction<'_> {
         let Period { basis, span, .. } = period;
         let series = series_of_billed(&basis.mappings, resources.iter().copied());
         let mut bill = Bill::new(basis, *span).with_volume_types(names);
-        let mut readings = Readings::open(tx, self.tenant_id, self.position, span.to).await?;
+        let whole = span.whole_windows();
+        let mut readings = Readings::open(tx, self.tenant_id, self.position, whole.to).await?;
         let is_billed = |billed: &str| resources.contains(billed);
-        readings.add_to(&mut bill, basis, &series, *span, is_billed).await?;
+        readings.add_to(&mut bill, basis, &series, whole, is_billed).await?;
         Ok(bill.price().lines)
     }
 }
@@ -230,22 +233,23 @@ impl Period {
         }
     }
 
-    /// Returns the services whose usage differs in the window, or in a part of it that has another rate.
+    /// Returns the services whose usage differs in the part of a window that the period contains, or in a
+    /// part of that which has another rate.
     fn differing_services(
         &self,
         mapping: &Mapping,
-        window: Span,
+        part: Span,
         before: NamedTimeline<'_, '_>,
         after: NamedTimeline<'_, '_>,
     ) -> BTreeSet<String> {
-        let starts = part_starts(&self.basis, window);
-        let ends = starts.iter().skip(1).copied().chain([window.to]);
+        let starts = part_starts(&self.basis, part);
+        let ends = starts.iter().skip(1).copied().chain([part.to]);
         let parts = starts.iter().copied().zip(ends).map(|(from, to)| Span { from, to });
         let mut differing = BTreeSet::new();
         for part in parts {
             let volumes = |(timeline, names): NamedTimeline<'_, '_>| {
                 let mut volumes = BTreeMap::<String, Volume>::new();
-                for used in compute_usage_of_part(mapping, timeline, window, part) {
+                for used in compute_usage(mapping, timeline, part) {
                     let service = used.service_by(mapping, names).into_owned();
                     *volumes.entry(service).or_default() += &used.volume;
                 }

@@ -1,6 +1,7 @@
 //! Computes the order of a tenant: from windows of usage for a new one, from samples for one that is
 //! computed again. A window in which the order begins or ends, or a rate changes, is always computed from
-//! its samples, because only they determine which part of its usage belongs where.
+//! its samples, because only they determine which part of its usage belongs where. Each part has its share
+//! of the whole window, also of samples in the window after the order's end.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use tokio_postgres::Transaction;
 use uuid::Uuid;
 
 use super::adjust::{Correction, basis_span};
-use super::division::{divided_windows, part_starts};
+use super::division::{divided_windows, part_starts, window_end};
 use super::late::{self, LateReadings};
 use super::readings::Readings;
 use super::{Error, issued};
@@ -87,7 +88,8 @@ pub(super) async fn order(
             .filter(|meter| mappings.iter().all(|mapping| mapping.meter != *meter))
             .collect();
         let positions = known..position;
-        late.extend(late::by_samples(tx, tenant_id, &dropped, span.from, positions).await?);
+        let before = window_end(span.from);
+        late.extend(late::by_samples(tx, tenant_id, &dropped, before, positions).await?);
     }
     let basis = Basis::of(&file.billing, basis_span(*span, claims, &late));
     let priced = price_windows(tx, tenant_id, position, &basis, *span).await?;
@@ -139,7 +141,6 @@ async fn add_divided_windows(
     let until = divided.last().map_or(Timestamp::MIN, |last| Span::hour_of(*last).to);
     let mut readings = Readings::open(tx, tenant_id, position, until).await?;
     for window in divided {
-        // Readings that determine a part of the window determine the window.
         let found = read::series_of_window(tx, tenant_id, *window).await?;
         let with_meter = |found: read::WindowSeries| {
             let mapping = basis.mappings.get(usize::try_from(found.mapping).ok()?)?;
@@ -163,8 +164,9 @@ pub(super) async fn price_samples(
     let volume_types = read::volume_type_names(tx, position).await?;
     let mut bill = Bill::new(basis, span).with_volume_types(&volume_types);
     let meters: Vec<&str> = basis.mappings.iter().map(|mapping| mapping.meter.as_str()).collect();
-    let series = read::series_of_tenant(tx, tenant_id, &meters, span.to).await?;
-    let mut readings = Readings::open(tx, tenant_id, position, span.to).await?;
-    readings.add_to(&mut bill, basis, &series, span, |_| true).await?;
+    let whole = span.whole_windows();
+    let series = read::series_of_tenant(tx, tenant_id, &meters, whole.to).await?;
+    let mut readings = Readings::open(tx, tenant_id, position, whole.to).await?;
+    readings.add_to(&mut bill, basis, &series, whole, |_| true).await?;
     Ok(bill.price())
 }

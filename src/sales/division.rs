@@ -14,6 +14,12 @@ pub(super) fn part_starts(basis: &Basis, span: Span) -> Vec<Timestamp> {
     within.chain([span.from]).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
+/// Returns the end of the window that a time divides; the time itself where a window begins.
+pub(super) fn window_end(at: Timestamp) -> Timestamp {
+    let window = Span::hour_of(at);
+    if window.from == at { at } else { window.to }
+}
+
 /// Returns the starts of the windows that are divided: the span begins or ends, or a rate changes, within
 /// them.
 pub(super) fn divided_windows(basis: &Basis, span: Span) -> BTreeSet<Timestamp> {
@@ -46,6 +52,7 @@ mod tests {
         assert_eq!(part_starts(&basis, span), [span.from, changed]);
         let starts = [at("2026-11-01T18:00:00Z"), at("2026-11-30T18:00:00Z")];
         assert_eq!(divided_windows(&basis, span), BTreeSet::from(starts));
+        assert_eq!([span.from, span.to].map(window_end), [span.from, at("2026-11-30T19:00:00Z")]);
         let hours = Span { from: changed, to: at("2026-11-30T18:00:00Z") };
         assert_eq!(divided_windows(&basis, hours), BTreeSet::from([starts[0]]));
     }

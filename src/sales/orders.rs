@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::Error;
 use super::compute::{self, ComputedOrder, Plan};
+use super::division::window_end;
 use super::issued;
 use super::snapshot::open_reader;
 use crate::billing::Order;
@@ -111,7 +112,9 @@ impl SalesOrders {
         let snapshot = reader.snapshot(&self.file).await?;
         let plan = compute::plan(&snapshot, &request.tenant_id, request.end).await?;
         let terms = &self.file.billing.terms;
-        let settled = request.end.checked_add(SignedDuration::from_secs(terms.settle_s.into()));
+        // The usage of a window that the end divides is complete when the window is over.
+        let end = window_end(request.end);
+        let settled = end.checked_add(SignedDuration::from_secs(terms.settle_s.into()));
         let settled = settled.unwrap_or(Timestamp::MAX);
         if request.at < settled && !request.is_forced {
             return Err(Error::Settling(settled));

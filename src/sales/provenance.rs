@@ -19,7 +19,7 @@ pub struct Source {
     pub resource_id: String,
     /// The samples' meter.
     pub meter: String,
-    /// The line's time.
+    /// The windows that the line's time has a part of.
     pub span: Span,
     /// The earliest time at which the last sample before the span still counts; `None`: at any distance.
     pub reaches_back_to: Option<Timestamp>,
@@ -48,7 +48,7 @@ pub async fn find_source(
     let resource_id = mapping.sampled_resource(&line.resource_id);
     let resource_id = resource_id
         .ok_or_else(|| Error::broken("a line has a resource that its mapping does not make"))?;
-    let span = Span { from: line.from, to: line.to };
+    let span = Span { from: line.from, to: line.to }.whole_windows();
     Ok(Some(Source {
         tenant_id: issued.order.tenant_id.clone(),
         resource_id: resource_id.to_owned(),

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::Error;
 use super::adjust::Correction;
 use super::compute::price_samples;
+use super::division::window_end;
 use super::issued::{self, LoggedOrder};
 use super::late::{self, LateReadings};
 use super::snapshot::open_reader;
@@ -176,7 +177,8 @@ async fn compute_again(
         known = last.order.position;
         let mappings = basis.mappings.iter().chain(&last.basis.mappings);
         let meters: Vec<&str> = mappings.map(|mapping| mapping.meter.as_str()).collect();
-        late = late::by_samples(tx, tenant_id, &meters, span.from, known..*position).await?;
+        let before = window_end(span.from);
+        late = late::by_samples(tx, tenant_id, &meters, before, known..*position).await?;
     }
     let correction =
         Correction { tenant_id, claims: &before, known, position: *position, late, basis };

@@ -172,7 +172,8 @@ impl<'a> Bill<'a> {
     }
 
     /// Adds a resource's usage in a span by the mapping, computed from its readings. The span is limited to
-    /// the order's. A part of an hour at its beginning or end is a window of its own.
+    /// the order's, but the readings are those of its whole windows ([`Span::whole_windows`]): a part of a
+    /// window has a share of the window's usage.
     pub fn add_readings(
         &mut self,
         mapping: usize,
@@ -188,8 +189,9 @@ impl<'a> Bill<'a> {
                 self.add_divided(mapping, resource_id, timeline, window, used);
             }
             if !usage.is_empty() {
-                let description = transform::describe_resource(rule, timeline, window);
-                self.describe(mapping, resource_id, window.from, &description);
+                let whole = window.whole_windows();
+                let description = transform::describe_resource(rule, timeline, whole);
+                self.describe(mapping, resource_id, whole.from, &description);
             }
         }
     }
@@ -228,7 +230,7 @@ impl<'a> Bill<'a> {
         }
         let rule: &Mapping = &self.basis.mappings[mapping];
         for (part, span) in parts {
-            let shares = transform::compute_usage_of_part(rule, timeline, window, span);
+            let shares = transform::compute_usage(rule, timeline, span);
             let is_same =
                 |share: &&Usage| (&share.service, &share.type_id) == (&used.service, &used.type_id);
             if let Some(share) = shares.iter().find(is_same) {

@@ -1,5 +1,7 @@
 //! Properties that hold for any samples.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -7,7 +9,7 @@ use proptest::sample::select;
 use super::samples::*;
 use crate::billing::order::{Charges, Heading};
 use crate::billing::settings::Settings;
-use crate::billing::transform::{compute_usage, compute_usage_of_part, describe_resource};
+use crate::billing::transform::{compute_usage, describe_resource};
 use crate::billing::window::affected_windows;
 use crate::billing::{Amount, Basis, Bill, Mapping, Order, Span, Usage, Volume};
 
@@ -32,11 +34,6 @@ fn mappings() -> impl Strategy<Value = Mapping> {
     select(&ALL[..]).prop_map(|options| {
         mapping(&format!("{options}\nmetadata = {{ name = ['name', 'other'] }}"))
     })
-}
-
-/// Mappings whose usage adds up across a cut at any time, not only where windows begin.
-fn additive() -> impl Strategy<Value = Mapping> {
-    select(vec![ALL[0], ALL[1], ALL[4], ALL[5], ALL[6], ALL[7]]).prop_map(mapping)
 }
 
 /// Times within six hours, often whole hours.
@@ -85,6 +82,21 @@ fn series() -> impl Strategy<Value = Vec<Sample>> {
     })
 }
 
+/// Returns the readings of the span's whole windows, and the last one before them.
+fn needed_readings(series: &[Sample], span: Span) -> Vec<Sample> {
+    let span = span.whole_windows();
+    let before = series.iter().map(|sample| sample.at).filter(|at| *at < span.from).max();
+    let is_needed =
+        |sample: &&Sample| sample.at < span.to && before.is_none_or(|before| sample.at >= before);
+    series.iter().filter(is_needed).cloned().collect()
+}
+
+/// Returns the spans between the times.
+fn spans_between(times: &BTreeSet<Timestamp>) -> Vec<Span> {
+    let ends = times.iter().skip(1);
+    times.iter().zip(ends).map(|(from, to)| Span::new(*from, *to).unwrap()).collect()
+}
+
 /// Returns the volumes by service, without zeros.
 fn nonzero_volumes(all: &[Usage]) -> Vec<(String, Volume)> {
     let is_used = |usage: &&Usage| !usage.volume.is_zero();
@@ -119,17 +131,6 @@ proptest! {
     }
 
     #[test]
-    fn usage_of_two_spans_adds_up_to_that_of_both(
-        series in series(), mapping in additive(), whole in spans(), cut in times(),
-    ) {
-        prop_assume!(whole.from < cut && cut < whole.to);
-        let (a, b) = (Span::new(whole.from, cut).unwrap(), Span::new(cut, whole.to).unwrap());
-        let line = timeline(&series);
-        let parts = [compute_usage(&mapping, &line, a), compute_usage(&mapping, &line, b)];
-        prop_assert_eq!(sum(&parts), nonzero_volumes(&compute_usage(&mapping, &line, whole)));
-    }
-
-    #[test]
     fn usage_of_windows_adds_up_to_that_of_the_span(
         series in series(), mapping in mappings(), range in spans(),
     ) {
@@ -142,14 +143,36 @@ proptest! {
     }
 
     #[test]
-    fn parts_of_a_span_add_up_whatever_the_transformer(
-        series in series(), mapping in mappings(), range in spans(), cut in times(),
+    fn the_parts_of_a_span_add_up_wherever_it_is_divided(
+        series in series(), mapping in mappings(), cuts in prop::collection::btree_set(times(), 2..7),
     ) {
-        prop_assume!(range.from < cut && cut < range.to);
+        let spans = spans_between(&cuts);
         let line = timeline(&series);
-        let parts = [Span::new(range.from, cut).unwrap(), Span::new(cut, range.to).unwrap()]
-            .map(|part| compute_usage_of_part(&mapping, &line, range, part));
-        prop_assert_eq!(sum(&parts), nonzero_volumes(&compute_usage(&mapping, &line, range)));
+        let parts: Vec<_> = spans.iter().map(|part| compute_usage(&mapping, &line, *part)).collect();
+        let whole = Span::new(*cuts.first().unwrap(), *cuts.last().unwrap()).unwrap();
+        prop_assert_eq!(sum(&parts), nonzero_volumes(&compute_usage(&mapping, &line, whole)));
+    }
+
+    /// Each part has only the readings that are loaded for it: those of its whole windows and the last
+    /// one before them.
+    #[test]
+    fn bills_of_the_parts_add_up_to_the_bill_of_the_whole(
+        series in series(), mapping in mappings(), cuts in prop::collection::btree_set(times(), 2..7),
+    ) {
+        let basis = Basis { mappings: vec![mapping], ..Basis::of(&Settings::default(), spans_between(&cuts)[0]) };
+        let usage = |span: Span| -> Vec<Usage> {
+            let needed = needed_readings(&series, span);
+            let line = timeline(&needed);
+            let mut bill = Bill::new(&basis, span);
+            bill.add_readings(0, "r", &line, span.whole_windows());
+            let used = bill.totals().map(|total| Usage {
+                service: total.service.to_owned(), type_id: None, volume: total.volume, covered_us: 0,
+            });
+            used.collect()
+        };
+        let parts: Vec<_> = spans_between(&cuts).into_iter().map(usage).collect();
+        let whole = Span::new(*cuts.first().unwrap(), *cuts.last().unwrap()).unwrap();
+        prop_assert_eq!(sum(&parts), nonzero_volumes(&usage(whole)));
     }
 
     #[test]
@@ -172,16 +195,11 @@ proptest! {
     }
 
     #[test]
-    fn readings_after_a_span_or_long_before_it_change_nothing(
+    fn readings_after_a_span_s_windows_or_long_before_them_change_nothing(
         series in series(), mapping in mappings(), range in spans(),
     ) {
         let all = timeline(&series);
-        let before = series.iter().map(|sample| sample.at).filter(|at| *at < range.from).max();
-        let needed: Vec<Sample> = series
-            .iter()
-            .filter(|sample| sample.at < range.to && before.is_none_or(|before| sample.at >= before))
-            .cloned()
-            .collect();
+        let needed = needed_readings(&series, range);
         let some = timeline(&needed);
         prop_assert_eq!(compute_usage(&mapping, &all, range), compute_usage(&mapping, &some, range));
         prop_assert_eq!(

@@ -9,7 +9,7 @@ use crate::billing::mapping::Mapping;
 use crate::billing::reading::{Reading, Timeline};
 use crate::billing::window::Span;
 
-/// A mapping, its readings, and the range for which usage is computed.
+/// A mapping, its readings, and the whole windows for which usage is computed.
 pub(super) struct Input<'t, 'a> {
     pub(super) mapping: &'t Mapping,
     pub(super) timeline: &'t Timeline<'a>,

@@ -1,8 +1,9 @@
-//! Usage from readings. A transformer returns pieces: quantities used evenly over a time, or at one
-//! moment. The usage of any span is the sum of the pieces, or their parts, within it.
+//! Usage from readings. A transformer returns the pieces of whole windows: quantities used evenly over a
+//! time, or at one moment. The usage of any span is the sum of the pieces, or their parts, within it, so
+//! the usage of the parts of a span, wherever it is divided, adds up to that of the span.
 //!
-//! Usage never depends on readings at or after the end of the range, nor on how far back before its
-//! start readings are given, as long as the last one before it is among them.
+//! Usage depends only on the readings of the windows that a span has a part of, and on the last one
+//! before each: not on later ones, nor on how far back readings are given.
 
 mod counter;
 mod gauge;
@@ -52,35 +53,26 @@ impl Usage {
     }
 }
 
-/// Computes a resource's usage of each service in the range, by the mapping's rule for windows (the
-/// first and the last may be a part of an hour). Sorted by service.
+/// Computes a resource's usage of each service in the range, by the mapping's rule for windows. Sorted by
+/// service.
 ///
-/// `timeline` contains the resource's readings of the mapping's meter: those in the range and the last
-/// one before it.
+/// Of a window of which the range contains a part, the usage is its share of the whole window's: a
+/// quantity used evenly over the window is divided by time. So the parts always add up to the whole,
+/// wherever an order begins or ends or a rate changes.
+///
+/// `timeline` contains the resource's readings of the mapping's meter: those in the range's windows
+/// ([`Span::whole_windows`]) and the last one before these.
 pub fn compute_usage(mapping: &Mapping, timeline: &Timeline<'_>, range: Span) -> Vec<Usage> {
-    compute_usage_of_part(mapping, timeline, range, range)
-}
-
-/// Computes the share of a part of the range in the range's usage. A quantity used evenly over a window
-/// is divided by time, so that the parts always add up to the whole. Lines are split this way where
-/// a rate changes.
-pub fn compute_usage_of_part(
-    mapping: &Mapping,
-    timeline: &Timeline<'_>,
-    range: Span,
-    part: Span,
-) -> Vec<Usage> {
-    let Some(part) = part.clip(range) else { return Vec::new() };
     let mut volumes = BTreeMap::<(Cow<'_, str>, Option<Cow<'_, str>>), Volume>::new();
-    for piece in pieces(mapping, timeline, range) {
-        if let Some(volume) = piece.consumption.within(part) {
+    for piece in pieces(mapping, timeline, range.whole_windows()) {
+        if let Some(volume) = piece.consumption.within(range) {
             *volumes.entry((piece.service, piece.type_id)).or_default() += &volume;
         }
     }
     if volumes.is_empty() {
         return Vec::new();
     }
-    let covered_us = timeline.covered_us(part, mapping.max_gap_us());
+    let covered_us = timeline.covered_us(range, mapping.max_gap_us());
     volumes
         .into_iter()
         .map(|((service, type_id), volume)| Usage {

@@ -3,6 +3,7 @@
 
 mod builds;
 mod deployments;
+mod division;
 mod hosts;
 mod increases;
 mod long_ids;

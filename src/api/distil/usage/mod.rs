@@ -27,7 +27,8 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The usage of a tenant in a span
 ///
-/// The usage of whole hours is summed; a span that begins or ends within an hour is computed exactly.
+/// The usage of whole hours is summed; of an hour that the span contains a part of, the part has its share
+/// of the hour's usage.
 #[utoipa::path(get, path = "/get_usage", tag = "Usage", operation_id = "get_usage", params(Filter),
     responses((status = 200, body = Answer)))]
 pub(super) async fn get_usage(
@@ -52,30 +53,27 @@ pub(super) async fn get_usage(
     let position = snapshot.live.position;
     let volume_types = read::volume_type_names(tx, position).await?;
     let mut bill = Bill::new(&basis, span).with_volume_types(&volume_types);
-    let (whole, parts) = divide(span);
+    let (whole, divided) = divide(span);
     if let Some(whole) = whole {
         add_whole_windows(tx, &tenant_id, whole, &mut bill).await?;
     }
-    for part in parts {
-        add_part(tx, &tenant_id, &settings.mappings, part, &mut bill).await?;
+    for window in divided {
+        add_divided_window(tx, &tenant_id, &settings.mappings, window, &mut bill).await?;
     }
     let name = read::project_name(tx, &tenant_id, position).await?;
     Ok(Json(Answer::new((tenant_id, name), span, position, &bill)))
 }
 
-/// Divides a span into its whole windows, and the parts of windows at its ends.
+/// Divides a span into its whole windows, and the windows at its ends that it contains a part of.
 fn divide(span: Span) -> (Option<Span>, BTreeSet<Span>) {
-    let at_start = Span::hour_of(span.from);
-    // The last microsecond before the end is in the last window.
-    let last = Timestamp::from_microsecond(span.to.as_microsecond() - 1).unwrap_or(span.to);
-    let at_end = Span::hour_of(last);
-    let parts = [at_start, at_end]
-        .into_iter()
-        .filter_map(|window| window.clip(span).filter(|part| *part != window))
-        .collect();
+    let whole = span.whole_windows();
+    let last = Timestamp::from_microsecond(whole.to.as_microsecond() - 1).unwrap_or(whole.to);
+    let (at_start, at_end) = (Span::hour_of(whole.from), Span::hour_of(last));
+    let divided = [at_start, at_end];
+    let divided = divided.into_iter().filter(|window| window.clip(span) != Some(*window)).collect();
     let from = if at_start.from == span.from { span.from } else { at_start.to };
     let to = if at_end.to == span.to { span.to } else { at_end.from };
-    (Span::new(from, to), parts)
+    (Span::new(from, to), divided)
 }
 
 /// Adds the usage of whole windows to the bill, and the descriptions of the resources used in them.
@@ -99,26 +97,26 @@ async fn add_whole_windows(
     Ok(())
 }
 
-/// Adds the usage in a part of a window to the bill, computed from the readings of the series that have
-/// rows for the window.
-async fn add_part(
+/// Adds the share of the bill's span in the usage of a window, computed from the readings of the series
+/// that have rows for the window.
+async fn add_divided_window(
     tx: &Transaction<'_>,
     tenant_id: &str,
     mappings: &[Mapping],
-    part: Span,
+    window: Span,
     bill: &mut Bill<'_>,
 ) -> Result<(), Problem> {
     let meters: Vec<&str> = mappings.iter().map(|mapping| mapping.meter.as_str()).collect();
     // No sample is older than 1970.
-    let floor = |mapping| reach_back(mapping, part).unwrap_or(Timestamp::UNIX_EPOCH);
+    let floor = |mapping| reach_back(mapping, window).unwrap_or(Timestamp::UNIX_EPOCH);
     let floors: Vec<Timestamp> = mappings.iter().map(floor).collect();
-    let series = read::readings_in_part(tx, tenant_id, part, &meters, &floors).await?;
+    let series = read::readings_of_window(tx, tenant_id, window, &meters, &floors).await?;
     let ids: BTreeSet<Uuid> =
         series.values().flatten().filter_map(|reading| reading.metadata_id).collect();
     let metadata: HashMap<Uuid, Metadata> = read::metadata(tx, &Vec::from_iter(ids)).await?;
     for ((mapping, resource_id), readings) in &series {
         let mapping = usize::try_from(*mapping).unwrap_or(usize::MAX);
-        bill.add_readings(mapping, resource_id, &read::timeline(readings, &metadata), part);
+        bill.add_readings(mapping, resource_id, &read::timeline(readings, &metadata), window);
     }
     Ok(())
 }
@@ -133,23 +131,23 @@ mod tests {
     }
 
     #[test]
-    fn a_span_is_whole_windows_and_parts_of_those_at_its_edges() {
-        for (of, whole, parts) in [
+    fn a_span_is_whole_windows_and_divided_ones_at_its_edges() {
+        for (of, whole, divided) in [
             (span("10:00:00", "12:00:00"), Some(span("10:00:00", "12:00:00")), vec![]),
             (
                 span("09:30:00", "12:15:00"),
                 Some(span("10:00:00", "12:00:00")),
-                vec![span("09:30:00", "10:00:00"), span("12:00:00", "12:15:00")],
+                vec![span("09:00:00", "10:00:00"), span("12:00:00", "13:00:00")],
             ),
-            (span("10:10:00", "10:20:00"), None, vec![span("10:10:00", "10:20:00")]),
-            (span("10:00:00", "10:20:00"), None, vec![span("10:00:00", "10:20:00")]),
+            (span("10:10:00", "10:20:00"), None, vec![span("10:00:00", "11:00:00")]),
+            (span("10:00:00", "10:20:00"), None, vec![span("10:00:00", "11:00:00")]),
             (
                 span("10:59:59.999999", "11:00:00.000001"),
                 None,
-                vec![span("10:59:59.999999", "11:00:00"), span("11:00:00", "11:00:00.000001")],
+                vec![span("10:00:00", "11:00:00"), span("11:00:00", "12:00:00")],
             ),
         ] {
-            assert_eq!(divide(of), (whole, parts.into_iter().collect()), "{of:?}");
+            assert_eq!(divide(of), (whole, divided.into_iter().collect()), "{of:?}");
         }
     }
 }

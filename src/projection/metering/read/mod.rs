@@ -19,7 +19,7 @@ mod usage;
 pub use metadata::metadata;
 pub use names::{project_name, volume_type_names};
 pub use readings::{
-    ReadingKey, ReadingRow, SeriesReading, readings_as_of, readings_in_part, superseded_readings,
+    ReadingKey, ReadingRow, SeriesReading, readings_as_of, readings_of_window, superseded_readings,
     timeline,
 };
 pub use samples::{Sample, SeriesAsOf, last_sample_before, samples_as_of};

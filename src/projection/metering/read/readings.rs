@@ -278,34 +278,33 @@ pub async fn superseded_readings(
     Ok(rows.iter().map(reading).collect())
 }
 
-/// Reads the readings of a part of one window, and the last one before it, of all the tenant's series that
-/// have usage in the window; by mapping and resource. `meters` and `floors` contain the meter of each
+/// Reads the readings of one window, and the last one before it, of all the tenant's series that have rows
+/// for the window; by mapping and resource. `meters` and `floors` contain the meter of each
 /// mapping and the time before which none of its readings counts.
 ///
 /// # Errors
 ///
 /// When the database does not answer.
-pub async fn readings_in_part(
+pub async fn readings_of_window(
     client: &impl GenericClient,
     tenant_id: &str,
-    part: Span,
+    window: Span,
     meters: &[&str],
     floors: &[Timestamp],
 ) -> Result<BTreeMap<(i16, String), Vec<ReadingRow>>, tokio_postgres::Error> {
     let statement = format!(
-        "-- metering::readings_in_part
+        "-- metering::readings_of_window
          SELECT k.mapping, k.resource_id, s.*
-         FROM (SELECT u.mapping, u.resource_id, ($5::text[])[u.mapping + 1] AS counter_name,
-                      $1::text AS project_id, $3::timestamptz AS start, $4::timestamptz AS until,
-                      ($6::timestamptz[])[u.mapping + 1] AS floor
+         FROM (SELECT u.mapping, u.resource_id, ($4::text[])[u.mapping + 1] AS counter_name,
+                      $1::text AS project_id, $2::timestamptz AS start, $3::timestamptz AS until,
+                      ($5::timestamptz[])[u.mapping + 1] AS floor
                FROM (SELECT DISTINCT mapping, resource_id FROM metering.usage_window
                      WHERE project_id = $1 AND \"window\" = $2) AS u) AS k,
          {}",
         of_span(Schema::Live, None)
     );
-    let window = Span::hour_of(part.from).from;
-    let parameters: [&(dyn ToSql + Sync); 6] =
-        [&tenant_id, &window, &part.from, &part.to, &meters, &floors];
+    let parameters: [&(dyn ToSql + Sync); 5] =
+        [&tenant_id, &window.from, &window.to, &meters, &floors];
     let mut rows = pin!(client.query_raw(&statement, parameters).await?);
     let mut found = BTreeMap::<(i16, String), Vec<ReadingRow>>::new();
     while let Some(row) = rows.try_next().await? {
