@@ -72,18 +72,20 @@ COMMENT ON COLUMN usage_window.type_id     IS 'The id of a volume type whose nam
 COMMENT ON COLUMN usage_window.volume      IS 'Exact: in the unit of the mapping, times 3 600 000 000 (billing::Volume::to_numeric), because a third of an hour is not a finite decimal';
 COMMENT ON COLUMN usage_window.covered_us  IS 'How much of the window the readings cover, in µs';
 COMMENT ON COLUMN usage_window.description IS 'Description of the resource from its samples (billing::transform::description), as JSON; null if they contain none';
-COMMENT ON COLUMN usage_window.position    IS 'The latest position among the readings it was computed from, including the last one before the window if it counts';
+COMMENT ON COLUMN usage_window.position    IS 'The latest position among the readings it was computed from, including those before the window that count';
 
 -- Defines the identity, finds a tenant's windows by time, and the rows that a sample changes.
 CREATE UNIQUE INDEX usage_window_identity ON usage_window (project_id, "window", resource_id, mapping, service) NULLS NOT DISTINCT;
 
 CREATE TABLE metadata (
     metadata_id uuid PRIMARY KEY,
-    body        text NOT NULL
+    body        text NOT NULL,
+    host        text COLLATE "C" NOT NULL
 );
 COMMENT ON TABLE  metadata             IS 'The resource_metadata of samples, each text once';
 COMMENT ON COLUMN metadata.metadata_id IS 'The first 16 bytes of the SHA-256 of body';
 COMMENT ON COLUMN metadata.body        IS 'The JSON as it was sent, which PostgreSQL may not accept as jsonb';
+COMMENT ON COLUMN metadata.host        IS 'The host that measured, by the keys instance_host and host; empty if it names none. The readings of each host are a counter of their own';
 
 -- The names that messages report for ids. The latest report of an id counts; a row is a run of reports with one name, in
 -- the order of the log. As of position P, the name of an id is that of its row with position <= P and superseded_at null
@@ -123,6 +125,9 @@ CREATE TABLE resource (
     last_at         timestamptz NOT NULL,
     meters          text[]      NOT NULL,
     meters_last_at  timestamptz[] NOT NULL,
+    hosts           text[]      COLLATE "C" NOT NULL,
+    hosts_first_at  timestamptz[] NOT NULL,
+    hosts_last_at   timestamptz[] NOT NULL,
     user_id         text,
     source          text,
     metadata_id     uuid,
@@ -135,6 +140,8 @@ CREATE UNIQUE INDEX resource_identity ON resource (resource_id, project_id) NULL
 COMMENT ON TABLE  resource                IS 'One row per project and resource, from all valid samples that were sent';
 COMMENT ON COLUMN resource.meters         IS 'Names of its meters, sorted';
 COMMENT ON COLUMN resource.meters_last_at IS 'Latest time of a sample of each meter, parallel to meters';
+COMMENT ON COLUMN resource.hosts          IS 'Names of the hosts that its samples name (metadata.host), sorted; empty for samples that name none';
+COMMENT ON COLUMN resource.hosts_first_at IS 'Earliest time of a sample of each host, parallel to hosts; hosts_last_at has the latest. They limit the search for a host''s last or next reading';
 COMMENT ON COLUMN resource.user_id        IS 'From the latest sample (trusted ones before others), as are source and metadata_id';
 COMMENT ON COLUMN resource.told_at        IS 'Identifies that sample, together with the columns that follow: its time';
 

@@ -6,6 +6,13 @@ use serde_json::{Map, Value};
 
 use crate::event::json;
 
+/// The keys that name the host that measured: Ceilometer's agents of compute nodes add `instance_host`, and as
+/// `host` a hash of the host and the project; other senders have the host's name there.
+const HOST_KEYS: [&str; 2] = ["instance_host", "host"];
+
+/// The greatest length of a host's name, in bytes.
+const HOST_MAX: usize = 255;
+
 /// The metadata of a sample, parsed once. Empty if the text is not a JSON object.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metadata(Map<String, Value>);
@@ -27,6 +34,17 @@ impl Metadata {
     /// Returns the value of the first of these keys that has one.
     pub fn first<'a, K: AsRef<str>>(&'a self, keys: &[K]) -> Option<Cow<'a, str>> {
         keys.iter().find_map(|key| self.get(key.as_ref()))
+    }
+
+    /// Returns the name of the host that measured; `""` if the metadata names none. A text column of the
+    /// database can contain it.
+    pub fn host(&self) -> Cow<'_, str> {
+        let Some(host) = self.first(&HOST_KEYS) else { return Cow::Borrowed("") };
+        if host.len() <= HOST_MAX && !host.contains('\0') {
+            return host;
+        }
+        let end = host.floor_char_boundary(HOST_MAX);
+        host[..end].replace('\0', "\u{fffd}").into()
     }
 }
 
@@ -99,6 +117,22 @@ mod tests {
         let metadata = Metadata::read(text);
         assert_eq!(metadata.first(&["a", "b", "g", "e"]).as_deref(), Some("20.0"));
         assert_eq!(metadata.first::<&str>(&[]), None);
+    }
+
+    #[test]
+    fn the_host_is_that_of_the_instance_before_any_other() {
+        for (text, host) in [
+            (r#"{"instance_host": "cn-a", "host": "7c4a8981"}"#, "cn-a"),
+            (r#"{"instance_host": "", "host": "7c4a8981"}"#, "7c4a8981"),
+            (r#"{"instance_host": null, "host": "b"}"#, "b"),
+            (r#"{"host": {"name": "b"}}"#, ""),
+            ("[]", ""),
+            (r#"{"host": "a\u0000b"}"#, "a\u{fffd}b"),
+        ] {
+            assert_eq!(Metadata::read(text).host(), host, "{text}");
+        }
+        let long = format!(r#"{{"host": "{}"}}"#, "č".repeat(200));
+        assert_eq!(Metadata::read(&long).host(), "č".repeat(127));
     }
 
     #[test]

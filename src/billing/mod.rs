@@ -2,11 +2,13 @@
 //! No clock, no SQL, no network; the same readings and settings always give the same bytes.
 //!
 //! In the order of the data: `settings` reads the configuration (`mapping`, `rate`, `terms`);
-//! `reading` puts the samples of one resource and meter in order, with their `metadata`;
+//! `reading` puts the samples of one resource and meter in order, with their `metadata`, and `counter` finds
+//! those of one host among them;
 //! `transform` computes usage from them, `window` by window; `order` gathers a tenant's usage and
 //! prices it. Numbers are `exact` from the sample to the amount: they are never binary floats, and
 //! they are rounded only where a rule requires it.
 
+mod counter;
 mod day;
 pub mod exact;
 pub mod mapping;

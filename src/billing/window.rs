@@ -75,16 +75,18 @@ pub(super) fn later(at: Timestamp, us: i64) -> Timestamp {
 }
 
 /// Returns the windows whose usage can change when a reading at the time `at` is added, removed or
-/// changed. `next` is the time of the next reading of the same resource and meter.
+/// changed. `next` is the time of the next reading of the same resource and meter; `next_of_hosts` are those of
+/// the next readings of its host, and of the host of a reading that it replaces.
 ///
 /// These are the reading's own window and the windows that its state reaches into: the state holds until
 /// the next reading, for at most the mapping's `max_gap_s`. The state before it, which the reading ends,
-/// would have held no longer. A counter's next reading measures the increase since this one, so its
-/// window can change too.
+/// would have held no longer. A counter's next reading of the same host measures the increase since this
+/// one, so its window can change too.
 pub fn affected_windows(
     mapping: &Mapping,
     at: Timestamp,
     next: Option<Timestamp>,
+    next_of_hosts: impl IntoIterator<Item = Timestamp>,
 ) -> BTreeSet<Span> {
     let held_to = later(at, mapping.max_gap_us());
     let held_to = next.filter(|next| *next > at).map_or(held_to, |next| next.min(held_to));
@@ -95,7 +97,7 @@ pub fn affected_windows(
         .collect();
     windows.insert(Span::hour_of(at));
     if matches!(mapping.transformer, Transformer::Cumulative) {
-        windows.extend(next.map(Span::hour_of));
+        windows.extend(next_of_hosts.into_iter().map(Span::hour_of));
     }
     windows
 }
@@ -173,7 +175,7 @@ mod tests {
 
     fn hours(option: &str, from: &str, next: Option<&str>) -> Vec<String> {
         let mapping = Mapping::example(option);
-        affected_windows(&mapping, at(from), next.map(at))
+        affected_windows(&mapping, at(from), next.map(at), next.map(at))
             .iter()
             .map(|window| window.from.to_string()[11..13].to_owned())
             .collect()

@@ -5,6 +5,7 @@
 //! by the rules of the order that billed the time. So it does not matter when windows were computed, or by
 //! which configuration.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -144,7 +145,9 @@ impl Correction<'_> {
             for (index, series) in chunk.iter().enumerate() {
                 let before = (&known.timeline(&loaded_before, index), &names.known);
                 let after = (&now.timeline(&loaded_after, index), &names.now);
-                let changed = changed_times(before.0, after.0);
+                let mut changed = changed_times(before.0, after.0);
+                // Earlier readings are there as the starts of counters, not because they are late.
+                changed.retain(|at| all.from <= *at);
                 for (period, found) in periods.iter().zip(&mut found) {
                     period.add_changed_windows(series, &changed, before, after, found);
                 }
@@ -221,7 +224,14 @@ impl Period {
         for mapping in of_meter {
             let windows: BTreeSet<Span> = changed
                 .iter()
-                .flat_map(|at| affected_windows(mapping, *at, next_time(after.0, *at)))
+                .flat_map(|at| {
+                    let (before, after) = (before.0, after.0);
+                    let hosts: BTreeSet<_> =
+                        [before, after].into_iter().flat_map(|line| hosts_at(line, *at)).collect();
+                    let next_of_hosts =
+                        hosts.iter().filter_map(|host| after.next_of_host(*at, host));
+                    affected_windows(mapping, *at, next_time(after, *at), next_of_hosts)
+                })
                 .collect();
             for window in windows {
                 let Some(part) = window.clip(self.span) else { continue };
@@ -277,6 +287,13 @@ fn changed_times(before: &Timeline<'_>, after: &Timeline<'_>) -> Vec<Timestamp> 
 fn next_time(timeline: &Timeline<'_>, at: Timestamp) -> Option<Timestamp> {
     let readings = timeline.readings();
     readings.get(readings.partition_point(|reading| reading.at <= at)).map(|reading| reading.at)
+}
+
+/// Returns the hosts of the readings of a time.
+fn hosts_at<'t>(timeline: &'t Timeline<'_>, at: Timestamp) -> impl Iterator<Item = Cow<'t, str>> {
+    let readings = timeline.readings();
+    let first = readings.partition_point(|reading| reading.at < at);
+    readings[first..].iter().take_while(move |reading| reading.at == at).map(Reading::host)
 }
 
 fn by_resource(lines: Vec<Line>) -> BTreeMap<String, Vec<Line>> {

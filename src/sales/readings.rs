@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Error;
 use crate::billing::window::reach_back;
 use crate::billing::{Basis, Bill, Mapping, Metadata, Span, Timeline};
-use crate::projection::metering::read::{self, ReadingRow, Series};
+use crate::projection::metering::read::{self, HostKey, ReadingRow, Series};
 
 /// No sample is earlier: 2000-01-01, in microseconds.
 const FIRST_US: i64 = 946_684_800_000_000;
@@ -84,14 +84,17 @@ impl<'t> Readings<'t> {
         Ok(())
     }
 
-    /// Reads the readings of a few series in the span, and the last one before it where a mapping can
-    /// depend on it.
+    /// Reads the readings of a few series in the span, and the last one before it (of a counter, of each host)
+    /// where a mapping can depend on it.
     pub async fn load(
         &mut self,
         series: &[Series],
         mappings: &[Mapping],
         span: Span,
     ) -> Result<LoadedReadings, Error> {
+        if self.metadata.len() > METADATA_MAX {
+            self.metadata.clear();
+        }
         let floors: Vec<Timestamp> =
             series.iter().map(|series| floor(mappings, &series.meter, span)).collect();
         let (tx, tenant_id, position) = (self.tx, self.tenant_id, self.position);
@@ -101,7 +104,42 @@ impl<'t> Readings<'t> {
             readings.extend(superseded.filter(|reading| reading.at < span.to));
         }
         self.load_metadata(&all).await?;
+        self.load_starts_of_counters(series, mappings, span, &mut all).await?;
+        self.load_metadata(&all).await?;
         Ok(LoadedReadings(all))
+    }
+
+    /// Adds, of each host that reported a counter in the span, the last reading before the span, unless it is
+    /// there already.
+    async fn load_starts_of_counters(
+        &self,
+        series: &[Series],
+        mappings: &[Mapping],
+        span: Span,
+        all: &mut [Vec<ReadingRow>],
+    ) -> Result<(), Error> {
+        let is_counter = |series: &Series| {
+            let mut of_meter = mappings.iter().filter(|mapping| mapping.meter == series.meter);
+            of_meter.any(|mapping| reach_back(mapping, span).is_none())
+        };
+        let (mut indexes, mut keys) = (Vec::new(), Vec::new());
+        for (index, series) in series.iter().enumerate().filter(|(_, series)| is_counter(series)) {
+            let timeline = read::timeline(&all[index], &self.metadata);
+            for host in timeline.hosts_without_start(span) {
+                let (series, host) = (series.clone(), host.into_owned());
+                indexes.push(index);
+                keys.push(HostKey { series, host, before: span.from });
+            }
+        }
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let rows = read::last_of_hosts_as_of(self.tx, self.tenant_id, self.position, &keys).await?;
+        for (nth, reading) in rows {
+            let index = indexes.get(nth).ok_or_else(|| Error::broken("a row without a key"))?;
+            all[*index].push(reading);
+        }
+        Ok(())
     }
 
     /// Returns the readings of one of the loaded series, by its index.
@@ -111,9 +149,6 @@ impl<'t> Readings<'t> {
 
     /// Reads the metadata that is not in memory yet.
     async fn load_metadata(&mut self, readings: &[Vec<ReadingRow>]) -> Result<(), Error> {
-        if self.metadata.len() > METADATA_MAX {
-            self.metadata.clear();
-        }
         let ids: HashSet<Uuid> = readings
             .iter()
             .flatten()

@@ -1,4 +1,5 @@
 mod bills;
+mod counters;
 mod distil;
 mod example;
 mod properties;

@@ -59,13 +59,15 @@ fn samples() -> impl Strategy<Value = Sample> {
         select(vec!["\"a\"", "null"]),
         select(vec!["true", "false"]),
         select(vec!["ssd", ""]),
+        select(vec!["cn-a", "cn-b", ""]),
     );
     let volume = prop_oneof![-3..9_i64, any::<i32>().prop_map(i64::from)];
     (times(), volume, 0..20_u32, texts, any::<u16>()).prop_map(|(at, volume, scale, texts, id)| {
-        let (status, flavor, name, ok, kind) = texts;
+        let (status, flavor, name, ok, kind, host) = texts;
         let metadata = format!(
             r#"{{"status": "{status}", "instance_type": "{flavor}", "name": {name}, "ok": {ok},
-                "volume_type": "{kind}", "image_ref": {name}, "root_gb": {volume}}}"#
+                "volume_type": "{kind}", "image_ref": {name}, "root_gb": {volume},
+                "instance_host": "{host}"}}"#
         );
         let volume = rust_decimal::Decimal::from_i128_with_scale(volume.into(), scale);
         Sample { volume, message_id: id.to_string(), at, ..sample("08:00", "0", &metadata) }
@@ -82,12 +84,15 @@ fn series() -> impl Strategy<Value = Vec<Sample>> {
     })
 }
 
-/// Returns the readings of the span's whole windows, and the last one before them.
+/// Returns the readings of the span's whole windows, and the last one of each host before them.
 fn needed_readings(series: &[Sample], span: Span) -> Vec<Sample> {
     let span = span.whole_windows();
-    let before = series.iter().map(|sample| sample.at).filter(|at| *at < span.from).max();
-    let is_needed =
-        |sample: &&Sample| sample.at < span.to && before.is_none_or(|before| sample.at >= before);
+    let line = timeline(series);
+    let before = line.readings().iter().rev().filter(|reading| reading.at < span.from);
+    let mut hosts = BTreeSet::new();
+    let before: BTreeSet<Timestamp> =
+        before.filter(|reading| hosts.insert(reading.host())).map(|reading| reading.at).collect();
+    let is_needed = |sample: &&Sample| span.contains(sample.at) || before.contains(&sample.at);
     series.iter().filter(is_needed).cloned().collect()
 }
 
@@ -177,15 +182,25 @@ proptest! {
 
     #[test]
     fn a_reading_changes_no_window_beyond_its_affected_windows(
-        series in series(), added in samples(), mapping in mappings(),
+        series in series(), added in samples(), mapping in mappings(), is_replacement in any::<bool>(),
+        other in samples().prop_map(|sample| sample.metadata),
     ) {
         let mut before = series;
         before.retain(|sample| sample.at != added.at);
         let mut after = before.clone();
         after.push(added.clone());
+        // Or the added one replaces another, perhaps of another host.
+        let replaced = Sample { metadata: other, ..added.clone() };
+        before.extend(is_replacement.then_some(replaced));
         let next = before.iter().map(|sample| sample.at).filter(|at| *at > added.at).min();
-        let affected = affected_windows(&mapping, added.at, next);
         let (before, after) = (timeline(&before), timeline(&after));
+        let hosts = [&before, &after].map(|line| {
+            let found = line.readings().iter().find(|reading| reading.at == added.at);
+            found.map(crate::billing::Reading::host)
+        });
+        let hosts = hosts.iter().flatten();
+        let next_of_hosts = hosts.filter_map(|host| after.next_of_host(added.at, host));
+        let affected = affected_windows(&mapping, added.at, next, next_of_hosts);
         for window in span("06:00", "20:00").windows() {
             let same = compute_usage(&mapping, &before, window) == compute_usage(&mapping, &after, window)
                 && describe_resource(&mapping, &before, window)

@@ -7,16 +7,20 @@ use crate::billing::reading::Reading;
 
 /// Returns the volumes themselves.
 pub(super) fn sum<'t>(input: &Input<'t, '_>) -> Vec<Piece<'t>> {
-    increases(input, |reading| Volume::of(reading.volume))
+    increases(input, |index| Volume::of(input.timeline.readings()[index].volume))
 }
 
-/// Returns the difference of each reading to the one before, at any distance. The first reading of all
-/// only sets the counter's start.
+/// Returns the difference of each reading to the one before of the same host, at any distance. The first
+/// reading of a host only sets its counter's start.
 pub(super) fn cumulative<'t>(input: &Input<'t, '_>) -> Vec<Piece<'t>> {
-    increases(input, |reading| match input.timeline.before(reading.at) {
-        None => Volume::default(),
-        Some(before) if reading.volume < before.volume => increase_since_restart(reading),
-        Some(before) => Volume::of(reading.volume).minus(&Volume::of(before.volume)),
+    let readings = input.timeline.readings();
+    increases(input, |index| {
+        let reading = &readings[index];
+        match input.timeline.index_before_of_host(index).map(|before| &readings[before]) {
+            None => Volume::default(),
+            Some(before) if reading.volume < before.volume => increase_since_restart(reading),
+            Some(before) => Volume::of(reading.volume).minus(&Volume::of(before.volume)),
+        }
     })
 }
 
@@ -26,19 +30,17 @@ fn increase_since_restart(reading: &Reading<'_>) -> Volume {
     if reading.volume.is_sign_negative() { Volume::default() } else { Volume::of(reading.volume) }
 }
 
-fn increases<'t>(
-    input: &Input<'t, '_>,
-    increase: impl Fn(&Reading<'_>) -> Volume,
-) -> Vec<Piece<'t>> {
+/// Returns the increase of each reading of the range that counts, given by its index.
+fn increases<'t>(input: &Input<'t, '_>, increase: impl Fn(usize) -> Volume) -> Vec<Piece<'t>> {
+    let readings = input.timeline.readings();
     input
         .timeline
-        .within(input.range)
-        .iter()
-        .filter(|reading| input.passes(reading))
-        .map(|reading| Piece {
+        .index_range(input.range)
+        .filter(|index| input.passes(&readings[*index]))
+        .map(|index| Piece {
             service: input.service(),
             type_id: None,
-            consumption: Consumption::Increase(reading.at, increase(reading)),
+            consumption: Consumption::Increase(readings[index].at, increase(index)),
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 //! the usage of the parts of a span, wherever it is divided, adds up to that of the span.
 //!
 //! Usage depends only on the readings of the windows that a span has a part of, and on the last one
-//! before each: not on later ones, nor on how far back readings are given.
+//! before each (of a counter, of each host): not on later ones, nor on how far back readings are given.
 
 mod counter;
 mod gauge;
@@ -13,8 +13,7 @@ mod piece;
 mod uptime;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::ops::Range;
+use std::collections::{BTreeMap, BTreeSet};
 
 use input::Input;
 use piece::Piece;
@@ -61,7 +60,7 @@ impl Usage {
 /// wherever an order begins or ends or a rate changes.
 ///
 /// `timeline` contains the resource's readings of the mapping's meter: those in the range's windows
-/// ([`Span::whole_windows`]) and the last one before these.
+/// ([`Span::whole_windows`]) and the last one before these, for a counter the last one of each host.
 pub fn compute_usage(mapping: &Mapping, timeline: &Timeline<'_>, range: Span) -> Vec<Usage> {
     let mut volumes = BTreeMap::<(Cow<'_, str>, Option<Cow<'_, str>>), Volume>::new();
     for piece in pieces(mapping, timeline, range.whole_windows()) {
@@ -113,16 +112,20 @@ pub fn describe_resource(
 
 /// Returns the indexes of the [`Timeline::readings`] from which the usage and description of a window are
 /// computed, and no others: the readings in the window, the one whose state holds at its start, and
-/// for a counter the one before. Empty if the window has no usage.
-pub fn source_readings(mapping: &Mapping, timeline: &Timeline<'_>, window: Span) -> Range<usize> {
+/// for a counter the last one before of each host. Empty if the window has no usage.
+pub fn source_readings(
+    mapping: &Mapping,
+    timeline: &Timeline<'_>,
+    window: Span,
+) -> BTreeSet<usize> {
     let within = timeline.index_range(window);
-    let carried = timeline.carried_reading(window, mapping.max_gap_us()).is_some();
-    let counts_before = if within.is_empty() {
-        carried && mapping.carries_state()
-    } else {
-        carried || matches!(mapping.transformer, Transformer::Cumulative)
-    };
-    within.start.saturating_sub(usize::from(counts_before))..within.end
+    let is_carried = timeline.carried_reading(window, mapping.max_gap_us()).is_some()
+        && (!within.is_empty() || mapping.carries_state());
+    let carried = is_carried.then(|| within.start.checked_sub(1)).flatten();
+    let is_counter = matches!(mapping.transformer, Transformer::Cumulative);
+    let counted = within.clone().filter(|_| is_counter);
+    let starts = counted.filter_map(|index| timeline.index_before_of_host(index));
+    starts.chain(carried).chain(within.clone()).collect()
 }
 
 fn pieces<'t>(mapping: &'t Mapping, timeline: &'t Timeline<'_>, range: Span) -> Vec<Piece<'t>> {

@@ -8,6 +8,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
+use super::metadata_text::MetadataText;
 use super::name::{Report, ReportedName};
 use super::reports::Reports;
 use super::sample::Sample;
@@ -28,7 +29,7 @@ pub(super) struct Facts {
     /// The meters of the samples.
     pub meters: Vec<meter::Meter>,
     /// The metadata of the samples, each text once.
-    pub metadata: HashMap<Uuid, String>,
+    pub metadata: HashMap<Uuid, MetadataText>,
     /// The samples that do not count.
     pub rejected: Vec<RejectedSample>,
     /// The names that events report, in the order of their positions.
@@ -87,7 +88,7 @@ impl Decode for Decoder<'_> {
         let Decoder { mut facts, skipped, reports, .. } = *self;
         facts.names = reports.into_names();
         fold::sort(&mut facts.samples);
-        facts.resources = resource::resources_of(&facts.samples);
+        facts.resources = resource::resources_of(&facts.samples, &facts.metadata);
         facts.meters = meter::meters_of(&facts.samples);
         StretchFacts { facts: Box::new(facts), skipped }
     }
@@ -152,7 +153,7 @@ impl Facts {
 
     fn add_metadata(&mut self, body: String) -> Uuid {
         let id = metadata_id(&body);
-        self.metadata.entry(id).or_insert(body);
+        self.metadata.entry(id).or_insert_with(|| MetadataText::new(body));
         id
     }
 }

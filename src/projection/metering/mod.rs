@@ -15,6 +15,7 @@ mod fact;
 mod fold;
 mod load;
 mod located;
+mod metadata_text;
 mod meter;
 mod month;
 mod name;

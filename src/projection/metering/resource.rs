@@ -9,6 +9,7 @@ use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use super::located::{LocatedRow, RowChanges};
+use super::metadata_text::MetadataText;
 use super::sample::Sample;
 use crate::projection::engine::table::{Columns, TableRow, table};
 
@@ -23,6 +24,12 @@ table! {
     meters: Vec<String> = TEXT_ARRAY,
     /// For each of the meters, the time of its latest sample.
     meters_last_at: Vec<Timestamp> = TIMESTAMPTZ_ARRAY,
+    /// The hosts that its samples name, in order, each once; `""` for samples that name none.
+    hosts: Vec<String> = TEXT_ARRAY,
+    /// For each of the hosts, the time of its first sample.
+    hosts_first_at: Vec<Timestamp> = TIMESTAMPTZ_ARRAY,
+    /// For each of the hosts, the time of its latest sample.
+    hosts_last_at: Vec<Timestamp> = TIMESTAMPTZ_ARRAY,
     user_id: Option<String> = TEXT,
     source: Option<String> = TEXT,
     metadata_id: Option<Uuid> = UUID,
@@ -69,12 +76,30 @@ impl Resource {
                 }
             }
         }
+        let times = other.hosts_first_at.iter().zip(&other.hosts_last_at);
+        for (host, (first_at, last_at)) in std::mem::take(&mut other.hosts).into_iter().zip(times) {
+            match self.hosts.binary_search(&host) {
+                Ok(index) => {
+                    let (first, last) =
+                        (&mut self.hosts_first_at[index], &mut self.hosts_last_at[index]);
+                    (*first, *last) = ((*first).min(*first_at), (*last).max(*last_at));
+                }
+                Err(index) => {
+                    self.hosts.insert(index, host);
+                    self.hosts_first_at.insert(index, *first_at);
+                    self.hosts_last_at.insert(index, *last_at);
+                }
+            }
+        }
         if other.rank() < self.rank() {
             *self = Resource {
                 first_at: self.first_at,
                 last_at: self.last_at,
                 meters: std::mem::take(&mut self.meters),
                 meters_last_at: std::mem::take(&mut self.meters_last_at),
+                hosts: std::mem::take(&mut self.hosts),
+                hosts_first_at: std::mem::take(&mut self.hosts_first_at),
+                hosts_last_at: std::mem::take(&mut self.hosts_last_at),
                 ..other
             };
         }
@@ -101,16 +126,28 @@ fn rank(sample: &Sample) -> impl Ord + '_ {
     (!sample.trusted, Reverse(sample.timestamp), &sample.message_id, sample.event_id, content)
 }
 
-/// Returns the resources of the samples.
-pub(super) fn resources_of(samples: &[Sample]) -> Vec<Resource> {
+/// Returns the resources of the samples, whose metadata is given by its ids.
+pub(super) fn resources_of(
+    samples: &[Sample],
+    metadata: &HashMap<Uuid, MetadataText>,
+) -> Vec<Resource> {
     let mut summaries = HashMap::<Key<'_>, Summary<'_>>::new();
     for sample in samples {
         let at = sample.timestamp;
         let summary = summaries
             .entry((&sample.resource_id, sample.project_id.as_deref()))
-            .or_insert_with(|| Summary { first_ranked: sample, meters: BTreeMap::new() });
-        let (first, last) = summary.meters.entry(&sample.counter_name).or_insert((at, at));
-        (*first, *last) = ((*first).min(at), (*last).max(at));
+            .or_insert_with(|| Summary {
+                first_ranked: sample,
+                meters: BTreeMap::new(),
+                hosts: BTreeMap::new(),
+            });
+        let text = sample.metadata_id.and_then(|id| metadata.get(&id));
+        let host = text.map_or("", |text| text.host.as_str());
+        for times in [summary.meters.entry(sample.counter_name.as_str()), summary.hosts.entry(host)]
+        {
+            let (first, last) = times.or_insert((at, at));
+            (*first, *last) = ((*first).min(at), (*last).max(at));
+        }
         if rank(sample) < rank(summary.first_ranked) {
             summary.first_ranked = sample;
         }
@@ -124,6 +161,8 @@ struct Summary<'a> {
     first_ranked: &'a Sample,
     /// The first and the last time of each meter.
     meters: BTreeMap<&'a str, (Timestamp, Timestamp)>,
+    /// The first and the last time of each host.
+    hosts: BTreeMap<&'a str, (Timestamp, Timestamp)>,
 }
 
 impl Summary<'_> {
@@ -138,6 +177,9 @@ impl Summary<'_> {
             last_at: times().map(|(_, last)| *last).max().unwrap_or(at),
             meters: self.meters.keys().map(|meter| (*meter).to_owned()).collect(),
             meters_last_at: times().map(|(_, last)| *last).collect(),
+            hosts: self.hosts.keys().map(|host| (*host).to_owned()).collect(),
+            hosts_first_at: self.hosts.values().map(|(first, _)| *first).collect(),
+            hosts_last_at: self.hosts.values().map(|(_, last)| *last).collect(),
             user_id: sample.user_id.clone(),
             source: sample.source.clone(),
             metadata_id: sample.metadata_id,

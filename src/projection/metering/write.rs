@@ -10,6 +10,7 @@ use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
 use super::fold::{Changes, Location};
+use super::metadata_text::MetadataText;
 use super::month::Month;
 use super::sample::Sample;
 use crate::db::{CopyRows, copy_in};
@@ -23,9 +24,10 @@ const SAMPLE_COUNT: i16 = 15;
 
 table! {
     /// The `resource_metadata` of samples, each text once.
-    MetadataText in metering.metadata;
+    MetadataRow in metering.metadata;
     metadata_id: Uuid = UUID,
     body: String = TEXT,
+    host: String = TEXT,
 }
 
 /// Writes new samples, and those they supersede.
@@ -109,7 +111,10 @@ async fn copy(tx: &Transaction<'_>, table: &str, columns: &str, rows: CopyRows) 
 }
 
 /// Writes the texts of metadata that are not stored yet.
-pub(super) async fn metadata(tx: &Transaction<'_>, texts: HashMap<Uuid, String>) -> Result<()> {
+pub(super) async fn metadata(
+    tx: &Transaction<'_>,
+    texts: HashMap<Uuid, MetadataText>,
+) -> Result<()> {
     if texts.is_empty() {
         return Ok(());
     }
@@ -119,7 +124,8 @@ pub(super) async fn metadata(tx: &Transaction<'_>, texts: HashMap<Uuid, String>)
     let stored = tx.query(statement, &[&ids]).await.context("reading metadata")?;
     let stored: HashSet<Uuid> = stored.iter().map(|row| row.get(0)).collect();
     let new = texts.into_iter().filter(|(id, _)| !stored.contains(id));
-    let rows: Vec<MetadataText> =
-        new.map(|(metadata_id, body)| MetadataText { metadata_id, body }).collect();
+    let rows: Vec<MetadataRow> = new
+        .map(|(metadata_id, MetadataText { body, host })| MetadataRow { metadata_id, body, host })
+        .collect();
     table::copy(tx, &rows).await
 }

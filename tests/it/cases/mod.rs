@@ -2,6 +2,7 @@
 //! `fixtures/cases`: one body a line, and the configuration beside it, unless the built-in one is meant.
 
 mod builds;
+mod counters;
 mod deployments;
 mod division;
 mod hosts;

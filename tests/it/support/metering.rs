@@ -23,8 +23,8 @@ pub async fn metering_database() -> MeteringDatabase {
              CREATE TABLE sample_202611 PARTITION OF sample
                  FOR VALUES FROM ('2026-11-01 00:00:00+00') TO ('2026-12-01 00:00:00+00');
              INSERT INTO metadata VALUES
-                 ('00000000-0000-0000-0000-000000000001', '{{\"flavor\": {{\"name\": \"m1.small\"}}}}'),
-                 ('00000000-0000-0000-0000-000000000002', '{{\"flavor\": {{\"name\": \"m1.large\"}}, \"x\": NaN}}');
+                 ('00000000-0000-0000-0000-000000000001', '{{\"flavor\": {{\"name\": \"m1.small\"}}}}', ''),
+                 ('00000000-0000-0000-0000-000000000002', '{{\"flavor\": {{\"name\": \"m1.large\"}}, \"x\": NaN}}', '');
              INSERT INTO projection.checkpoint (name, slot, version, config) VALUES ('metering', 'live', 1, '')",
             include_str!("../../../schema/metering.sql"),
             include_str!("../../../schema/metering_indexes.sql"),

@@ -3,7 +3,7 @@
 mod filter;
 mod shape;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use axum::Json;
@@ -19,6 +19,7 @@ use crate::billing::order::CALCULATION;
 use crate::billing::window::reach_back;
 use crate::billing::{Basis, Bill, Mapping, Metadata, Rates, Span};
 use crate::http::{Problem, Query};
+use crate::projection::metering::read::{HostKey, Series};
 use crate::projection::metering::{Reader, read};
 use crate::sales::Error;
 
@@ -110,13 +111,62 @@ async fn add_divided_window(
     // No sample is older than 1970.
     let floor = |mapping| reach_back(mapping, window).unwrap_or(Timestamp::UNIX_EPOCH);
     let floors: Vec<Timestamp> = mappings.iter().map(floor).collect();
-    let series = read::readings_of_window(tx, tenant_id, window, &meters, &floors).await?;
-    let ids: BTreeSet<Uuid> =
-        series.values().flatten().filter_map(|reading| reading.metadata_id).collect();
-    let metadata: HashMap<Uuid, Metadata> = read::metadata(tx, &Vec::from_iter(ids)).await?;
+    let mut series = read::readings_of_window(tx, tenant_id, window, &meters, &floors).await?;
+    let mut metadata = HashMap::new();
+    add_metadata(tx, &series, &mut metadata).await?;
+    add_starts_of_counters(tx, tenant_id, mappings, window, &mut series, &metadata).await?;
+    add_metadata(tx, &series, &mut metadata).await?;
     for ((mapping, resource_id), readings) in &series {
         let mapping = usize::try_from(*mapping).unwrap_or(usize::MAX);
         bill.add_readings(mapping, resource_id, &read::timeline(readings, &metadata), window);
+    }
+    Ok(())
+}
+
+/// The readings of a window, by mapping and resource.
+type WindowReadings = BTreeMap<(i16, String), Vec<read::ReadingRow>>;
+
+/// Adds the metadata of the readings that is not there yet.
+async fn add_metadata(
+    tx: &Transaction<'_>,
+    series: &WindowReadings,
+    metadata: &mut HashMap<Uuid, Metadata>,
+) -> Result<(), Problem> {
+    let ids = series.values().flatten().filter_map(|reading| reading.metadata_id);
+    let ids: BTreeSet<Uuid> = ids.filter(|id| !metadata.contains_key(id)).collect();
+    metadata.extend(read::metadata(tx, &Vec::from_iter(ids)).await?);
+    Ok(())
+}
+
+/// Adds, of each host that reported a counter in the window, the last reading before the window, unless it
+/// is there already.
+async fn add_starts_of_counters(
+    tx: &Transaction<'_>,
+    tenant_id: &str,
+    mappings: &[Mapping],
+    window: Span,
+    series: &mut WindowReadings,
+    metadata: &HashMap<Uuid, Metadata>,
+) -> Result<(), Problem> {
+    let (mut places, mut keys) = (Vec::new(), Vec::new());
+    for ((index, resource_id), readings) in &*series {
+        let mapping = usize::try_from(*index).ok().and_then(|index| mappings.get(index));
+        let Some(mapping) = mapping.filter(|mapping| reach_back(mapping, window).is_none()) else {
+            continue;
+        };
+        for host in read::timeline(readings, metadata).hosts_without_start(window) {
+            let of = Series { resource_id: resource_id.clone(), meter: mapping.meter.clone() };
+            keys.push(HostKey { series: of, host: host.into_owned(), before: window.from });
+            places.push((*index, resource_id.clone()));
+        }
+    }
+    if keys.is_empty() {
+        return Ok(());
+    }
+    for (nth, reading) in read::last_of_hosts_as_of(tx, tenant_id, i64::MAX, &keys).await? {
+        if let Some(readings) = places.get(nth).and_then(|place| series.get_mut(place)) {
+            readings.push(reading);
+        }
     }
     Ok(())
 }

@@ -19,8 +19,8 @@ mod usage;
 pub use metadata::metadata;
 pub use names::{project_name, volume_type_names};
 pub use readings::{
-    ReadingKey, ReadingRow, SeriesReading, readings_as_of, readings_of_window, superseded_readings,
-    timeline,
+    HostKey, ReadingKey, ReadingRow, SeriesReading, last_of_hosts_as_of, readings_as_of,
+    readings_of_window, superseded_readings, timeline,
 };
 pub use samples::{Sample, SeriesAsOf, last_sample_before, samples_as_of};
 pub use series::{
@@ -34,7 +34,7 @@ pub use usage::{
 
 pub(super) use metadata::metadata_by_id;
 pub(super) use meters::{Meter, MeterKey, meters};
-pub(super) use readings::{SpanKeys, next_readings, readings_of_spans};
+pub(super) use readings::{HostKeys, SpanKeys, last_of_hosts, next_of_hosts, readings_of_spans};
 pub(super) use rejected::{RejectedSample, rejected_samples};
 pub(super) use resources::{Resource, ResourceFilter, ResourceKey, resources};
 pub(super) use samples::{SampleFilter, SampleKey, samples};

@@ -59,6 +59,17 @@ impl ReadingRow {
     }
 }
 
+impl ReadingRow {
+    /// Returns the host that its metadata names, which is among those given; `""` if it names none.
+    pub(in crate::projection::metering) fn host(
+        &self,
+        metadata: &HashMap<Uuid, Metadata>,
+    ) -> String {
+        let metadata = self.metadata_id.and_then(|id| metadata.get(&id));
+        metadata.map(|metadata| metadata.host().into_owned()).unwrap_or_default()
+    }
+}
+
 impl From<&Sample> for ReadingRow {
     fn from(sample: &Sample) -> Self {
         ReadingRow {
@@ -181,27 +192,138 @@ pub(in crate::projection::metering) async fn readings_of_spans(
     Ok(rows.iter().map(|row| (key_index(row, 0), ReadingRow::read(row, 1))).collect())
 }
 
-/// Reads the time of the first reading of each key's series from `from` on, with the place of the key; a
-/// series without one has no row. Reads the tables of the search path, for the projection itself.
-pub(in crate::projection::metering) async fn next_readings(
+/// Hosts of series, and a time for each, as columns.
+#[derive(Default)]
+pub(in crate::projection::metering) struct HostKeys<'a> {
+    resources: Vec<&'a str>,
+    meters: Vec<&'a str>,
+    projects: Vec<&'a str>,
+    times: Vec<Timestamp>,
+    hosts: Vec<String>,
+}
+
+impl<'a> HostKeys<'a> {
+    pub fn push(
+        &mut self,
+        project_id: &'a str,
+        resource_id: &'a str,
+        counter_name: &'a str,
+        at: Timestamp,
+        host: String,
+    ) {
+        self.resources.push(resource_id);
+        self.meters.push(counter_name);
+        self.projects.push(project_id);
+        self.times.push(at);
+        self.hosts.push(host);
+    }
+}
+
+/// Returns a query of the first reading, in the order of `order`, of the series and the host of each key, with
+/// the place of the key; `times` is the condition on its time. A key whose host has none has no row.
+///
+/// The readings are gone through by the index of identities. `r` is the key's resource, and `h` the place of the
+/// host among its hosts: their times limit the search, so that none begins for a host that is new.
+fn of_hosts(
+    schema: Schema,
+    columns: &str,
+    times: &str,
+    order: &str,
+    as_of: Option<&str>,
+) -> String {
+    let prefix = schema.prefix();
+    let times =
+        format!("{times} AND \"timestamp\" BETWEEN r.hosts_first_at[h] AND r.hosts_last_at[h]");
+    format!(
+        "SELECT k.n, s.*
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[]) WITH ORDINALITY
+              AS k (resource_id, counter_name, project_id, at, host, n)
+         JOIN {prefix}resource AS r
+           ON r.resource_id = k.resource_id AND r.project_id IS NOT DISTINCT FROM k.project_id
+         CROSS JOIN array_position(r.hosts, k.host) AS h,
+         LATERAL (
+             SELECT {columns} FROM {prefix}sample AS p
+             WHERE {}
+               AND coalesce((SELECT host FROM {prefix}metadata AS d
+                             WHERE d.metadata_id = p.metadata_id), '') = k.host
+             ORDER BY \"timestamp\" {order} LIMIT 1
+         ) AS s",
+        condition(&times, as_of)
+    )
+}
+
+/// The condition on the time of a key's readings before the key's time.
+const BEFORE: &str = "\"timestamp\" < k.at";
+
+/// The condition on the time of a key's readings from the key's time on.
+const FROM: &str = "\"timestamp\" >= k.at";
+
+/// Reads the last reading before each key's time of its series and host, with the place of the key. Reads the
+/// tables of the search path, for the projection itself.
+pub(in crate::projection::metering) async fn last_of_hosts(
     client: &impl GenericClient,
-    keys: &SpanKeys<'_>,
+    keys: &HostKeys<'_>,
+) -> Result<Vec<(usize, ReadingRow)>, tokio_postgres::Error> {
+    static STATEMENT: LazyLock<String> = LazyLock::new(|| {
+        let query = of_hosts(Schema::SearchPath, COLUMNS, BEFORE, "DESC", None);
+        format!("-- metering::last_of_hosts\n{query}")
+    });
+    let HostKeys { resources, meters, projects, times, hosts } = keys;
+    let rows =
+        client.query(STATEMENT.as_str(), &[resources, meters, projects, times, hosts]).await?;
+    Ok(rows.iter().map(|row| (key_index(row, 0), ReadingRow::read(row, 1))).collect())
+}
+
+/// Reads the time of the first reading of each key's series and host from the key's time on, with the place of
+/// the key. Reads the tables of the search path, for the projection itself.
+pub(in crate::projection::metering) async fn next_of_hosts(
+    client: &impl GenericClient,
+    keys: &HostKeys<'_>,
 ) -> Result<Vec<(usize, Timestamp)>, tokio_postgres::Error> {
     static STATEMENT: LazyLock<String> = LazyLock::new(|| {
-        format!(
-            "-- metering::next_readings
-             SELECT k.n, s.\"timestamp\"
-             FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) WITH ORDINALITY
-                  AS k (resource_id, counter_name, project_id, at, n),
-             LATERAL (
-                 SELECT \"timestamp\" FROM sample WHERE {} ORDER BY \"timestamp\" LIMIT 1
-             ) AS s",
-            condition("\"timestamp\" >= k.at", None)
-        )
+        let query = of_hosts(Schema::SearchPath, "\"timestamp\"", FROM, "ASC", None);
+        format!("-- metering::next_of_hosts\n{query}")
     });
-    let SpanKeys { resources, meters, projects, from, .. } = keys;
-    let rows = client.query(STATEMENT.as_str(), &[resources, meters, projects, from]).await?;
+    let HostKeys { resources, meters, projects, times, hosts } = keys;
+    let rows =
+        client.query(STATEMENT.as_str(), &[resources, meters, projects, times, hosts]).await?;
     Ok(rows.iter().map(|row| (key_index(row, 0), row.get(1))).collect())
+}
+
+/// A host of a series, and a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostKey {
+    /// The series.
+    pub series: Series,
+    /// The host.
+    pub host: String,
+    /// The time.
+    pub before: Timestamp,
+}
+
+/// Reads, for each of the keys of a tenant, the last reading of the series and host before the time, as of a
+/// position, with the place of the key. Readings that were superseded since are missing, as in
+/// [`readings_as_of`].
+///
+/// # Errors
+///
+/// When the database does not answer.
+pub async fn last_of_hosts_as_of(
+    client: &impl GenericClient,
+    tenant_id: &str,
+    position: i64,
+    keys: &[HostKey],
+) -> Result<Vec<(usize, ReadingRow)>, tokio_postgres::Error> {
+    let mut columns = HostKeys::default();
+    for HostKey { series, host, before } in keys {
+        columns.push(tenant_id, &series.resource_id, &series.meter, *before, host.clone());
+    }
+    let query = of_hosts(Schema::Live, COLUMNS, BEFORE, "DESC", Some("$6"));
+    let statement = format!("-- metering::last_of_hosts_as_of\n{query}");
+    let HostKeys { resources, meters, projects, times, hosts } = &columns;
+    let rows =
+        client.query(&statement, &[resources, meters, projects, times, hosts, &position]).await?;
+    Ok(rows.iter().map(|row| (key_index(row, 0), ReadingRow::read(row, 1))).collect())
 }
 
 /// Reads, for each of a tenant's series, the readings of a span as of a position, and the last one before

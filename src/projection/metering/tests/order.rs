@@ -26,6 +26,8 @@ fn one_sample() -> impl Strategy<Value = Value> {
             json!({"name": "one", "status": "active", "project_name": "One"}),
             json!({"name": "two", "status": "stopped"}),
             json!({"status": "active", "flavor": {"name": "large"}}),
+            json!({"name": "one", "instance_host": "cn-a", "host": "x"}),
+            json!({"name": "two", "instance_host": "cn-b", "host": "y"}),
             json!({}),
             json!({"volume_type": "ssd", "volume_type_id": "7d0f61a2-0b1c-4c77-9f39-5c6e4e1f0a01"}),
             json!({"volume_type": "hdd", "volume_type_id": "7d0f61a2-0b1c-4c77-9f39-5c6e4e1f0a01"}),

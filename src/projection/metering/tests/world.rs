@@ -14,6 +14,7 @@ use crate::projection::metering::fact::{Facts, RejectedSample};
 use crate::projection::metering::fold::{Changes, Location, StoredSample, fold};
 use crate::projection::metering::load::look_ups;
 use crate::projection::metering::located::{LocatedRow, RowChanges};
+use crate::projection::metering::metadata_text::MetadataText;
 use crate::projection::metering::meter::Meter;
 use crate::projection::metering::month::Month;
 use crate::projection::metering::name::{self, ReportedName};
@@ -116,7 +117,7 @@ pub struct Tables {
     pub superseded: Vec<(Sample, i64)>,
     meters: BTreeMap<u32, Meter>,
     resources: BTreeMap<u32, Resource>,
-    metadata: BTreeMap<Uuid, String>,
+    metadata: BTreeMap<Uuid, MetadataText>,
     rejected: Vec<RejectedSample>,
     names: BTreeMap<u32, ReportedName>,
     pub usage: BTreeMap<WindowKey, WindowContents>,
@@ -172,8 +173,10 @@ impl Tables {
         let mut windows = Windows::default();
         for mut series in changed_series(&by_meter, changes, resources) {
             let stored = self.readings(series.project_id, series.resource_id, series.counter_name);
-            for end in series.open_ends() {
-                let next = stored.iter().find(|reading| reading.at >= end);
+            let of_host = |host: &str, reading: &&ReadingRow| reading.host(&metadata) == host;
+            for (end, host) in series.open_counters(&metadata) {
+                let mut next = stored.iter().filter(|reading| of_host(&host, reading));
+                let next = next.find(|reading| reading.at >= end);
                 next.into_iter().for_each(|reading| series.add_window_of(reading.at));
             }
             let mut found = Vec::new();
@@ -184,6 +187,11 @@ impl Tables {
                 found.extend(stored.iter().filter(|reading| needed.span.contains(reading.at)));
             }
             series.add_stored(found);
+            for (start, host) in series.counters_without_start(&metadata) {
+                let before = stored.iter().rev().filter(|reading| reading.at < start);
+                let last = before.filter(|reading| of_host(&host, reading)).take(1);
+                series.add_stored(last.copied());
+            }
             windows.add(&series, &metadata);
         }
         for window in windows.0 {
@@ -200,7 +208,7 @@ impl Tables {
     }
 
     fn parsed_metadata(&self) -> HashMap<Uuid, Metadata> {
-        self.metadata.iter().map(|(id, body)| (*id, Metadata::read(body))).collect()
+        self.metadata.iter().map(|(id, text)| (*id, Metadata::read(&text.body))).collect()
     }
 
     /// The stored readings of a series, by time.

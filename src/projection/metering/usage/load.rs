@@ -9,30 +9,58 @@ use uuid::Uuid;
 
 use super::series::ChangedSeries;
 use crate::billing::Metadata;
-use crate::projection::metering::read::{self, ReadingRow, Schema, SpanKeys};
+use crate::projection::metering::metadata_text::MetadataText;
+use crate::projection::metering::read::{self, HostKeys, ReadingRow, Schema, SpanKeys};
 
 /// Reads the next readings of counters after samples that arrived late, and adds their windows.
 pub(super) async fn next_readings(
     tx: &Transaction<'_>,
     all: &mut [ChangedSeries<'_>],
+    metadata: &HashMap<Uuid, Metadata>,
 ) -> Result<()> {
     let mut indexes = Vec::new();
-    let mut keys = SpanKeys::default();
+    let mut keys = HostKeys::default();
     for (index, series) in all.iter().enumerate() {
-        for end in series.open_ends() {
+        for (end, host) in series.open_counters(metadata) {
             indexes.push(index);
-            keys.push_series(series.project_id, series.resource_id, series.counter_name);
-            keys.from.push(end);
+            keys.push(series.project_id, series.resource_id, series.counter_name, end, host);
         }
     }
     if indexes.is_empty() {
         return Ok(());
     }
     let found =
-        read::next_readings(tx, &keys).await.context("reading the next readings of counters")?;
+        read::next_of_hosts(tx, &keys).await.context("reading the next readings of counters")?;
     for (nth, at) in found {
         let index = *indexes.get(nth).context("a row without a key")?;
         all[index].add_window_of(at);
+    }
+    Ok(())
+}
+
+/// Reads, of each host that reported a counter in a needed span, the last reading before the span, unless
+/// it is there already.
+pub(super) async fn starts_of_counters(
+    tx: &Transaction<'_>,
+    all: &mut [ChangedSeries<'_>],
+    metadata: &HashMap<Uuid, Metadata>,
+) -> Result<()> {
+    let mut indexes = Vec::new();
+    let mut keys = HostKeys::default();
+    for (index, series) in all.iter().enumerate() {
+        for (start, host) in series.counters_without_start(metadata) {
+            indexes.push(index);
+            keys.push(series.project_id, series.resource_id, series.counter_name, start, host);
+        }
+    }
+    if indexes.is_empty() {
+        return Ok(());
+    }
+    let rows =
+        read::last_of_hosts(tx, &keys).await.context("reading the last readings of counters")?;
+    for (nth, reading) in rows {
+        let index = *indexes.get(nth).context("a row without a key")?;
+        all[index].add_stored([reading]);
     }
     Ok(())
 }
@@ -66,22 +94,24 @@ pub(super) async fn readings(tx: &Transaction<'_>, all: &mut [ChangedSeries<'_>]
     Ok(())
 }
 
-/// Returns the metadata of all readings: from the stretch's own texts, or else from the table.
+/// Adds the metadata of all readings that is not there yet: from the stretch's own texts, or else from the
+/// table.
 pub(super) async fn metadata(
     tx: &Transaction<'_>,
     all: &[ChangedSeries<'_>],
-    texts: &HashMap<Uuid, String>,
-) -> Result<HashMap<Uuid, Metadata>> {
-    let needed: HashSet<Uuid> = all
-        .iter()
-        .flat_map(|series| series.readings.iter().filter_map(|reading| reading.metadata_id))
+    texts: &HashMap<Uuid, MetadataText>,
+    metadata: &mut HashMap<Uuid, Metadata>,
+) -> Result<()> {
+    let readings = all.iter().flat_map(|series| series.readings.iter().chain(&series.replaced));
+    let needed: HashSet<Uuid> = readings
+        .filter_map(|reading| reading.metadata_id)
+        .filter(|id| !metadata.contains_key(id))
         .collect();
-    let mut metadata = HashMap::with_capacity(needed.len());
     let mut stored = Vec::new();
     for id in needed {
         match texts.get(&id) {
-            Some(body) => {
-                metadata.insert(id, Metadata::read(body));
+            Some(text) => {
+                metadata.insert(id, Metadata::read(&text.body));
             }
             None => stored.push(id),
         }
@@ -90,5 +120,5 @@ pub(super) async fn metadata(
         let found = read::metadata_by_id(tx, Schema::SearchPath, &stored).await;
         metadata.extend(found.context("reading metadata")?);
     }
-    Ok(metadata)
+    Ok(())
 }

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use super::fold::Changes;
 use super::located::LocatedRow;
+use super::metadata_text::MetadataText;
 use super::resource::Resource;
 use crate::billing::Mapping;
 
@@ -30,16 +31,20 @@ pub(super) async fn apply(
     mappings: &[Mapping],
     changes: &Changes,
     resources: &[LocatedRow<Resource>],
-    texts: &HashMap<Uuid, String>,
+    texts: &HashMap<Uuid, MetadataText>,
 ) -> Result<()> {
     let mappings = MappingsByMeter::new(mappings);
     let mut all = changed_series(&mappings, changes, resources);
     if all.is_empty() {
         return Ok(());
     }
-    load::next_readings(tx, &mut all).await?;
+    let mut metadata = HashMap::new();
+    load::metadata(tx, &all, texts, &mut metadata).await?;
+    load::next_readings(tx, &mut all, &metadata).await?;
     load::readings(tx, &mut all).await?;
-    let metadata = load::metadata(tx, &all, texts).await?;
+    load::metadata(tx, &all, texts, &mut metadata).await?;
+    load::starts_of_counters(tx, &mut all, &metadata).await?;
+    load::metadata(tx, &all, texts, &mut metadata).await?;
     let mut windows = Windows::default();
     for series in &all {
         windows.add(series, &metadata);

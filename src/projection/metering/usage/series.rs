@@ -1,14 +1,15 @@
 //! The series whose readings changed, and the other readings that the same windows depend on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use crate::billing::window::{reach, reach_back};
-use crate::billing::{Mapping, Span};
+use crate::billing::{Mapping, Metadata, Span, Timeline};
 use crate::projection::metering::fold::Changes;
 use crate::projection::metering::located::LocatedRow;
-use crate::projection::metering::read::ReadingRow;
+use crate::projection::metering::read::{ReadingRow, timeline};
 use crate::projection::metering::resource::{Key, Resource};
 use crate::projection::metering::sample::Sample;
 
@@ -42,8 +43,11 @@ pub(in crate::projection::metering) struct ChangedSeries<'a> {
     /// Spans of whole windows that contain all windows that can change, in order and with gaps between
     /// them.
     pub spans: Vec<Span>,
-    /// The readings in the spans and the last one before each, by time. At first only the changed ones.
+    /// The readings in the spans and the last one before each, for counters of each host; by time. At first
+    /// only the changed ones.
     pub readings: Vec<ReadingRow>,
+    /// The stored readings that changed ones replace.
+    pub replaced: Vec<ReadingRow>,
     /// An upper bound of the times of its stored samples; `None` when none is stored.
     pub stored_to: Option<Timestamp>,
 }
@@ -68,6 +72,7 @@ pub(in crate::projection::metering) fn changed_series<'a>(
     }
     let stored: HashMap<Key<'_>, &Resource> =
         resources.iter().map(|located| (located.row.key(), &located.row)).collect();
+    let replaced = replaced_readings(changes);
     let mut found = Vec::new();
     // Samples are in the order of resource, meter and time: those of several tenants that use the same
     // resource id alternate.
@@ -86,10 +91,27 @@ pub(in crate::projection::metering) fn changed_series<'a>(
             let resource = stored.get(&(first.resource_id.as_str(), Some(project_id)));
             let stored_to = resource.and_then(|resource| resource.last_at_of(&first.counter_name));
             let readings = readings.iter().map(|(_, sample)| *sample);
-            found.push(ChangedSeries::new(project_id, mappings, stored_to, readings.collect()));
+            let mut series =
+                ChangedSeries::new(project_id, mappings, stored_to, readings.collect());
+            let key = (project_id, series.resource_id, series.counter_name);
+            series.replaced = replaced.get(&key).cloned().unwrap_or_default();
+            found.push(series);
         }
     }
     found
+}
+
+/// Returns the stored readings that better ones replace, by tenant, resource and meter.
+fn replaced_readings(changes: &Changes) -> HashMap<(&str, &str, &str), Vec<ReadingRow>> {
+    let mut replaced = HashMap::<_, Vec<ReadingRow>>::new();
+    let stored = changes.superseded.iter().filter(|row| row.row.is_some() && row.sample.trusted);
+    for sample in stored.map(|row| &row.sample) {
+        if let Some(project_id) = sample.project_id.as_deref() {
+            let key = (project_id, sample.resource_id.as_str(), sample.counter_name.as_str());
+            replaced.entry(key).or_default().push(ReadingRow::from(sample));
+        }
+    }
+    replaced
 }
 
 impl<'a> ChangedSeries<'a> {
@@ -110,20 +132,65 @@ impl<'a> ChangedSeries<'a> {
             spans: join_spans(changed.iter().copied().flat_map(reach).collect()),
             changed,
             readings: new.into_iter().map(ReadingRow::from).collect(),
+            replaced: Vec::new(),
             stored_to,
         }
     }
 
-    /// Returns the times from which on the first stored reading is needed: the next reading of a counter,
-    /// at any distance, determines the increase since the changed one.
-    pub fn open_ends(&self) -> Vec<Timestamp> {
-        let first = self.spans[0];
-        let is_counter = self.mappings.iter().any(|(_, mapping)| {
-            // Only a counter's readings matter at any distance.
-            reach_back(mapping, first).is_none()
-        });
-        let ends = self.spans.iter().map(|span| span.to);
-        ends.filter(|end| is_counter && self.stored_to >= Some(*end)).collect()
+    /// Whether some mapping computes increases of a counter.
+    fn is_counter(&self) -> bool {
+        // Only a counter's readings matter at any distance.
+        self.mappings.iter().any(|(_, mapping)| reach_back(mapping, self.spans[0]).is_none())
+    }
+
+    /// Returns the hosts whose counters changed, each with the times from which on its first stored reading is
+    /// needed: the next reading of a host, at any distance, determines the increase since the changed one.
+    /// To be called before stored readings are added.
+    pub fn open_counters(
+        &self,
+        metadata: &HashMap<Uuid, Metadata>,
+    ) -> BTreeSet<(Timestamp, String)> {
+        let mut found = BTreeSet::new();
+        let is_followed = |span: &&Span| self.stored_to >= Some(span.to);
+        for span in self.spans.iter().filter(is_followed).filter(|_| self.is_counter()) {
+            let changed = self.readings.iter().chain(&self.replaced);
+            for reading in changed.filter(|reading| span.contains(reading.at)) {
+                found.insert((span.to, reading.host(metadata)));
+            }
+        }
+        found
+    }
+
+    /// Returns the hosts whose last reading before a span may be missing, each with the start of the span,
+    /// unless nothing is stored.
+    pub fn counters_without_start(
+        &self,
+        metadata: &HashMap<Uuid, Metadata>,
+    ) -> Vec<(Timestamp, String)> {
+        if self.stored_to.is_none() || !self.is_counter() {
+            return Vec::new();
+        }
+        let timeline = timeline(&self.readings, metadata);
+        let of_span = |span: &Span| {
+            let hosts = timeline.hosts_without_start(*span).into_iter();
+            hosts.map(|host| (span.from, host.into_owned())).collect::<Vec<_>>()
+        };
+        self.spans.iter().flat_map(of_span).collect()
+    }
+
+    /// Returns the times of the next readings of the hosts whose counters a changed reading is or was of.
+    /// `all` is the timeline of [`ChangedSeries::readings`].
+    pub fn next_of_hosts(
+        &self,
+        at: Timestamp,
+        all: &Timeline<'_>,
+        metadata: &HashMap<Uuid, Metadata>,
+    ) -> BTreeSet<Timestamp> {
+        let first = self.readings.partition_point(|reading| reading.at < at);
+        let of_time = self.readings[first..].iter().take_while(|reading| reading.at == at);
+        let of_time = of_time.chain(self.replaced.iter().filter(|reading| reading.at == at));
+        let hosts: BTreeSet<String> = of_time.map(|reading| reading.host(metadata)).collect();
+        hosts.iter().filter_map(|host| all.next_of_host(at, host)).collect()
     }
 
     /// Adds the window of a reading whose usage can change as well.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::series::ChangedSeries;
 use crate::billing::transform::{compute_usage, describe_resource, source_readings};
 use crate::billing::window::{affected_windows, reach};
-use crate::billing::{Mapping, Metadata, Span, Usage};
+use crate::billing::{Mapping, Metadata, Span, Timeline, Transformer, Usage};
 use crate::projection::metering::read::timeline;
 
 /// A window of one mapping, with all its rows.
@@ -40,10 +40,9 @@ impl<'a> Windows<'a> {
         let timeline = timeline(&series.readings, metadata);
         for (index, mapping) in series.mappings {
             let stored_to = series.stored_to.map(|at| reach(mapping, at).to);
-            for window in changed_windows(mapping, series) {
-                let source_readings = source_readings(mapping, &timeline, window);
-                let positions =
-                    series.readings[source_readings].iter().map(|reading| reading.position);
+            for window in changed_windows(mapping, series, &timeline, metadata) {
+                let source_readings = source_readings(mapping, &timeline, window).into_iter();
+                let positions = source_readings.map(|index| series.readings[index].position);
                 // No reading determines this window, and none ever did: readings do not go away.
                 let Some(position) = positions.max() else { continue };
                 let usage = compute_usage(mapping, &timeline, window);
@@ -67,10 +66,22 @@ impl<'a> Windows<'a> {
 }
 
 /// Returns the windows whose usage can differ from before.
-fn changed_windows(mapping: &Mapping, series: &ChangedSeries<'_>) -> BTreeSet<Span> {
+fn changed_windows(
+    mapping: &Mapping,
+    series: &ChangedSeries<'_>,
+    timeline: &Timeline<'_>,
+    metadata: &HashMap<Uuid, Metadata>,
+) -> BTreeSet<Span> {
     let next = |at: Timestamp| {
         let later = series.readings.partition_point(|reading| reading.at <= at);
         series.readings.get(later).map(|reading| reading.at)
     };
-    series.changed.iter().flat_map(|at| affected_windows(mapping, *at, next(*at))).collect()
+    let affected = |at: &Timestamp| {
+        let next_of_hosts = match mapping.transformer {
+            Transformer::Cumulative => series.next_of_hosts(*at, timeline, metadata),
+            _ => BTreeSet::new(),
+        };
+        affected_windows(mapping, *at, next(*at), next_of_hosts)
+    };
+    series.changed.iter().flat_map(affected).collect()
 }

@@ -29,7 +29,7 @@ fn bodies(folder: &str) -> Vec<(String, Vec<u8>)> {
 fn tables(bodies: impl IntoIterator<Item = Vec<u8>>) -> (Tables, u64) {
     let events = bodies.into_iter().enumerate().map(|(index, body)| Recorded {
         position: index as i64 + 1,
-        recorded_at: "2027-01-01T00:00:00Z".parse().unwrap(),
+        recorded_at: Timestamp::UNIX_EPOCH,
         event: event::decode(body, None).unwrap(),
     });
     let decoded = PROJECTION.decode_all(&File::default(), events);
@@ -94,29 +94,6 @@ fn a_restored_instance_has_no_time_of_deletion() {
     assert!(tables.instance().deleted_at.is_some());
     let tables = tables_of(&names);
     assert_eq!(tables.instance().deleted_at, None);
-}
-
-#[test]
-fn a_message_of_the_future_stands_before_no_later_one() {
-    let message = |at: &str, state: &str| {
-        let payload = format!(r#"{{"instance_id": "i", "state": "{state}"}}"#);
-        format!(
-            r#"{{"event_type": "compute.instance.update", "message_id": "{at}", "timestamp": "{at}", "payload": {payload}}}"#
-        )
-    };
-    let record = |position, recorded_at: &str, body: String| Recorded {
-        position,
-        recorded_at: recorded_at.parse().unwrap(),
-        event: event::decode(body.into_bytes(), None).unwrap(),
-    };
-    let events = [
-        record(1, "2026-11-20T10:00:01Z", message("2037-01-01 00:00:00", "active")),
-        record(2, "2026-11-20T10:05:01Z", message("2026-11-20 10:05:00", "stopped")),
-    ];
-    let decoded = PROJECTION.decode_all(&File::default(), events);
-    let mut tables = Tables::default();
-    tables.apply_condensed(*decoded.facts.downcast().unwrap());
-    assert_eq!(tables.instance().state.as_deref(), Some("stopped"));
 }
 
 #[test]
