@@ -55,6 +55,7 @@ CREATE TABLE usage_window (
     resource_id text COLLATE "C" NOT NULL,
     mapping     smallint    NOT NULL,
     service     text COLLATE "C",
+    negative    boolean,
     volume      numeric,
     covered_us  bigint,
     description text,
@@ -62,12 +63,13 @@ CREATE TABLE usage_window (
     type_id     text
 ) PARTITION BY RANGE ("window");
 
-COMMENT ON TABLE  usage_window             IS 'One row per tenant, window, resource, mapping and service. Partitions by UTC month, usage_window_YYYYMM, are created on demand';
+COMMENT ON TABLE  usage_window             IS 'One row per tenant, window, resource, mapping, service and sign. Partitions by UTC month, usage_window_YYYYMM, are created on demand';
 COMMENT ON COLUMN usage_window.project_id  IS 'The tenant; samples without a tenant are not billed';
 COMMENT ON COLUMN usage_window."window"    IS 'Start of the window, a whole hour of UTC';
 COMMENT ON COLUMN usage_window.resource_id IS 'The resource of the samples, before the mapping changes it';
 COMMENT ON COLUMN usage_window.mapping     IS 'Index of the mapping among the [[usage]] of the configuration, from 0';
-COMMENT ON COLUMN usage_window.service     IS 'Null, as are volume and covered_us, if there are readings for this window but nothing was used';
+COMMENT ON COLUMN usage_window.service     IS 'Null, as are negative, volume and covered_us, if there are readings for this window but nothing was used';
+COMMENT ON COLUMN usage_window.negative    IS 'Whether the row has the negative quantities of the service, which are not billed; the others have a row of their own';
 COMMENT ON COLUMN usage_window.type_id     IS 'The id of a volume type whose name the readings do not contain; the service is that of its name, if reported_name has one';
 COMMENT ON COLUMN usage_window.volume      IS 'Exact: in the unit of the mapping, times 3 600 000 000 (billing::Volume::to_numeric), because a third of an hour is not a finite decimal';
 COMMENT ON COLUMN usage_window.covered_us  IS 'How much of the window the readings cover, in µs';
@@ -75,7 +77,8 @@ COMMENT ON COLUMN usage_window.description IS 'Description of the resource from 
 COMMENT ON COLUMN usage_window.position    IS 'The latest position among the readings it was computed from, including those before the window that count';
 
 -- Defines the identity, finds a tenant's windows by time, and the rows that a sample changes.
-CREATE UNIQUE INDEX usage_window_identity ON usage_window (project_id, "window", resource_id, mapping, service) NULLS NOT DISTINCT;
+CREATE UNIQUE INDEX usage_window_identity ON usage_window (project_id, "window", resource_id, mapping, service, negative)
+    NULLS NOT DISTINCT;
 
 CREATE TABLE metadata (
     metadata_id uuid PRIMARY KEY,

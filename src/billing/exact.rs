@@ -53,6 +53,11 @@ impl Volume {
         self.0.sign() == Sign::NoSign
     }
 
+    /// Whether it is less than zero.
+    pub fn is_negative(&self) -> bool {
+        self.0.sign() == Sign::Minus
+    }
+
     /// Returns the difference `self - other`.
     pub fn minus(&self, other: &Volume) -> Volume {
         Volume(&self.0 - &other.0)

@@ -258,20 +258,20 @@ impl Period {
         let mut differing = BTreeSet::new();
         for part in parts {
             let volumes = |(timeline, names): NamedTimeline<'_, '_>| {
-                let mut volumes = BTreeMap::<String, Volume>::new();
+                let mut volumes = BTreeMap::<(String, bool), Volume>::new();
                 for used in compute_usage(mapping, timeline, part) {
                     let service = used.service_by(mapping, names).into_owned();
-                    *volumes.entry(service).or_default() += &used.volume;
+                    *volumes.entry((service, used.is_negative)).or_default() += &used.volume;
                 }
                 volumes
             };
             let (before, after) = (volumes(before), volumes(after));
-            let services: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+            let services: BTreeSet<&(String, bool)> = before.keys().chain(after.keys()).collect();
             let others = services.into_iter().filter(|service| {
                 let nothing = Volume::default();
                 before.get(*service).unwrap_or(&nothing) != after.get(*service).unwrap_or(&nothing)
             });
-            differing.extend(others.cloned());
+            differing.extend(others.map(|(service, _)| service.clone()));
         }
         differing
     }

@@ -54,8 +54,8 @@ impl Description {
 }
 
 /// The usage of one service of one resource, by the index of its mapping (there is only one, unless
-/// mappings collide), then by the index of the part of the span.
-pub(super) type UsageSums = BTreeMap<usize, BTreeMap<usize, Sum>>;
+/// mappings collide) and whether it is negative, then by the index of the part of the span.
+pub(super) type UsageSums = BTreeMap<(usize, bool), BTreeMap<usize, Sum>>;
 
 /// The usage of several windows.
 #[derive(Clone, Debug)]
@@ -231,8 +231,10 @@ impl<'a> Bill<'a> {
         let rule: &Mapping = &self.basis.mappings[mapping];
         for (part, span) in parts {
             let shares = transform::compute_usage(rule, timeline, span);
-            let is_same =
-                |share: &&Usage| (&share.service, &share.type_id) == (&used.service, &used.type_id);
+            let is_same = |share: &&Usage| {
+                (&share.service, &share.type_id, share.is_negative)
+                    == (&used.service, &used.type_id, used.is_negative)
+            };
             if let Some(share) = shares.iter().find(is_same) {
                 self.add(mapping, resource_id, part, span, 1, share);
             }
@@ -252,7 +254,8 @@ impl<'a> Bill<'a> {
         let billed = rule.billed_resource(resource_id);
         let service = self.service_of(mapping, usage).into_owned();
         let sums = self.usage.entry((billed, service)).or_default();
-        let sum = sums.entry(mapping).or_default().entry(part).or_insert_with(|| Sum {
+        let sums = sums.entry((mapping, usage.is_negative)).or_default();
+        let sum = sums.entry(part).or_insert_with(|| Sum {
             volume: Volume::default(),
             covered_us: 0,
             windows: 0,

@@ -93,6 +93,8 @@ pub enum Reason {
     OtherUnit,
     /// Another mapping yields usage of the same service of this resource.
     Collision,
+    /// The quantity is negative, which nothing can be used of. No rate could bill it, and it is no credit.
+    Negative,
 }
 
 /// The charges of a bill: its lines, and the usage that cannot be billed.

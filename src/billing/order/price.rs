@@ -1,5 +1,7 @@
 //! Prices a bill: converts volumes, rounds hours, and rounds the amounts of lines.
 
+use std::collections::BTreeSet;
+
 use super::bill::{Bill, Description, Sum, UsageSums};
 use super::line::{Charges, Line, Reason, UnratedUsage};
 use crate::billing::exact::Fraction;
@@ -37,13 +39,17 @@ struct RatedSum<'b> {
 impl Service<'_> {
     fn price(&self, charges: &mut Charges) {
         let parts = self.bill.basis.rates.parts(self.service, self.bill.span());
-        let collide = self.usage.len() > 1;
-        for (mapping, sums) in self.usage {
+        let mappings: BTreeSet<usize> = self.usage.keys().map(|(mapping, _)| *mapping).collect();
+        let collide = mappings.len() > 1;
+        for ((mapping, is_negative), sums) in self.usage {
             let mut rated = Vec::with_capacity(sums.len());
             for (index, sum) in sums {
                 let Some(part) = parts.get(*index) else { continue };
-                let result =
-                    if collide { Err(Reason::Collision) } else { self.rate(*mapping, *part, sum) };
+                let result = match (is_negative, collide) {
+                    (true, _) => Err(Reason::Negative),
+                    (_, true) => Err(Reason::Collision),
+                    _ => self.rate(*mapping, *part, sum),
+                };
                 match result {
                     Ok(rated_sum) => rated.push(rated_sum),
                     Err(reason) => {

@@ -19,6 +19,8 @@ pub struct Total<'b> {
     pub service: &'b str,
     /// The mapping that yields the usage.
     pub mapping: &'b Mapping,
+    /// Whether it is the sum of the negative quantities, which nobody used.
+    pub is_negative: bool,
     /// The quantity used, in the mapping's unit.
     pub volume: Volume,
     /// The number of windows with usage.
@@ -29,10 +31,10 @@ pub struct Total<'b> {
 }
 
 impl Bill<'_> {
-    /// Returns the usage by resource, service and mapping.
+    /// Returns the usage by resource, service and mapping; negative quantities are separate.
     pub fn totals(&self) -> impl Iterator<Item = Total<'_>> {
         self.usage.iter().flat_map(move |((resource_id, service), usage)| {
-            usage.iter().filter_map(move |(mapping, parts)| {
+            usage.iter().filter_map(move |((mapping, is_negative), parts)| {
                 let description = self.resources.get(resource_id);
                 let mut parts = parts.values();
                 let first = parts.next()?.clone();
@@ -43,6 +45,7 @@ impl Bill<'_> {
                     metadata: description.map(Description::metadata).unwrap_or_default(),
                     service,
                     mapping: self.basis.mappings.get(*mapping)?,
+                    is_negative: *is_negative,
                     windows: sum.windows,
                     coverage: sum.coverage(),
                     volume: sum.volume,

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::samples::*;
-use crate::billing::order::{Charges, Heading};
+use crate::billing::order::{Charges, Heading, Reason};
 use crate::billing::settings::Settings;
 use crate::billing::transform::{compute_usage, describe_resource};
 use crate::billing::window::affected_windows;
@@ -102,17 +102,17 @@ fn spans_between(times: &BTreeSet<Timestamp>) -> Vec<Span> {
     times.iter().zip(ends).map(|(from, to)| Span::new(*from, *to).unwrap()).collect()
 }
 
-/// Returns the volumes by service, without zeros.
-fn nonzero_volumes(all: &[Usage]) -> Vec<(String, Volume)> {
+/// Returns the volumes by service and sign, without zeros.
+fn nonzero_volumes(all: &[Usage]) -> Vec<((String, bool), Volume)> {
     let is_used = |usage: &&Usage| !usage.volume.is_zero();
-    let volume = |usage: &Usage| (usage.service.clone(), usage.volume.clone());
+    let volume = |usage: &Usage| ((usage.service.clone(), usage.is_negative), usage.volume.clone());
     all.iter().filter(is_used).map(volume).collect()
 }
 
-fn sum(parts: &[Vec<Usage>]) -> Vec<(String, Volume)> {
-    let mut sums = std::collections::BTreeMap::<String, Volume>::new();
+fn sum(parts: &[Vec<Usage>]) -> Vec<((String, bool), Volume)> {
+    let mut sums = std::collections::BTreeMap::<(String, bool), Volume>::new();
     for used in parts.iter().flatten() {
-        *sums.entry(used.service.clone()).or_default() += &used.volume;
+        *sums.entry((used.service.clone(), used.is_negative)).or_default() += &used.volume;
     }
     sums.into_iter().filter(|(_, volume)| !volume.is_zero()).collect()
 }
@@ -171,7 +171,8 @@ proptest! {
             let mut bill = Bill::new(&basis, span);
             bill.add_readings(0, "r", &line, span.whole_windows());
             let used = bill.totals().map(|total| Usage {
-                service: total.service.to_owned(), type_id: None, volume: total.volume, covered_us: 0,
+                service: total.service.to_owned(), type_id: None, is_negative: total.is_negative,
+                volume: total.volume, covered_us: 0,
             });
             used.collect()
         };
@@ -249,7 +250,8 @@ proptest! {
             }
         }
         let Charges { lines, unrated } = bill.price();
-        prop_assert!(unrated.is_empty());
+        prop_assert!(unrated.iter().all(|item| item.reason == Reason::Negative));
+        prop_assert!(lines.iter().all(|line| !line.amount.to_string().starts_with('-')));
         let amounts = Amount::sum(lines.iter().map(|line| &line.amount), 6);
         let heading = Heading {
             order_id: None, tenant_id: "t".to_owned(), name: None, span: range, position: 1,

@@ -1,9 +1,10 @@
 //! `sum` and `cumulative`: increases. An increase belongs to the window of the reading that reports it.
 
+use rust_decimal::Decimal;
+
 use super::input::Input;
 use super::piece::{Consumption, Piece};
 use crate::billing::exact::Volume;
-use crate::billing::reading::Reading;
 
 /// Returns the volumes themselves.
 pub(super) fn sum<'t>(input: &Input<'t, '_>) -> Vec<Piece<'t>> {
@@ -15,19 +16,18 @@ pub(super) fn sum<'t>(input: &Input<'t, '_>) -> Vec<Piece<'t>> {
 pub(super) fn cumulative<'t>(input: &Input<'t, '_>) -> Vec<Piece<'t>> {
     let readings = input.timeline.readings();
     increases(input, |index| {
-        let reading = &readings[index];
-        match input.timeline.index_before_of_host(index).map(|before| &readings[before]) {
+        let volume = readings[index].volume;
+        let before = input.timeline.index_before_of_host(index).map(|before| &readings[before]);
+        // No counter has a negative volume: it is shown as it is, and the counter goes on from 0.
+        let before = before.map(|before| before.volume.max(Decimal::ZERO));
+        match before {
+            _ if volume < Decimal::ZERO => Volume::of(volume),
             None => Volume::default(),
-            Some(before) if reading.volume < before.volume => increase_since_restart(reading),
-            Some(before) => Volume::of(reading.volume).minus(&Volume::of(before.volume)),
+            // A counter that went back restarted from 0.
+            Some(before) if volume < before => Volume::of(volume),
+            Some(before) => Volume::of(volume).minus(&Volume::of(before)),
         }
     })
-}
-
-/// Returns the increase of a counter that went back: it restarted from 0. A negative volume is not a
-/// counter's, and counts as zero.
-fn increase_since_restart(reading: &Reading<'_>) -> Volume {
-    if reading.volume.is_sign_negative() { Volume::default() } else { Volume::of(reading.volume) }
 }
 
 /// Returns the increase of each reading of the range that counts, given by its index.

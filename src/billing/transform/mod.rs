@@ -33,6 +33,9 @@ pub struct Usage {
     pub service: String,
     /// The id of a volume type whose name no reading contains.
     pub type_id: Option<String>,
+    /// Whether it is the sum of the negative quantities, which are kept apart: nobody used them, and they are
+    /// neither money nor taken off what was used at other times.
+    pub is_negative: bool,
     /// The quantity used, in the mapping's unit.
     pub volume: Volume,
     /// The time with a known state, in microseconds.
@@ -53,7 +56,7 @@ impl Usage {
 }
 
 /// Computes a resource's usage of each service in the range, by the mapping's rule for windows. Sorted by
-/// service.
+/// service; that of negative quantities is separate.
 ///
 /// Of a window of which the range contains a part, the usage is its share of the whole window's: a
 /// quantity used evenly over the window is divided by time. So the parts always add up to the whole,
@@ -62,10 +65,11 @@ impl Usage {
 /// `timeline` contains the resource's readings of the mapping's meter: those in the range's windows
 /// ([`Span::whole_windows`]) and the last one before these, for a counter the last one of each host.
 pub fn compute_usage(mapping: &Mapping, timeline: &Timeline<'_>, range: Span) -> Vec<Usage> {
-    let mut volumes = BTreeMap::<(Cow<'_, str>, Option<Cow<'_, str>>), Volume>::new();
+    let mut volumes = BTreeMap::<(Cow<'_, str>, Option<Cow<'_, str>>, bool), Volume>::new();
     for piece in pieces(mapping, timeline, range.whole_windows()) {
         if let Some(volume) = piece.consumption.within(range) {
-            *volumes.entry((piece.service, piece.type_id)).or_default() += &volume;
+            let key = (piece.service, piece.type_id, volume.is_negative());
+            *volumes.entry(key).or_default() += &volume;
         }
     }
     if volumes.is_empty() {
@@ -74,10 +78,11 @@ pub fn compute_usage(mapping: &Mapping, timeline: &Timeline<'_>, range: Span) ->
     let covered_us = timeline.covered_us(range, mapping.max_gap_us());
     volumes
         .into_iter()
-        .map(|((service, type_id), volume)| Usage {
+        .map(|((service, type_id, is_negative), volume)| Usage {
             // It may contain a text of any length from a sample.
             service: shorten(service, TEXT_MAX),
             type_id: type_id.map(Cow::into_owned),
+            is_negative,
             volume,
             covered_us,
         })

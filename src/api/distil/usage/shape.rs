@@ -7,6 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::distil::time::distil_time;
+use crate::billing::order::Reason;
 use crate::billing::{Amount, Bill, Span, Unit};
 
 /// The usage of a tenant.
@@ -30,6 +31,10 @@ struct UsageOf {
     /// metadata.
     #[schema(value_type = std::collections::HashMap<String, Resource>)]
     resources: BTreeMap<String, Resource>,
+    /// What samples report and cannot be used, so that no rate can bill it. Left out where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    unrated: Vec<Unrated>,
     /// As `start`, to the µs.
     #[schema(value_type = String, format = DateTime)]
     from: Timestamp,
@@ -72,6 +77,27 @@ struct Service {
     coverage: Amount,
 }
 
+/// A negative quantity, which is neither usage nor taken off the usage at other times.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct Unrated {
+    /// The resource.
+    resource_id: String,
+    /// The service's name.
+    service: String,
+    /// A negative decimal number, as exact as the volumes of services.
+    volume: String,
+    /// The unit of the volume.
+    #[schema(value_type = String)]
+    unit: Unit,
+    /// The meter it was computed from.
+    meter: String,
+    /// The number of hours with negative quantities.
+    windows: u32,
+    /// Always `negative`.
+    #[schema(value_type = String)]
+    reason: Reason,
+}
+
 impl Answer {
     /// Returns the usage that a bill contains, of a tenant with this id and name.
     pub fn new(
@@ -86,6 +112,7 @@ impl Answer {
             start: distil_time(span.from, ' '),
             end: distil_time(span.to, ' '),
             resources: resources(bill),
+            unrated: unrated(bill),
             from: span.from,
             to: span.to,
             position,
@@ -96,7 +123,7 @@ impl Answer {
 
 fn resources(bill: &Bill<'_>) -> BTreeMap<String, Resource> {
     let mut resources = BTreeMap::<String, Resource>::new();
-    for used in bill.totals() {
+    for used in bill.totals().filter(|used| !used.is_negative) {
         let resource = resources.entry(used.resource_id.to_owned()).or_insert_with(|| Resource {
             r#type: used.resource_type.map(str::to_owned),
             metadata: used.metadata,
@@ -112,4 +139,18 @@ fn resources(bill: &Bill<'_>) -> BTreeMap<String, Resource> {
         });
     }
     resources
+}
+
+fn unrated(bill: &Bill<'_>) -> Vec<Unrated> {
+    let negative = bill.totals().filter(|used| used.is_negative);
+    let unrated = negative.map(|used| Unrated {
+        resource_id: used.resource_id.to_owned(),
+        service: used.service.to_owned(),
+        volume: used.volume.to_string(),
+        unit: used.mapping.unit.clone(),
+        meter: used.mapping.meter.clone(),
+        windows: used.windows,
+        reason: Reason::Negative,
+    });
+    unrated.collect()
 }

@@ -45,7 +45,7 @@ pub struct UsageSum<'r> {
 
 /// The columns of a [`UsageSum`].
 const SUM: &str = "mapping, resource_id, service, sum(volume)::text, sum(covered_us)::bigint,
-    count(*), min(\"window\"), max(\"window\"), type_id";
+    count(*), min(\"window\"), max(\"window\"), type_id, negative";
 
 impl<'r> UsageSum<'r> {
     /// Reads [`SUM`].
@@ -59,6 +59,7 @@ impl<'r> UsageSum<'r> {
             usage: Usage {
                 service: row.get(2),
                 type_id: row.get(8),
+                is_negative: row.get(9),
                 volume,
                 covered_us: row.get(4),
             },
@@ -112,14 +113,14 @@ pub async fn sums_by_description<E: From<ReadError>>(
          FROM metering.usage_window
          WHERE project_id = $1 AND \"window\" >= $2 AND \"window\" <= $3
            AND \"window\" <> ALL ($4) AND service IS NOT NULL
-         GROUP BY mapping, resource_id, service, type_id, description,
+         GROUP BY mapping, resource_id, service, type_id, negative, description,
                   width_bucket(\"window\", $5::timestamptz[])"
     );
     let parameters: [&(dyn ToSql + Sync); 5] = [&tenant_id, &first, &last, &left_out, &changes];
     let rows = client.query_raw(&statement, parameters).await.map_err(ReadError::from)?;
     let mut rows = pin!(rows);
     while let Some(row) = rows.try_next().await.map_err(ReadError::from)? {
-        let fields = description_fields(row.get(9))?;
+        let fields = description_fields(row.get(10))?;
         each(UsageSum::read(&row)?, &fields)?;
     }
     Ok(())
@@ -142,7 +143,7 @@ pub async fn sums_by_service<E: From<ReadError>>(
          SELECT {SUM}
          FROM metering.usage_window
          WHERE project_id = $1 AND \"window\" >= $2 AND \"window\" < $3 AND service IS NOT NULL
-         GROUP BY mapping, resource_id, service, type_id"
+         GROUP BY mapping, resource_id, service, type_id, negative"
     );
     let parameters: [&(dyn ToSql + Sync); 3] = [&tenant_id, &span.from, &span.to];
     let rows = client.query_raw(&statement, parameters).await.map_err(ReadError::from)?;

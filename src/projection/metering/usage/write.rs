@@ -64,7 +64,8 @@ async fn copy(tx: &Transaction<'_>, table: &str, windows: &[&Window<'_>]) -> Res
     }
     let statement = format!(
         "-- metering::copy_usage_window
-         COPY {table} (project_id, \"window\", resource_id, mapping, service, volume, covered_us, description, position, type_id)
+         COPY {table} (project_id, \"window\", resource_id, mapping, service, negative, volume, covered_us, description,
+                       position, type_id)
          FROM STDIN BINARY"
     );
     copy_in(tx, &statement, rows).await.with_context(|| format!("writing {table}"))?;
@@ -79,6 +80,10 @@ fn lay_out(rows: &mut CopyRows, window: &Window<'_>, used: Option<&Usage>) -> Re
     rows.text(Some(window.resource_id));
     rows.bytes(&window.mapping.to_be_bytes());
     rows.text(used.map(|used| used.service.as_str()));
+    match used {
+        Some(used) => rows.bytes(&[u8::from(used.is_negative)]),
+        None => rows.null(),
+    }
     rows.numeric(used.map(|used| used.volume.to_numeric()).as_deref())?;
     match used {
         Some(used) => rows.bytes(&used.covered_us.to_be_bytes()),
