@@ -1,18 +1,49 @@
-//! `[metering]` of the TOML file: the sources whose samples are trusted.
+//! `[metering]` of the TOML file: the sources whose samples are trusted, and how far clocks may differ.
 
+use jiff::Timestamp;
 use regex_lite::Regex;
 use serde::Deserialize;
 
-/// `[metering]`: which samples are trusted.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
+/// `[metering]`: which samples are trusted, and which are of a wrong clock.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
 pub struct Metering {
     /// Sources whose samples are used for billing, as users can post samples of their own. `None`: all
     /// sources.
     pub trust_sources: Option<Vec<Pattern>>,
+    /// How much later than its message a sample may be, in seconds.
+    pub clock_ahead_s: u32,
+    /// How much earlier than its message a sample may be, in seconds.
+    pub clock_behind_s: u32,
+}
+
+impl Default for Metering {
+    /// A clock of the wrong time zone is hours ahead. A sample is behind its message when a notification waited
+    /// in its queue before the sample was made of it.
+    fn default() -> Self {
+        Metering { trust_sources: None, clock_ahead_s: 86_400, clock_behind_s: 31 * 86_400 }
+    }
 }
 
 impl Metering {
+    /// Returns why a sample of the time `at`, in a message of the time `sent`, is set aside; `None` if it
+    /// counts. A message without a time of its own sets none aside.
+    pub fn explain_wrong_clock(
+        &self,
+        at: Timestamp,
+        sent: Option<Timestamp>,
+    ) -> Option<&'static str> {
+        let ahead_us = at.as_microsecond() - sent?.as_microsecond();
+        let limit_us = |seconds: u32| i64::from(seconds) * 1_000_000;
+        if ahead_us > limit_us(self.clock_ahead_s) {
+            Some("its timestamp is too far ahead of its message's")
+        } else if -ahead_us > limit_us(self.clock_behind_s) {
+            Some("its timestamp is too far behind its message's")
+        } else {
+            None
+        }
+    }
+
     /// Whether samples of that source are trusted. A sample without a source is trusted only if all are.
     pub fn trusts(&self, source: Option<&str>) -> bool {
         self.trust_sources.as_ref().is_none_or(|patterns| {
@@ -93,6 +124,31 @@ mod tests {
             assert!(!metering.trusts(Some(source)), "{source:?}");
         }
         assert!(!metering.trusts(None));
+    }
+
+    #[test]
+    fn a_sample_far_from_its_message_is_of_a_wrong_clock() {
+        let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let sent = Some(at("2026-11-20T10:00:00Z"));
+        let (ahead, behind) = (
+            Some("its timestamp is too far ahead of its message's"),
+            Some("its timestamp is too far behind its message's"),
+        );
+        for (text, of, expected) in [
+            ("", "2026-11-21T10:00:00Z", None),
+            ("", "2026-11-21T10:00:00.000001Z", ahead),
+            ("", "2026-10-20T10:00:00Z", None),
+            ("", "2026-10-20T09:59:59.999999Z", behind),
+            ("", "2001-01-01T00:07:00Z", behind),
+            ("clock_ahead_s = 0\nclock_behind_s = 60", "2026-11-20T10:00:00.5Z", ahead),
+            ("clock_ahead_s = 0\nclock_behind_s = 60", "2026-11-20T09:58:59Z", behind),
+            ("clock_behind_s = 4294967295", "2000-01-01T00:00:00Z", None),
+        ] {
+            let metering = metering(text).unwrap();
+            assert_eq!(metering.explain_wrong_clock(at(of), sent), expected, "{text} {of}");
+            assert_eq!(metering.explain_wrong_clock(at(of), None), None);
+        }
+        assert!(metering("clock_ahead_s = -1").is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::billing::order::UnratedService;
 use crate::db;
 use crate::log::AppendError;
 use crate::projection::metering::NotReady;
@@ -36,9 +37,10 @@ pub enum Error {
     Settling(Timestamp),
     /// Services were used that have no rate.
     #[error(
-        "there is no rate for what was used: {}; a draft shows it under \"unrated\"", .0.join(", ")
+        "there is no rate for what was used: {}; a draft shows it under \"unrated\"",
+        .0.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     )]
-    Unrated(Vec<String>),
+    Unrated(Vec<UnratedService>),
     /// The request may succeed later. The text names the cause.
     #[error("{0}")]
     NotYet(String),

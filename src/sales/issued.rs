@@ -31,6 +31,7 @@ pub(super) fn settings_at_issue(file: &File) -> SettingsAtIssue {
         settle_s: terms.settle_s,
         allow_unrated: terms.allow_unrated,
         trust_sources: file.metering.trust_sources.as_ref().map(texts),
+        clock_s: Some([file.metering.clock_ahead_s, file.metering.clock_behind_s]),
     }
 }
 

@@ -121,9 +121,9 @@ impl SalesOrders {
         }
         let order_id = issued::order_id(&plan.tenant_id, plan.span);
         let computed = compute::order(&snapshot, &self.file, &plan, Some(order_id)).await?;
-        let unrated = computed.order.unrated_services();
+        let unrated = computed.order.services_without_rate();
         if !unrated.is_empty() && !terms.allow_unrated {
-            return Err(Error::Unrated(unrated.into_iter().map(str::to_owned).collect()));
+            return Err(Error::Unrated(unrated));
         }
         Ok((plan, computed))
     }

@@ -153,9 +153,12 @@ fn not_recomputable(issued: &LoggedOrder, file: &File) -> Option<String> {
             "it was computed by version {theirs} of the rules, and this program has version {CALCULATION}"
         ));
     }
-    let trusted = issued::settings_at_issue(file).trust_sources;
-    (trusted != issued.settings.trust_sources)
-        .then(|| "samples of other sources were trusted then".to_owned())
+    let now = issued::settings_at_issue(file);
+    if now.trust_sources != issued.settings.trust_sources {
+        return Some("samples of other sources were trusted then".to_owned());
+    }
+    (now.clock_s != issued.settings.clock_s)
+        .then(|| "samples of other clocks were set aside then".to_owned())
 }
 
 /// Computes an order from its samples. `before` are the tenant's earlier orders.

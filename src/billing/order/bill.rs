@@ -190,7 +190,12 @@ impl<'a> Bill<'a> {
             }
             if !usage.is_empty() {
                 let whole = window.whole_windows();
-                let description = transform::describe_resource(rule, timeline, whole);
+                // What samples after the order's end report counts only if nothing else is known.
+                let known = Span { to: window.to, ..whole };
+                let mut description = transform::describe_resource(rule, timeline, known);
+                if description.is_empty() {
+                    description = transform::describe_resource(rule, timeline, whole);
+                }
                 self.describe(mapping, resource_id, whole.from, &description);
             }
         }

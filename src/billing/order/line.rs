@@ -81,10 +81,17 @@ pub struct UnratedUsage {
     pub reason: Reason,
     /// The number of windows with usage.
     pub windows: u32,
+    /// The start of the first of these windows, or of its part in the order. Orders of version 1 of the rules have
+    /// none.
+    #[serde(default)]
+    pub used_from: Option<Timestamp>,
+    /// The end of the last of these windows, or of its part in the order.
+    #[serde(default)]
+    pub used_to: Option<Timestamp>,
 }
 
 /// Why usage cannot be billed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// The service has no rate at that time.
@@ -93,7 +100,7 @@ pub enum Reason {
     OtherUnit,
     /// Another mapping yields usage of the same service of this resource.
     Collision,
-    /// The quantity is negative, which nothing can be used of. No rate could bill it, and it is no credit.
+    /// The quantity is negative: no rate could bill it, and it is no credit.
     Negative,
 }
 

@@ -12,6 +12,9 @@ mod price;
 pub mod record;
 mod total;
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use uuid::Uuid;
@@ -54,6 +57,31 @@ pub struct Order {
     pub unrated: Vec<UnratedUsage>,
     /// Corrections of earlier orders for samples that arrived late.
     pub adjustments: Vec<Adjustment>,
+}
+
+/// A service whose usage has no rate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnratedService {
+    /// The service.
+    pub service: String,
+    /// Why it is not billed.
+    pub reason: Reason,
+    /// From the start of the first window with such usage to the end of the last.
+    pub used: Span,
+}
+
+impl fmt::Display for UnratedService {
+    /// Writes the service and when it was used, and the reason if there is a rate.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let UnratedService { service, reason, used: Span { from, to } } = self;
+        write!(f, "{service} from {from} to {to}")?;
+        match reason {
+            Reason::NoRate => Ok(()),
+            Reason::OtherUnit => f.write_str(" (its rate is for another unit)"),
+            Reason::Collision => f.write_str(" (two mappings yield this service of one resource)"),
+            Reason::Negative => f.write_str(" (its volume is negative)"),
+        }
+    }
 }
 
 /// The heading of an order: the fields that identify it.
@@ -99,13 +127,26 @@ impl Order {
         }
     }
 
-    /// Returns the services that cannot be billed, each once, sorted.
-    pub fn unrated_services(&self) -> Vec<&str> {
-        let mut services: Vec<&str> =
-            self.unrated.iter().map(|item| item.service.as_str()).collect();
-        services.sort_unstable();
-        services.dedup();
+    /// Returns the services that some rate is missing for, and when they were used: each once for every reason,
+    /// sorted. Negative usage is none of them, as no rate could bill it.
+    pub fn services_without_rate(&self) -> Vec<UnratedService> {
+        let mut services = BTreeMap::<(&str, Reason), Span>::new();
+        for item in self.unrated.iter().filter(|item| item.reason != Reason::Negative) {
+            let used = Span {
+                from: item.used_from.unwrap_or(item.from),
+                to: item.used_to.unwrap_or(item.to),
+            };
+            let span = services.entry((&item.service, item.reason)).or_insert(used);
+            *span = Span { from: span.from.min(used.from), to: span.to.max(used.to) };
+        }
         services
+            .into_iter()
+            .map(|((service, reason), used)| UnratedService {
+                service: service.to_owned(),
+                reason,
+                used,
+            })
+            .collect()
     }
 
     /// Serialises the order as JSON: the same bytes whenever and wherever it is computed again.

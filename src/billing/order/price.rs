@@ -98,6 +98,8 @@ impl Service<'_> {
             rate: None,
             reason,
             windows: sum.windows,
+            used_from: Some(sum.span.from),
+            used_to: Some(sum.span.to),
         })
     }
 

@@ -27,6 +27,10 @@ pub struct SettingsAtIssue {
     pub allow_unrated: bool,
     /// Patterns of the sources whose samples counted; all sources if null.
     pub trust_sources: Option<Vec<String>>,
+    /// How much later than its message a sample could be, and how much earlier, in seconds; none is set aside
+    /// if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_s: Option<[u32; 2]>,
 }
 
 /// The `data` of the event.

@@ -19,7 +19,7 @@ pub struct Total<'b> {
     pub service: &'b str,
     /// The mapping that yields the usage.
     pub mapping: &'b Mapping,
-    /// Whether it is the sum of the negative quantities, which nobody used.
+    /// Whether it is the sum of the negative quantities, which no rate can bill.
     pub is_negative: bool,
     /// The quantity used, in the mapping's unit.
     pub volume: Volume,

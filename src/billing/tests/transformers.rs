@@ -172,11 +172,32 @@ fn cumulative_adds_increases_and_detects_restarts() {
     assert_eq!(list_usage(cumulative, &all, span("11:00", "12:00")), ["m 1"]);
     assert_eq!(list_usage(cumulative, &all, span("05:00", "06:00")), ["m 0"]);
     assert_eq!(list_usage(cumulative, &all, span("06:00", "10:00")), [""; 0]);
-    // A negative volume is not a counter's.
-    assert_eq!(
-        list_usage(cumulative, &volumes(&[("10:00", "5"), ("10:10", "-7")]), ten_to_eleven()),
-        ["m 0"]
-    );
+}
+
+#[test]
+fn a_negative_volume_is_no_counter_s() {
+    let options = "transformer = 'cumulative'\nunit = 'byte'";
+    let all = volumes(&[("09:50", "10"), ("10:10", "-7"), ("10:20", "4"), ("10:30", "6")]);
+    // The counter goes on from 0.
+    assert_eq!(list_usage(options, &all, ten_to_eleven()), ["m 6", "m -7"]);
+}
+
+#[test]
+fn a_counter_is_the_readings_of_one_host() {
+    let options = "transformer = 'cumulative'\nunit = 'byte'";
+    let of = |time, host: &str, volume| {
+        sample(time, volume, &format!(r#"{{"instance_host": "{host}", "host": "hash"}}"#))
+    };
+    let all = [
+        of("08:00", "cn-a", "100"),
+        of("09:59", "cn-b", "3"),
+        of("10:10", "cn-a", "101"),
+        of("10:20", "cn-b", "4"),
+        of("10:30", "cn-a", "1"),
+        of("10:40", "cn-c", "1000"),
+    ];
+    // 1 and, after its restart, 1 of cn-a; 1 of cn-b; the first of cn-c only sets the start.
+    assert_eq!(list_usage(options, &all, ten_to_eleven()), ["m 3"]);
 }
 
 #[test]

@@ -33,8 +33,8 @@ pub struct Usage {
     pub service: String,
     /// The id of a volume type whose name no reading contains.
     pub type_id: Option<String>,
-    /// Whether it is the sum of the negative quantities, which are kept apart: nobody used them, and they are
-    /// neither money nor taken off what was used at other times.
+    /// Whether it is the sum of the negative quantities. They are kept apart, because they are neither money nor
+    /// deducted from the usage of other times.
     pub is_negative: bool,
     /// The quantity used, in the mapping's unit.
     pub volume: Volume,

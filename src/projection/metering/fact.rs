@@ -64,7 +64,7 @@ pub(super) struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    /// Creates a decoder that trusts the sources that the configuration trusts.
+    /// Creates a decoder that trusts the sources and times that the configuration trusts.
     pub fn new(metering: &'a Metering) -> Self {
         Decoder { metering, facts: Facts::default(), skipped: 0, reports: Reports::default() }
     }
@@ -104,20 +104,26 @@ impl Facts {
         samples: Vec<Result<wire::Sample, Box<InvalidSample>>>,
         reports: &mut Reports,
     ) {
+        let sent_at = sent_at(event);
         for (index, sample) in (0..).zip(samples) {
             match sample {
-                Ok(sample) if has_bad_signature(event, index) => {
-                    let invalid = with_bad_signature(sample);
-                    self.rejected.push(RejectedSample::new(event.id, index, position, invalid));
-                }
                 Ok(mut sample) => {
+                    let wrong_clock = || metering.explain_wrong_clock(sample.timestamp, sent_at);
+                    let reason = has_bad_signature(event, index)
+                        .then_some(BAD_SIGNATURE)
+                        .or_else(wrong_clock);
+                    if let Some(reason) = reason {
+                        let invalid = to_invalid(sample, reason);
+                        self.rejected.push(RejectedSample::new(event.id, index, position, invalid));
+                        continue;
+                    }
                     let trusted = metering.trusts(sample.source.as_deref());
                     let message_id =
                         sample.message_id.take().unwrap_or_else(|| format!("{}.{index}", event.id));
                     let metadata_id = sample.metadata.take().map(|body| self.add_metadata(body));
                     if trusted {
-                        let metadata =
-                            metadata_id.and_then(|id| Some((id, self.metadata.get(&id)?.as_str())));
+                        let metadata = metadata_id
+                            .and_then(|id| Some((id, self.metadata.get(&id)?.body.as_str())));
                         let report = Report {
                             at: sample.timestamp,
                             message_id: &message_id,
@@ -183,15 +189,21 @@ fn metadata_id(body: &str) -> Uuid {
     Uuid::from_bytes(id)
 }
 
+/// Returns when the message was sent, by its own time. An RPC cast has only the time of its context, which may be
+/// that of the beginning of the sender's process.
+fn sent_at(event: &Event) -> Option<Timestamp> {
+    event.occurred_at.filter(|_| !event.kind.starts_with("rpc."))
+}
+
 /// Whether the sample's signature was found to be wrong when the event was appended.
 fn has_bad_signature(event: &Event, index: i32) -> bool {
     event.bad_signatures.as_ref().is_some_and(|bad| bad.binary_search(&index).is_ok())
 }
 
-/// Returns a valid sample as one that is rejected for its signature.
-fn with_bad_signature(sample: wire::Sample) -> InvalidSample {
+/// Returns a valid sample as one that is rejected for a reason beside its content.
+fn to_invalid(sample: wire::Sample, reason: &'static str) -> InvalidSample {
     InvalidSample {
-        reason: BAD_SIGNATURE,
+        reason,
         counter_name: Some(sample.counter_name),
         project_id: sample.project_id,
         resource_id: Some(sample.resource_id),

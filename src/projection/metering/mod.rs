@@ -2,10 +2,10 @@
 //! meters and resources of the samples, and the usage computed from them.
 //!
 //! `fact` reads events. `fold` decides which of several samples of one identity (`sample`) counts and
-//! which rows that changes; `meter` and `resource` sum samples up, `name` keeps the names
-//! of ids, which `reports` finds. All these are pure. `load` and `write`
-//! read and write rows, most of them by their place (`located`), `month` creates partitions, and `usage`
-//! keeps the usage of each hour. Everybody else reads the tables through `read`; a computation that takes
+//! which rows that changes; `meter` and `resource` sum samples up, `metadata_text` finds the host in metadata,
+//! `name` keeps the names of ids, which `reports` finds. All these are pure. `load` and `write` read and write
+//! rows, most of them by their place (`located`), `month` creates partitions, and `usage` keeps the usage of
+//! each hour. Everybody else reads the tables through `read`; a computation that takes
 //! longer than one statement does so with a [`Reader`].
 //!
 //! Events are applied in the order of their positions, and rows contain the position: so the samples as
@@ -41,7 +41,7 @@ pub use self::reader::{NotReady, Reader};
 use self::fact::Facts;
 use self::located::write_changes;
 use self::month::Month;
-use crate::config::{File, Pattern};
+use crate::config::{File, Metering, Pattern};
 use crate::event::Family;
 use crate::log::Limit;
 use crate::projection::Projection;
@@ -73,7 +73,7 @@ pub const PROJECTION: Projection = Projection {
     routes: routes::routes,
 };
 
-/// Returns the configuration that rows depend on: the trusted sources, and how samples become usage.
+/// Returns the configuration that rows depend on: the trusted sources and times, and how samples become usage.
 /// Rates are left out: no row contains a price.
 fn config(file: &File) -> String {
     let mut parts = Vec::new();
@@ -81,6 +81,8 @@ fn config(file: &File) -> String {
         let patterns: Vec<&str> = patterns.iter().map(Pattern::as_str).collect();
         parts.push(format!("trust_sources = {patterns:?}"));
     }
+    let Metering { clock_ahead_s, clock_behind_s, .. } = file.metering;
+    parts.push(format!("clock = {clock_ahead_s}, {clock_behind_s}"));
     for mapping in &file.billing.mappings {
         // A mapping contains only texts and numbers by names, which JSON can express.
         parts.push(format!("usage = {}", serde_json::to_string(mapping).unwrap_or_default()));

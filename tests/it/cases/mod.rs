@@ -2,6 +2,7 @@
 //! `fixtures/cases`: one body a line, and the configuration beside it, unless the built-in one is meant.
 
 mod builds;
+mod clocks;
 mod counters;
 mod deployments;
 mod division;
@@ -9,6 +10,7 @@ mod hosts;
 mod increases;
 mod long_ids;
 mod names;
+mod negative;
 mod volume_types;
 
 use std::path::Path;

@@ -59,7 +59,8 @@ async fn an_event_contains_the_basis_and_the_settings_of_its_order() {
     assert_eq!(
         data["settings"],
         json!({
-            "billing_timezone": "Europe/Prague", "settle_s": 600, "allow_unrated": false, "trust_sources": null
+            "billing_timezone": "Europe/Prague", "settle_s": 600, "allow_unrated": false, "trust_sources": null,
+            "clock_s": [86400, 2678400]
         })
     );
     assert_eq!(data["basis"]["rates"].as_array().unwrap().len(), 3);

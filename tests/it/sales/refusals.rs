@@ -151,7 +151,8 @@ async fn usage_without_a_rate_is_not_billed_silently() {
     );
     assert_eq!(
         detail(&server, "/sales_order", ask.clone(), 409).await,
-        "there is no rate for what was used: m1; a draft shows it under \"unrated\""
+        "there is no rate for what was used: m1 from 2026-11-02T10:00:00Z to 2026-11-02T13:00:00Z; a draft \
+         shows it under \"unrated\""
     );
     assert_eq!(server.db.number("SELECT count(*) FROM log.sales_order").await, 0);
     let lenient = serving(

@@ -31,7 +31,7 @@ struct UsageOf {
     /// metadata.
     #[schema(value_type = std::collections::HashMap<String, Resource>)]
     resources: BTreeMap<String, Resource>,
-    /// What samples report and cannot be used, so that no rate can bill it. Left out where there is nothing.
+    /// Negative quantities, which no rate can bill. Left out where there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     unrated: Vec<Unrated>,

@@ -156,11 +156,36 @@ fn usage_without_a_rate_is_listed_and_not_billed() {
     // Zero usage, as of the packets, needs no rate.
     assert_eq!(unrated(&charges), ["a m1 900 second NoRate", "a m9 600 second NoRate"]);
     let order = Order::new(heading(two_days), &basis, charges, Vec::new());
-    assert_eq!(order.unrated_services(), ["m1", "m9"]);
+    let services: Vec<String> =
+        order.services_without_rate().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        services,
+        [
+            "m1 from 2026-11-21T10:00:00Z to 2026-11-21T11:00:00Z",
+            "m9 from 2026-11-20T09:00:00Z to 2026-11-20T10:00:00Z"
+        ]
+    );
     assert_eq!(order.total, amount("1.00"));
     let shown: serde_json::Value = serde_json::from_slice(&order.to_bytes().unwrap()).unwrap();
     assert_eq!(shown["unrated"][0]["rate"], serde_json::Value::Null);
     assert_eq!(shown["unrated"][0]["reason"], "no_rate");
+}
+
+#[test]
+fn negative_quantities_are_neither_money_nor_a_credit() {
+    let basis =
+        basis(&format!("{}{}", rate("image", "byte", "1", ""), rate("packets", "packet", "1", "")));
+    let size = volumes(&[("10:00", "-100"), ("11:00", "30"), ("12:00", "-5"), ("12:30", "7")]);
+    let packets = volumes(&[("10:00", "5"), ("10:10", "-8"), ("10:20", "1")]);
+    let charges = bill(&basis, day(), &[(IMAGE, "i", &size), (PACKETS, "p", &packets)]).price();
+    assert_eq!(lines(&charges), ["i image 37 byte 1 37.000000", "p packets 6 packet 1 6.000000"]);
+    assert_eq!(unrated(&charges), ["i image -100 byte Negative", "p packets -8 packet Negative"]);
+    let order = Order::new(heading(day()), &basis, charges, Vec::new());
+    // No rate could bill it, so it does not keep the order from being issued.
+    assert_eq!(order.services_without_rate(), []);
+    assert_eq!(order.total, amount("43.00"));
+    let shown: serde_json::Value = serde_json::from_slice(&order.to_bytes().unwrap()).unwrap();
+    assert_eq!(shown["unrated"][0]["reason"], "negative");
 }
 
 #[test]

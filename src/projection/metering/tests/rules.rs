@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::world::*;
+use crate::event::Event;
 
 /// Returns the tables after one event for each list of samples.
 fn after<const N: usize>(events: [&[Value]; N]) -> Tables {
@@ -154,6 +155,29 @@ fn a_resource_has_the_metadata_of_its_latest_trusted_sample() {
         let meters: Vec<_> =
             row.meters.iter().map(String::as_str).zip(row.meters_last_at.iter().copied()).collect();
         assert_eq!(meters, [("m", second(60)), ("n", second(120))]);
+    }
+}
+
+#[test]
+fn a_sample_of_a_wrong_clock_is_set_aside_and_its_neighbours_count() {
+    let years = 26 * 365 * 86_400;
+    let samples =
+        [sample(-years, json!(1), "a"), sample(60, json!(2), "b"), sample(years, json!(3), "c")];
+    let mut event = event(1, &samples);
+    event.occurred_at = Some(second(30));
+    let tables = Tables::of(&logged([event.clone()]));
+    assert_eq!(tables.show(), ["m p r 60: 2 B"]);
+    assert_eq!(
+        tables.reasons(),
+        [
+            "its timestamp is too far behind its message's",
+            "its timestamp is too far ahead of its message's"
+        ]
+    );
+    let cast = Event { kind: "rpc.record_metering_data".to_owned(), ..event.clone() };
+    event.occurred_at = None;
+    for without_time in [event, cast] {
+        assert_eq!(Tables::of(&logged([without_time])).show().len(), 3);
     }
 }
 

@@ -75,7 +75,7 @@ pub fn logged(events: impl IntoIterator<Item = Event>) -> Vec<Recorded> {
 pub fn file() -> File {
     let trusted = "good".to_owned().try_into().unwrap();
     File {
-        metering: Metering { trust_sources: Some(vec![trusted]) },
+        metering: Metering { trust_sources: Some(vec![trusted]), ..Metering::default() },
         billing: Settings { mappings: mappings(), ..Settings::default() },
         ..File::default()
     }
