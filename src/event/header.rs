@@ -93,7 +93,11 @@ impl Header<'_> {
             id: Uuid::nil(),
             family: self.family,
             kind: cut(self.kind),
-            stream: self.stream.map(cut_id),
+            // A host of samples is a name, not an id.
+            stream: match self.family {
+                Family::Perf => self.stream.map(cut),
+                _ => self.stream.map(cut_id),
+            },
             project_id: self.project_id.map(cut_id),
             occurred_at: self.occurred_at,
             key_at: self.key_at,

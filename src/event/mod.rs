@@ -49,7 +49,7 @@ pub struct Event {
     /// The type as on the wire, e.g. `compute.instance.create.end`. At most [`TEXT_MAX`] bytes.
     pub kind: String,
     /// The entity it is about: an instance's id, a host, a deployment's id or a project. At most
-    /// [`ID_MAX`] bytes.
+    /// [`ID_MAX`] bytes, a host at most [`TEXT_MAX`].
     pub stream: Option<String>,
     /// The tenant, if the header or the payload's top level names one. At most [`ID_MAX`] bytes.
     pub project_id: Option<String>,

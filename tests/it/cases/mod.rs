@@ -11,6 +11,7 @@ mod increases;
 mod long_ids;
 mod names;
 mod negative;
+mod queries;
 mod volume_types;
 
 use std::path::Path;
