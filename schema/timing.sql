@@ -5,17 +5,22 @@
 
 CREATE TABLE instance (
     instance_id          text        PRIMARY KEY,
-    -- Its attributes, each from the newest event that contains it.
+    -- Its attributes, each from the report that decides it by the rank of evidence.
     name                 text,
     project_id           text,
     host                 text,
     flavor               text,
     image                text,
     state                text,
+    state_at             timestamptz,
     launched_at          timestamptz,
     deleted_at           timestamptz,
-    stamp_at             timestamptz[] NOT NULL,
-    stamp_id             uuid[]      NOT NULL,
+    -- The reports of the attributes that can still decide them. The arrays run in parallel.
+    evidence             integer[]   NOT NULL,
+    evidence_at          timestamptz[] NOT NULL,
+    evidence_id          uuid[]      NOT NULL,
+    evidence_request     uuid[]      NOT NULL,
+    evidence_value       text[]      NOT NULL,
     -- The first and the last event about it.
     first_at             timestamptz NOT NULL,
     last_at              timestamptz NOT NULL,
@@ -61,8 +66,13 @@ CREATE TABLE instance (
     skewed               boolean     NOT NULL DEFAULT false
 );
 
-COMMENT ON COLUMN instance.stamp_at IS 'Times of the events that name, project_id, host, flavor, image, state, launched_at and deleted_at (in this order) come from';
-COMMENT ON COLUMN instance.stamp_id IS 'Ids of these events, in the same order';
+COMMENT ON COLUMN instance.host IS 'The host it is on; null while it is on none, as when it is shelved and offloaded';
+COMMENT ON COLUMN instance.state_at IS 'Time of the report that decides the state';
+COMMENT ON COLUMN instance.evidence IS 'Attribute and rank of each report, as 10 * attribute + rank: name 0, project_id 1, host 2, flavor 3, image 4, state 5, launched_at 6, deleted_at 7; end of the deletion 0, other message of a deleted instance 1, audit of one 2, change 3, mention 4, filler 5';
+COMMENT ON COLUMN instance.evidence_at IS 'Times of the events that the reports come from';
+COMMENT ON COLUMN instance.evidence_id IS 'Ids of these events';
+COMMENT ON COLUMN instance.evidence_request IS 'The requests in which they were sent, as UUIDs of version 5 of the requests'' ids';
+COMMENT ON COLUMN instance.evidence_value IS 'The reported values; null if the attribute was sent empty on purpose';
 COMMENT ON COLUMN instance.reported_at IS 'Time of the earliest event of a build or a recipe, including the calls of TTM''s routes; null if all its events are from Nova';
 COMMENT ON COLUMN instance.building_reported_at IS 'Time of the earliest message with the state building';
 COMMENT ON COLUMN instance.running_reported_at IS 'Time of the earliest message with a state that only a launched instance has, e.g. active or stopped';

@@ -1,5 +1,6 @@
 //! Nova's notifications about instances: legacy and versioned payloads as one set of structs.
 
+pub mod evidence;
 mod fault;
 mod names;
 mod notification;
@@ -63,7 +64,8 @@ pub struct Fault {
     pub code: Option<i64>,
 }
 
-/// A notification about one instance, in either format. `""`, `null` and absent are all `None`.
+/// A notification about one instance, in either format. `""`, `null` and absent are all `None`; where a field is
+/// sent empty on purpose, another one shows that it was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
     /// The payload format.
@@ -85,12 +87,17 @@ pub struct Notification {
     pub project_id: Option<String>,
     /// The instance's host.
     pub host: Option<String>,
+    /// Whether `host` is reported, be it as `None`: the notification has a host, or an empty one, because
+    /// the instance is on none.
+    pub reports_host: bool,
     /// The flavor's name.
     pub flavor: Option<String>,
     /// The image's id: `image_uuid`, or the last segment of `image_ref_url`.
     pub image: Option<String>,
     /// Nova's `vm_state`.
     pub state: Option<String>,
+    /// Whether it reports the change of `state`, from an older one.
+    pub changes_state: bool,
     /// Nova's `task_state`.
     pub task_state: Option<String>,
     /// When the API created the instance, in whole seconds.
@@ -99,6 +106,8 @@ pub struct Notification {
     pub launched_at: Option<Timestamp>,
     /// When it was deleted: `deleted_at`, or else `terminated_at`.
     pub deleted_at: Option<Timestamp>,
+    /// `terminated_at`, which a soft deletion does not set.
+    pub terminated_at: Option<Timestamp>,
     /// Whether `deleted_at` is reported, be it as `None`: the notification has a time of deletion, or
     /// an empty one together with a state.
     pub reports_deletion: bool,

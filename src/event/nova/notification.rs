@@ -24,7 +24,9 @@ pub(super) fn read(kind: &str, text: &str) -> Result<Option<Notification>, serde
     let mut subject = names::subject_of(kind, is_error || priority.is_none());
     correct_failed_create(&mut subject, &data, is_error);
     let (publisher_service, publisher_host) = split_publisher(message.publisher_id);
-    let deleted_at = data.deleted_at.time().or_else(|| data.terminated_at.time());
+    let terminated_at = data.terminated_at.time();
+    let deleted_at = data.deleted_at.time().or(terminated_at);
+    let (host, state) = (first_text([data.host]), first_text([data.state]));
     Ok(Some(Notification {
         format,
         instance_id,
@@ -33,14 +35,17 @@ pub(super) fn read(kind: &str, text: &str) -> Result<Option<Notification>, serde
         publisher_host,
         name: first_text([data.display_name]),
         project_id: find_project(&subject, &data, &message, text)?,
-        host: first_text([data.host]),
+        reports_host: host.is_some() || data.host.is_present() && data.host.get().is_none(),
+        host,
         flavor: flavor_name(&data),
         image: image_id(&data),
-        state: first_text([data.state]),
+        changes_state: changes_state(&data, state.as_deref()),
+        state,
         task_state: first_text([data.task_state, data.state_description, data.new_task_state]),
         created_at: data.created_at.time().map(whole_second),
         launched_at: data.launched_at.time(),
         deleted_at,
+        terminated_at,
         reports_deletion: deleted_at.is_some()
             || (data.state.get().is_some() && data.deleted_at.is_present()),
         fault: read_fault(format, &subject, &data)?,
@@ -147,6 +152,13 @@ fn flavor_name(data: &Data<'_>) -> Option<String> {
     let inner = flavor.and_then(|flavor| flavor.data.get());
     let names = [inner.map(|inner| inner.name), flavor.map(|flavor| flavor.name)];
     first_text([data.instance_type]).or_else(|| first_text(names.map(Option::unwrap_or_default)))
+}
+
+/// Whether the older state, if there is one, differs from the new one.
+fn changes_state(data: &Data<'_>, state: Option<&str>) -> bool {
+    let states = data.state_update.get().and_then(|update| update.data.get());
+    let old = states.and_then(|states| states.old_state.text()).or_else(|| data.old_state.text());
+    old.is_some_and(|old| state.is_some_and(|state| old != state))
 }
 
 /// The image's id, or the last segment of its URL.

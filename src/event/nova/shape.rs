@@ -10,6 +10,8 @@ type NestedPayload<'a> = NestedObject<Payload<'a>>;
 type NestedData<'a> = NestedObject<Data<'a>>;
 type NestedFlavor<'a> = NestedObject<Flavor<'a>>;
 type NestedName<'a> = NestedObject<Name<'a>>;
+type NestedStateUpdate<'a> = NestedObject<StateUpdate<'a>>;
+type NestedStates<'a> = NestedObject<States<'a>>;
 
 raw_object! {
     /// The top level of a notification.
@@ -65,6 +67,8 @@ payload! {
     image_ref_url: Value = "image_ref_url",
     image_uuid: Value = "image_uuid",
     state: Value = "state",
+    old_state: Value = "old_state",
+    state_update: NestedStateUpdate = "state_update",
     state_description: Value = "state_description",
     task_state: Value = "task_state",
     new_task_state: Value = "new_task_state",
@@ -90,6 +94,16 @@ raw_object! {
 raw_object! {
     /// The versioned object inside a flavor.
     Name { name: Value = "name", }
+}
+
+raw_object! {
+    /// The change of states of a versioned update.
+    StateUpdate { data: NestedStates = "nova_object.data", }
+}
+
+raw_object! {
+    /// The versioned object inside a change of states.
+    States { old_state: Value = "old_state", }
 }
 
 raw_object! {

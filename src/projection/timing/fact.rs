@@ -75,6 +75,11 @@ impl Content {
     /// Drops indexed values that are too long for an index. Returns whether there were any. Real names are
     /// shorter, and one such value must not stop the projection.
     pub fn drop_overlong_values(&mut self) -> bool {
+        if let Content::Nova(notification) = self
+            && notification.host.as_ref().is_some_and(|host| host.len() > TEXT_MAX)
+        {
+            notification.reports_host = false;
+        }
         let indexed: &mut [&mut Option<String>] = match self {
             Content::Nova(notification) => &mut [
                 &mut notification.request_id,

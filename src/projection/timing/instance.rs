@@ -1,5 +1,5 @@
 //! Instances: rows of registers. Each register keeps the earliest or the latest value by stamp, so that
-//! the order in which facts arrive does not matter.
+//! the order in which facts arrive does not matter. The attributes are registers of `attributes`.
 
 use jiff::Timestamp;
 
@@ -7,19 +7,9 @@ use super::fact::{self, Content, Fact};
 use super::launch::first_launch;
 use super::rows::Instance;
 use super::stamp::{Stamp, advance, earliest, move_back};
-use crate::event::nova::{Notification, Phase, Subject};
+use crate::event::nova::evidence::{Attribute, Rank};
+use crate::event::nova::{Notification, Subject};
 use crate::event::recipe::RecipeEvent;
-
-/// Indexes of the attributes in `stamp_at` and `stamp_id`.
-const NAME: usize = 0;
-const PROJECT_ID: usize = 1;
-const HOST: usize = 2;
-const FLAVOR: usize = 3;
-const IMAGE: usize = 4;
-const STATE: usize = 5;
-const LAUNCHED_AT: usize = 6;
-const DELETED_AT: usize = 7;
-const ATTRIBUTES: usize = 8;
 
 /// Nova's formats. Each may report a failure to find a host.
 const FORMATS: usize = 2;
@@ -37,8 +27,12 @@ impl Instance {
             state: None,
             launched_at: None,
             deleted_at: None,
-            stamp_at: vec![None; ATTRIBUTES],
-            stamp_id: vec![None; ATTRIBUTES],
+            state_at: None,
+            evidence: Vec::new(),
+            evidence_at: Vec::new(),
+            evidence_id: Vec::new(),
+            evidence_request: Vec::new(),
+            evidence_value: Vec::new(),
             first_at: fact.stamp.0,
             last_at: fact.stamp.0,
             last_id: fact.stamp.1,
@@ -99,36 +93,12 @@ impl Instance {
         }
     }
 
-    /// The time of the latest report of its state.
+    /// The time of the report that decides its state.
     pub fn state_at(&self) -> Option<Timestamp> {
-        self.stamp_at[STATE]
+        self.state_at
     }
 
     fn record_notification(&mut self, stamp: Stamp, notification: &Notification) {
-        if self.advance_stamp(NAME, notification.name.is_some().then_some(stamp)) {
-            self.name.clone_from(&notification.name);
-        }
-        if self.advance_stamp(PROJECT_ID, notification.project_id.is_some().then_some(stamp)) {
-            self.project_id.clone_from(&notification.project_id);
-        }
-        if self.advance_stamp(HOST, notification.host.is_some().then_some(stamp)) {
-            self.host.clone_from(&notification.host);
-        }
-        if self.advance_stamp(FLAVOR, notification.flavor.is_some().then_some(stamp)) {
-            self.flavor.clone_from(&notification.flavor);
-        }
-        if self.advance_stamp(IMAGE, notification.image.is_some().then_some(stamp)) {
-            self.image.clone_from(&notification.image);
-        }
-        if self.advance_stamp(STATE, notification.state.is_some().then_some(stamp)) {
-            self.state.clone_from(&notification.state);
-        }
-        if self.advance_stamp(LAUNCHED_AT, notification.launched_at.is_some().then_some(stamp)) {
-            self.launched_at = notification.launched_at;
-        }
-        if self.advance_stamp(DELETED_AT, notification.reports_deletion.then_some(stamp)) {
-            self.deleted_at = notification.deleted_at;
-        }
         self.record_launch(stamp, notification);
         // An instance that was launched once has been built; an error is another operation's.
         if notification.state.as_deref() == Some("error") && notification.launched_at.is_none() {
@@ -138,9 +108,8 @@ impl Instance {
         if is_deleted {
             self.deletion_said_at = earliest(self.deletion_said_at, Some(stamp.0));
         }
-        // The API reports the end of a failed deletion too, then without a time of deletion.
-        if ends_deletion(&notification.subject) && (is_deleted || notification.deleted_at.is_some())
-        {
+        // The API reports the end of a failed deletion too.
+        if notification.rank_of(Attribute::State) == Some(Rank::Deletion) {
             self.deletion_ended_at = earliest(self.deletion_ended_at, Some(stamp.0));
         }
         let format = notification.format as usize;
@@ -153,15 +122,13 @@ impl Instance {
 
     fn record_recipe_event(&mut self, stamp: Stamp, event: &RecipeEvent) {
         match event {
-            RecipeEvent::BuildStarted { instance_name, .. } => {
-                self.record_name(stamp, instance_name);
+            RecipeEvent::BuildStarted { .. } => {
                 self.announced_at = earliest(self.announced_at, Some(stamp.0));
             }
             RecipeEvent::BootstrapStarted { .. } => {
                 self.bootstrap_at = earliest(self.bootstrap_at, Some(stamp.0));
             }
-            RecipeEvent::BuildEnded { instance_name, outcome, .. } => {
-                self.record_name(stamp, instance_name);
+            RecipeEvent::BuildEnded { outcome, .. } => {
                 if advance(&mut self.ended_at, &mut self.ended_id, Some(stamp)) {
                     self.ended_outcome = *outcome;
                 }
@@ -170,8 +137,7 @@ impl Instance {
                 move_back(&mut self.ttm_first_at, &mut self.ttm_first_id, Some(stamp));
                 advance(&mut self.ttm_last_at, &mut self.ttm_last_id, Some(stamp));
             }
-            RecipeEvent::TtmMetrics { instance_name, start_time, end_time, .. } => {
-                self.record_name(stamp, instance_name);
+            RecipeEvent::TtmMetrics { start_time, end_time, .. } => {
                 // An empty start is unknown, and does not replace a known one.
                 let is_start = start_time.as_deref().is_some_and(|time| !time.is_empty());
                 let start = is_start.then_some(stamp);
@@ -190,28 +156,26 @@ impl Instance {
         }
     }
 
-    fn record_name(&mut self, stamp: Stamp, name: &Option<String>) {
-        if self.advance_stamp(NAME, name.is_some().then_some(stamp)) {
-            self.name.clone_from(name);
-        }
-    }
-
-    /// Merges in the registers of other facts about the same instance. The build has to be derived again
-    /// afterwards.
+    /// Merges in the registers of other facts about the same instance. The attributes have to be written and
+    /// the build has to be derived again afterwards.
     pub fn merge(&mut self, other: Instance) {
         // Names each column, so that a new one cannot be forgotten here.
         let Instance {
             instance_id: _,
-            name,
-            project_id,
-            host,
-            flavor,
-            image,
-            state,
-            launched_at,
-            deleted_at,
-            stamp_at,
-            stamp_id,
+            name: _,
+            project_id: _,
+            host: _,
+            flavor: _,
+            image: _,
+            state: _,
+            state_at: _,
+            launched_at: _,
+            deleted_at: _,
+            evidence: _,
+            evidence_at: _,
+            evidence_id: _,
+            evidence_request: _,
+            evidence_value: _,
             first_at,
             last_at,
             last_id,
@@ -253,31 +217,6 @@ impl Instance {
             build_error: _,
             skewed: _,
         } = other;
-        let stamp_of = |attribute: usize| stamp_at[attribute].zip(stamp_id[attribute]);
-        if self.advance_stamp(NAME, stamp_of(NAME)) {
-            self.name = name;
-        }
-        if self.advance_stamp(PROJECT_ID, stamp_of(PROJECT_ID)) {
-            self.project_id = project_id;
-        }
-        if self.advance_stamp(HOST, stamp_of(HOST)) {
-            self.host = host;
-        }
-        if self.advance_stamp(FLAVOR, stamp_of(FLAVOR)) {
-            self.flavor = flavor;
-        }
-        if self.advance_stamp(IMAGE, stamp_of(IMAGE)) {
-            self.image = image;
-        }
-        if self.advance_stamp(STATE, stamp_of(STATE)) {
-            self.state = state;
-        }
-        if self.advance_stamp(LAUNCHED_AT, stamp_of(LAUNCHED_AT)) {
-            self.launched_at = launched_at;
-        }
-        if self.advance_stamp(DELETED_AT, stamp_of(DELETED_AT)) {
-            self.deleted_at = deleted_at;
-        }
         self.first_at = self.first_at.min(first_at);
         if (last_at, last_id) > (self.last_at, self.last_id) {
             (self.last_at, self.last_id, self.last_kind) = (last_at, last_id, last_kind);
@@ -312,15 +251,4 @@ impl Instance {
             self.ttm_end_time = ttm_end_time;
         }
     }
-
-    /// Moves an attribute's stamp forward to `to`, if `to` is later. Returns whether it moved, and so
-    /// whether the value that came with `to` replaces the known one.
-    fn advance_stamp(&mut self, attribute: usize, to: Option<Stamp>) -> bool {
-        advance(&mut self.stamp_at[attribute], &mut self.stamp_id[attribute], to)
-    }
-}
-
-fn ends_deletion(subject: &Subject) -> bool {
-    matches!(subject, Subject::Operation { operation, phase: Phase::End }
-        if matches!(operation.as_str(), "delete" | "force_delete"))
 }

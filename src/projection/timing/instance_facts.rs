@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::attributes::Attributes;
 use super::fact::{self, Content, Fact};
 use super::requests::{self, Effect};
 use super::rows::{Call, Instance, Rows};
@@ -14,6 +15,8 @@ use crate::event::recipe::RecipeEvent;
 pub(super) struct InstanceFacts {
     /// The instance's row as it would be without any other facts.
     instance: Instance,
+    /// The reports of its attributes.
+    attributes: Attributes,
     /// Steps, by operation.
     pub operations: BTreeMap<String, Vec<operations::Step>>,
     pub recipes: Vec<recipes::Step>,
@@ -54,6 +57,7 @@ impl InstanceFacts {
     fn new(first: &Fact) -> Self {
         InstanceFacts {
             instance: Instance::new(first),
+            attributes: Attributes::default(),
             operations: BTreeMap::new(),
             recipes: Vec::new(),
             calls: Vec::new(),
@@ -71,6 +75,7 @@ impl InstanceFacts {
         let Fact { stamp, kind, source, content } = fact;
         match content {
             Content::Nova(notification) => {
+                self.attributes.record(stamp, &notification);
                 self.add_effect(
                     &notification,
                     Effect { occurred_at: stamp.0, event_id: stamp.1, kind, source },
@@ -113,6 +118,11 @@ impl InstanceFacts {
 
     fn add_recipe_event(&mut self, stamp: Stamp, event: RecipeEvent) {
         match event {
+            RecipeEvent::BuildStarted { instance_name, .. }
+            | RecipeEvent::BuildEnded { instance_name, .. }
+            | RecipeEvent::TtmMetrics { instance_name, .. } => {
+                self.attributes.record_name(stamp, &instance_name);
+            }
             RecipeEvent::RecipeStarted { recipe, run_id, message, .. } => {
                 let (is_start, outcome) = (true, None);
                 let step = recipes::Step { stamp, is_start, recipe, run_id, message, outcome };
@@ -127,8 +137,7 @@ impl InstanceFacts {
                 let (called_at, event_id) = stamp;
                 self.calls.push(Call { instance_id, called_at, event_id, recipe, message });
             }
-            // Every other kind changes the instance's row alone: `Instance::record` matches all kinds.
-            _ => {}
+            RecipeEvent::BootstrapStarted { .. } | RecipeEvent::TtmTimeNow { .. } => {}
         }
     }
 
@@ -150,11 +159,13 @@ impl InstanceFacts {
 
         let mut instance = match before.instances.into_iter().next() {
             Some(mut row) => {
+                self.attributes.merge(Attributes::of(&row));
                 row.merge(self.instance);
                 row
             }
             None => self.instance,
         };
+        self.attributes.write(&mut instance);
         instance.set_build(build::derive(&instance, &after.operations));
         after.instances.push(instance);
 

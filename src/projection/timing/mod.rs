@@ -2,7 +2,7 @@
 //!
 //! While the log is read, `decoder` reads events as facts (`fact`) and condenses them instance by instance
 //! (`instance_facts`). `fold` makes new rows of the existing rows and these facts, by the rules in
-//! `instance` and `launch` (registers), `pair` and `operations`, `recipes`, `build` (the state of a
+//! `instance`, `attributes` and `launch` (registers), `pair` and `operations`, `recipes`, `build` (the state of a
 //! build) and `requests`; `hours` sums up the operations. `read` contains every query on the tables: of the rows that
 //! facts can change, and of the answers in `routes` and in TTM's shapes. `write` stores a change. Everything
 //! except `read`, `write` and `routes` is pure.
@@ -10,6 +10,7 @@
 //! Nothing depends on the order in which facts arrive: rows keep the facts themselves, and conclusions are
 //! drawn again whenever a fact is added.
 
+mod attributes;
 mod build;
 mod change;
 mod decoder;

@@ -6,6 +6,7 @@ mod clocks;
 mod counters;
 mod deployments;
 mod division;
+mod evidence;
 mod hosts;
 mod increases;
 mod long_ids;

@@ -1,5 +1,6 @@
 //! The rule of each conclusion, its independence of order, and its equality in the database.
 
+mod attributes;
 mod bootstraps;
 mod builds;
 mod database;

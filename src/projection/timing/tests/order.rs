@@ -21,7 +21,20 @@ fn seconds() -> impl Strategy<Value = i64> {
 }
 
 fn subject() -> impl Strategy<Value = Subject> {
-    let operation = select(vec!["create", "create", "create", "rebuild", "delete"]);
+    let operation = select(vec![
+        "create",
+        "create",
+        "create",
+        "rebuild",
+        "reboot",
+        "delete",
+        "resize_finish",
+        "live_migration_post",
+        "live_migration_post_dest",
+        "shelve_offload",
+        "soft_delete",
+        "restore",
+    ]);
     let phase = select(vec![Phase::Start, Phase::End, Phase::Error]);
     prop_oneof![
         8 => (operation, phase).prop_map(|(operation, phase)| Subject::Operation {
@@ -29,7 +42,7 @@ fn subject() -> impl Strategy<Value = Subject> {
             phase,
         }),
         1 => Just(Subject::BuildFailed),
-        1 => Just(Subject::Update),
+        3 => Just(Subject::Update),
         1 => Just(Subject::Exists),
     ]
 }
@@ -43,7 +56,8 @@ fn notification() -> impl Strategy<Value = Fact> {
         text(&["on-a", "on-b"]),
         text(&["name", "renamed"]),
     );
-    let states = (text(&["building", "active", "stopped", "error", "deleted"]), 0..20_i64);
+    let states =
+        (text(&["building", "active", "stopped", "error", "soft-delete", "deleted"]), 0..20_i64);
     (seconds(), subject(), reporter, values, states).prop_map(
         |(at, subject, (host, request, is_versioned), values, (state, other))| {
             nova(at, subject).with(|notification| {
@@ -66,6 +80,9 @@ fn notification() -> impl Strategy<Value = Fact> {
                 };
                 notification.deleted_at = (other == 1).then(|| second(at));
                 notification.reports_deletion = other < 4;
+                notification.terminated_at = (other == 1).then(|| second(at));
+                notification.reports_host = other < 10 || notification.host.is_some();
+                notification.changes_state = other % 2 == 0;
                 notification.fault =
                     Some(Fault { message: Some(format!("f{at}")), ..Fault::default() });
             })

@@ -158,8 +158,9 @@ fn lines<'a, T: TableRow + 'a>(rows: impl IntoIterator<Item = &'a T>) -> String 
         lines += T::TABLE;
         for (column, value) in T::COLUMNS.iter().zip(row.values()) {
             let shown = format!("{value:?}");
-            let is_stamp =
-                column.ends_with("_id") && !ids_of_others.contains(column) || *column == "stamp_at";
+            let is_stamp = column.ends_with("_id") && !ids_of_others.contains(column)
+                || *column == "state_at"
+                || column.starts_with("evidence");
             if !is_stamp && !matches!(&*shown, "None" | "false" | "[]" | "[None, None]" | "\"\"") {
                 let inside = shown.strip_prefix("Some(").and_then(|rest| rest.strip_suffix(')'));
                 lines += &format!(" {column}={}", inside.unwrap_or(&shown));
