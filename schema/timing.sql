@@ -129,6 +129,21 @@ COMMENT ON COLUMN operation.operation IS 'Its name in Nova''s versioned notifica
 COMMENT ON COLUMN operation.host IS 'The host that reported it (from the publisher), which need not be the host of the instance';
 COMMENT ON COLUMN operation.start_format IS 'legacy or versioned; the same fact in both formats counts once';
 
+-- Calls of Nova's compute manager that failed. A call ends the operations that it left open: the ones of the same
+-- host and request.
+CREATE TABLE failed_call (
+    instance_id text        NOT NULL,
+    at          timestamptz NOT NULL,
+    event_id    uuid        NOT NULL,
+    operations  text[]      NOT NULL,
+    request_id  text        NOT NULL,
+    host        text        NOT NULL,
+    error       text,
+    PRIMARY KEY (instance_id, at, event_id)
+);
+COMMENT ON COLUMN failed_call.operations IS 'The operations that the call can end';
+COMMENT ON COLUMN failed_call.host IS 'The host that reported it (from the publisher)';
+
 -- Hourly sums of operations: one row for all (dimension '') and one per value of each dimension.
 CREATE TABLE operation_hour (
     operation  text        NOT NULL,

@@ -46,6 +46,12 @@ pub enum Subject {
     BuildFailed,
     /// `compute.instance.update`: a change of state; no operation begins or ends.
     Update,
+    /// A call of the compute manager failed: `rescue_instance`, `rebuild_instance` … with ERROR, as its
+    /// `wrap_exception` sends it.
+    CallFailed {
+        /// The operations that the call begins and ends: the ones that are open end with it.
+        operations: &'static [&'static str],
+    },
     /// A periodic `exists`.
     Exists,
     /// Any other event of an instance.

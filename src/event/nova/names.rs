@@ -12,6 +12,9 @@ pub(super) fn subject_of(kind: &str, failed: bool) -> Subject {
         "compute_task.build_instances.error" => return Subject::BuildFailed,
         _ => {}
     }
+    if failed && let Some(operations) = operations_of_call(kind) {
+        return Subject::CallFailed { operations };
+    }
     let Some(name) =
         kind.strip_prefix("compute.instance.").or_else(|| kind.strip_prefix("instance."))
     else {
@@ -43,6 +46,56 @@ fn step(name: &str, phase: Phase) -> Subject {
         _ => name.replace("._", "_").replace('.', "_"),
     };
     Subject::Operation { operation, phase }
+}
+
+/// The operations that a call of Nova's compute manager begins and ends, by the name of its function, which
+/// is the event type if the call fails (`wrap_exception`). `None` for calls without notifications of their
+/// own, such as `get_console_output`. Older names of functions are those of releases before theirs.
+fn operations_of_call(function: &str) -> Option<&'static [&'static str]> {
+    Some(match function {
+        "build_and_run_instance" | "_do_build_and_run_instance" | "run_instance" => {
+            &["create", "shutdown"]
+        }
+        "terminate_instance" => &["delete", "shutdown"],
+        "soft_delete_instance" => &["soft_delete"],
+        "restore_instance" => &["restore"],
+        "stop_instance" => &["power_off"],
+        "start_instance" => &["power_on"],
+        "reboot_instance" => &["reboot"],
+        "pause_instance" => &["pause"],
+        "unpause_instance" => &["unpause"],
+        "suspend_instance" => &["suspend"],
+        "resume_instance" => &["resume"],
+        "trigger_crash_dump" => &["trigger_crash_dump"],
+        "rebuild_instance" => &["rebuild"],
+        "rescue_instance" => &["rescue"],
+        "unrescue_instance" => &["unrescue"],
+        "snapshot_instance" | "_snapshot_instance" | "backup_instance" => &["snapshot"],
+        "shelve_instance" => &["shelve", "shelve_offload"],
+        "shelve_offload_instance" => &["shelve_offload"],
+        "unshelve_instance" => &["unshelve"],
+        "prep_resize" | "prep_snapshot_based_resize_at_dest" => &["resize_prep"],
+        "resize_instance" | "prep_snapshot_based_resize_at_source" => &["resize"],
+        "finish_resize" | "finish_snapshot_based_resize_at_dest" => &["resize_finish"],
+        "confirm_resize" | "confirm_snapshot_based_resize_at_source" => &["resize_confirm"],
+        "revert_resize"
+        | "finish_revert_resize"
+        | "revert_snapshot_based_resize_at_dest"
+        | "finish_revert_snapshot_based_resize_at_source" => &["resize_revert"],
+        "pre_live_migration" => &["live_migration_pre"],
+        "live_migration" | "_post_live_migration" => &["live_migration_post"],
+        "_rollback_live_migration" => &["live_migration_rollback"],
+        "post_live_migration_at_destination" => &["live_migration_post_dest"],
+        "rollback_live_migration_at_destination" => &["live_migration_rollback_dest"],
+        "live_migration_force_complete" => &["live_migration_force_complete"],
+        "live_migration_abort" => &["live_migration_abort"],
+        "attach_volume" => &["volume_attach"],
+        "detach_volume" => &["volume_detach"],
+        "swap_volume" => &["volume_swap"],
+        "attach_interface" | "add_fixed_ip_to_instance" => &["interface_attach"],
+        "detach_interface" | "remove_fixed_ip_from_instance" => &["interface_detach"],
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -120,9 +173,23 @@ mod tests {
             "compute.instance.exists.verified",
             "compute.instance.delete.samples",
             "compute.instance.instance.create.error",
-            "terminate_instance",
+            "get_console_output",
+            "unlock_instance",
         ] {
             assert_eq!(error_of(other), "Other", "{other}");
+        }
+    }
+
+    #[test]
+    fn a_call_that_failed_names_its_operations() {
+        for (function, operations) in [
+            ("rescue_instance", &["rescue"][..]),
+            ("terminate_instance", &["delete", "shutdown"]),
+            ("_snapshot_instance", &["snapshot"]),
+            ("finish_resize", &["resize_finish"]),
+        ] {
+            assert_eq!(subject_of(function, true), Subject::CallFailed { operations });
+            assert_eq!(subject_of(function, false), Subject::Other);
         }
     }
 }

@@ -103,8 +103,12 @@ fn read_fault(
         Format::Legacy => [data.exception, data.reason],
     };
     let cause = cause.into_iter().find_map(Value::get).map(Fault::read).transpose()?;
-    let is_error =
-        matches!(subject, Subject::BuildFailed | Subject::Operation { phase: Phase::Error, .. });
+    let is_error = matches!(
+        subject,
+        Subject::BuildFailed
+            | Subject::CallFailed { .. }
+            | Subject::Operation { phase: Phase::Error, .. }
+    );
     if !is_error && cause.is_none() {
         return Ok(None);
     }
@@ -127,7 +131,7 @@ fn find_project(
     if let Some(id) = first_of([data.tenant_id, data.project_id]) {
         return Ok(Some(id));
     }
-    if !matches!(subject, Subject::Other | Subject::BuildFailed) {
+    if !matches!(subject, Subject::Other | Subject::BuildFailed | Subject::CallFailed { .. }) {
         return Ok(first_of([message.project_id, message.tenant]));
     }
     Ok(read_whole_payload(text)?.find_instance_project_id()?.map(Cow::into_owned))
@@ -347,6 +351,19 @@ mod tests {
             let notification = read_payload("compute.instance.update", payload);
             assert_eq!(notification.reports_deletion, reports, "{payload}");
         }
+    }
+
+    #[test]
+    fn a_call_that_failed_has_a_reason() {
+        let notification = read_payload(
+            "rescue_instance",
+            r#"{"exception": "{'kwargs': {'code': 400}, 'message': 'Driver Error: x', 'class': 'InstanceNotRescuable'}",
+                "args": {"instance": {"nova_object.data": {"uuid": "i"}}}}"#,
+        );
+        assert_eq!(notification.subject, Subject::CallFailed { operations: &["rescue"] });
+        let fault = notification.fault.unwrap();
+        assert_eq!(fault.class.as_deref(), Some("InstanceNotRescuable"));
+        assert_eq!(fault.message.as_deref(), Some("Driver Error: x"));
     }
 
     #[test]

@@ -15,6 +15,12 @@ impl Change {
         let Change { removed, added } = self;
         diff(before.instances, after.instances, &mut removed.instances, &mut added.instances);
         diff(before.operations, after.operations, &mut removed.operations, &mut added.operations);
+        diff(
+            before.failed_calls,
+            after.failed_calls,
+            &mut removed.failed_calls,
+            &mut added.failed_calls,
+        );
         diff(before.recipes, after.recipes, &mut removed.recipes, &mut added.recipes);
         diff(before.calls, after.calls, &mut removed.calls, &mut added.calls);
         diff(before.requests, after.requests, &mut removed.requests, &mut added.requests);

@@ -29,6 +29,9 @@ fn group_by_instance(rows: Rows) -> HashMap<String, Rows> {
     for row in rows.operations {
         groups.entry(row.instance_id.clone()).or_default().operations.push(row);
     }
+    for row in rows.failed_calls {
+        groups.entry(row.instance_id.clone()).or_default().failed_calls.push(row);
+    }
     for row in rows.recipes {
         groups.entry(row.instance_id.clone()).or_default().recipes.push(row);
     }

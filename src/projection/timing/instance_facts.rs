@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::attributes::Attributes;
 use super::fact::{self, Content, Fact};
 use super::requests::{self, Effect};
-use super::rows::{Call, Instance, Rows};
+use super::rows::{Call, FailedCall, Instance, Rows};
 use super::stamp::Stamp;
 use super::{build, operations, recipes};
 use crate::event::nova::{Notification, Phase, Subject};
@@ -19,6 +19,7 @@ pub(super) struct InstanceFacts {
     attributes: Attributes,
     /// Steps, by operation.
     pub operations: BTreeMap<String, Vec<operations::Step>>,
+    pub failed_calls: Vec<FailedCall>,
     pub recipes: Vec<recipes::Step>,
     pub calls: Vec<Call>,
     /// Effects, by request.
@@ -59,6 +60,7 @@ impl InstanceFacts {
             instance: Instance::new(first),
             attributes: Attributes::default(),
             operations: BTreeMap::new(),
+            failed_calls: Vec::new(),
             recipes: Vec::new(),
             calls: Vec::new(),
             requests: BTreeMap::new(),
@@ -101,19 +103,41 @@ impl InstanceFacts {
     }
 
     fn add_notification(&mut self, stamp: Stamp, notification: Notification) {
-        let Notification { format, publisher_host, request_id, flavor, image, project_id, .. } =
+        let Notification { subject, format, publisher_host: host, request_id, fault, .. } =
             notification;
-        let Subject::Operation { operation, phase } = notification.subject else { return };
-        let fault = notification.fault.filter(|_| phase == Phase::Error);
-        let step = operations::Step {
-            stamp,
-            format,
-            phase,
-            host: publisher_host,
-            attributes: [request_id, flavor, image, project_id],
-            error: fault.as_ref().and_then(fact::error_text),
-        };
-        self.operations.entry(operation).or_default().push(step);
+        match subject {
+            Subject::Operation { operation, phase } => {
+                let Notification { flavor, image, project_id, .. } = notification;
+                let fault = fault.filter(|_| phase == Phase::Error);
+                let step = operations::Step {
+                    stamp,
+                    format,
+                    phase,
+                    host,
+                    attributes: [request_id, flavor, image, project_id],
+                    error: fault.as_ref().and_then(fact::error_text),
+                };
+                self.operations.entry(operation).or_default().push(step);
+            }
+            Subject::CallFailed { operations } => {
+                // Without both it cannot be known which operation it is the end of.
+                let (Some(request_id), Some(host)) = (request_id, host) else { return };
+                // These have to be paired again.
+                for operation in operations {
+                    self.operations.entry((*operation).to_owned()).or_default();
+                }
+                self.failed_calls.push(FailedCall {
+                    instance_id: self.instance.instance_id.clone(),
+                    at: stamp.0,
+                    event_id: stamp.1,
+                    operations: operations.iter().map(|name| (*name).to_owned()).collect(),
+                    request_id,
+                    host,
+                    error: fault.as_ref().and_then(fact::error_text),
+                });
+            }
+            _ => {}
+        }
     }
 
     fn add_recipe_event(&mut self, stamp: Stamp, event: RecipeEvent) {
@@ -147,15 +171,22 @@ impl InstanceFacts {
         let mut after = Rows::default();
         let instance_id = self.instance.instance_id.clone();
 
+        let failed_calls = operations::add_calls(before.failed_calls, self.failed_calls);
         for row in before.operations {
             match self.operations.get_mut(&row.operation) {
-                Some(steps) => steps.extend(operations::unfold(row)),
+                Some(steps) => steps.extend(operations::unfold(row, &failed_calls)),
                 None => after.operations.push(row),
             }
         }
         for (operation, steps) in self.operations {
-            after.operations.extend(operations::fold(&instance_id, &operation, steps));
+            after.operations.extend(operations::fold(
+                &instance_id,
+                &operation,
+                steps,
+                &failed_calls,
+            ));
         }
+        after.failed_calls = failed_calls;
 
         let mut instance = match before.instances.into_iter().next() {
             Some(mut row) => {

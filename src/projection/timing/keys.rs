@@ -9,6 +9,8 @@ use super::instance_facts::InstanceFacts;
 /// that it is looked up in, because neighbours lie on one page.
 #[derive(Debug, Default)]
 pub(super) struct Keys<'a> {
+    /// Instances whose failed calls are needed.
+    pub instances: Vec<&'a str>,
     /// Instances and names of operations.
     pub operations: Vec<(&'a str, &'a str)>,
     /// Instances and names of recipes that events report.
@@ -25,6 +27,7 @@ impl<'a> Keys<'a> {
         let mut keys = Keys::default();
         for facts in facts {
             let instance = facts.instance_id();
+            keys.instances.push(instance);
             // The build depends on the operations named CREATE, whatever the facts are about.
             let names = facts.operations.keys().map(String::as_str);
             let operations: BTreeSet<&str> = names.chain([build::CREATE]).collect();

@@ -4,7 +4,7 @@
 use jiff::SignedDuration;
 
 use super::pair::{Mark, Pair, pair};
-use super::rows::{Operation, OperationStatus};
+use super::rows::{FailedCall, KeyedRow, Operation, OperationStatus};
 use super::sides::{merge, split};
 use super::stamp::Stamp;
 use crate::event::nova::{Format, Phase};
@@ -30,6 +30,19 @@ pub(super) struct Step {
 }
 
 impl Step {
+    /// The end that a failed call is for an operation.
+    fn of(call: &FailedCall) -> Step {
+        Step {
+            stamp: (call.at, call.event_id),
+            // The versioned twin of the message names no instance.
+            format: Format::Legacy,
+            phase: Phase::Error,
+            host: Some(call.host.clone()),
+            attributes: [Some(call.request_id.clone()), None, None, None],
+            error: call.error.clone(),
+        }
+    }
+
     fn request_id(&self) -> Option<&str> {
         self.attributes[0].as_deref()
     }
@@ -44,19 +57,50 @@ impl Step {
     }
 }
 
-/// Creates the operations of one name and one instance from all their steps.
+/// Creates the operations of one name and one instance from all their steps and the instance's failed calls,
+/// which are in the order of time.
 pub(super) fn fold(
     instance_id: &str,
     operation: &str,
     steps: Vec<Step>,
-) -> impl Iterator<Item = Operation> {
-    pair(drop_versioned_copies(steps), mark)
-        .into_iter()
-        .map(move |pair| make_row(instance_id, operation, pair))
+    failed_calls: &[FailedCall],
+) -> Vec<Operation> {
+    let mut pairs = pair(drop_versioned_copies(steps), mark);
+    for pair in &mut pairs {
+        if pair.end.is_none() {
+            pair.end = pair.start.as_ref().and_then(|start| {
+                let call = failed_calls.iter().find(|call| ends(call, operation, start))?;
+                Some(Step::of(call))
+            });
+        }
+    }
+    pairs.into_iter().map(|pair| make_row(instance_id, operation, pair)).collect()
 }
 
-/// Returns the steps that made a row.
-pub(super) fn unfold(row: Operation) -> impl Iterator<Item = Step> {
+/// Returns the union of two sets of failed calls, in the order of time.
+pub(super) fn add_calls(mut calls: Vec<FailedCall>, more: Vec<FailedCall>) -> Vec<FailedCall> {
+    calls.extend(more);
+    calls.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
+    calls.dedup_by(|a, b| a.key() == b.key());
+    calls
+}
+
+/// Whether a failed call ends the operation that began with this start: the same process worked on the same
+/// request. A call that fails before it has begun an operation, or after it has ended it, ends none.
+fn ends(call: &FailedCall, operation: &str, start: &Step) -> bool {
+    start.host.as_deref() == Some(call.host.as_str())
+        && start.request_id() == Some(call.request_id.as_str())
+        && call.at >= start.stamp.0
+        && call.operations.iter().any(|name| name == operation)
+}
+
+/// Returns the steps that made a row. The end that a failed call gave it is none of them.
+pub(super) fn unfold(
+    row: Operation,
+    failed_calls: &[FailedCall],
+) -> impl Iterator<Item = Step> + use<> {
+    let is_call = |stamp: Stamp| failed_calls.iter().any(|call| (call.at, call.event_id) == stamp);
+    let has_end = !row.ended_at.zip(row.end_id).is_some_and(is_call);
     let (start_attributes, end_attributes) =
         split([row.request_id, row.flavor, row.image, row.project_id], row.apart);
     let start =
@@ -76,7 +120,7 @@ pub(super) fn unfold(row: Operation) -> impl Iterator<Item = Step> {
         attributes: end_attributes,
         error: row.error,
     });
-    start.into_iter().chain(end)
+    start.into_iter().chain(end.filter(|_| has_end))
 }
 
 fn mark(step: &Step) -> Mark<'_> {

@@ -55,6 +55,7 @@ pub(super) trait KeyedRow {
 pub(super) struct Rows {
     pub instances: Vec<Instance>,
     pub operations: Vec<Operation>,
+    pub failed_calls: Vec<FailedCall>,
     pub recipes: Vec<Recipe>,
     pub calls: Vec<Call>,
     pub requests: Vec<Request>,
@@ -146,6 +147,18 @@ table! {
 }
 
 table! {
+    /// A call of Nova's compute manager that failed: the end of the operations that it left open.
+    FailedCall in timing.failed_call;
+    instance_id: String = TEXT,
+    at: Timestamp = TIMESTAMPTZ,
+    event_id: Uuid = UUID,
+    operations: Vec<String> = TEXT_ARRAY,
+    request_id: String = TEXT,
+    host: String = TEXT,
+    error: Option<String> = TEXT,
+}
+
+table! {
     /// Sums of the operations of one hour.
     Hour in timing.operation_hour;
     operation: String = TEXT,
@@ -211,6 +224,12 @@ impl KeyedRow for Instance {
 impl KeyedRow for Operation {
     fn key(&self) -> Key<'_> {
         ([&self.instance_id, &self.operation, ""], self.at, self.operation_id)
+    }
+}
+
+impl KeyedRow for FailedCall {
+    fn key(&self) -> Key<'_> {
+        ([&self.instance_id, "", ""], self.at, self.event_id)
     }
 }
 

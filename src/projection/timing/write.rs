@@ -22,10 +22,12 @@ pub(super) async fn write_change(
     copy(tx, &added.operations).await?;
     write_hours(tx, &removed.operations, &added.operations).await?;
 
+    // Calls are only ever added, here and below.
+    copy(tx, &added.failed_calls).await?;
+
     delete_recipes(tx, &removed.recipes).await?;
     copy(tx, &added.recipes).await?;
 
-    // Calls are only ever added.
     copy(tx, &added.calls).await?;
 
     delete_requests(tx, &removed.requests).await?;

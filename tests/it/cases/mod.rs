@@ -7,6 +7,7 @@ mod counters;
 mod deployments;
 mod division;
 mod evidence;
+mod failed_calls;
 mod hosts;
 mod increases;
 mod long_ids;

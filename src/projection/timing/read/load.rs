@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use anyhow::Result;
-use futures_util::future::try_join5;
+use futures_util::future::{try_join, try_join5};
 use tokio_postgres::Transaction;
 use tokio_postgres::types::ToSql;
 
@@ -51,8 +51,11 @@ async fn load_keys(tx: &Transaction<'_>, keys: &Keys<'_>) -> Result<Rows> {
     let calls: [Param; 1] = [&keys.calls];
     let (operations, requests): ([Param; 2], [Param; 2]) = ([&of, &operations], [&requests, &on]);
     let recipes: [Param; 2] = [&run_on, &recipes];
-    let (operations, mut recipes, calls, requests, of_calls) = try_join5(
-        select(tx, of_operations, &operations),
+    let failed: [Param; 1] = [&keys.instances];
+    let of_operations =
+        try_join(select(tx, of_operations, &operations), select(tx, OF_INSTANCES, &failed));
+    let ((operations, failed_calls), mut recipes, calls, requests, of_calls) = try_join5(
+        of_operations,
         select(tx, of_reports, &recipes),
         select(tx, OF_INSTANCES, &calls),
         select(tx, of_requests, &requests),
@@ -60,7 +63,7 @@ async fn load_keys(tx: &Transaction<'_>, keys: &Keys<'_>) -> Result<Rows> {
     )
     .await?;
     recipes.extend(of_calls);
-    Ok(Rows { instances: Vec::new(), operations, recipes, calls, requests })
+    Ok(Rows { instances: Vec::new(), operations, failed_calls, recipes, calls, requests })
 }
 
 /// Loads the sums of these keys.

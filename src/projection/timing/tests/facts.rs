@@ -62,6 +62,12 @@ pub fn no_host(at: i64) -> Fact {
     })
 }
 
+/// A call that failed, which ends these operations.
+pub fn failed_call(at: i64, operations: &'static [&'static str], message: &str) -> Fact {
+    nova(at, Subject::CallFailed { operations })
+        .with(|notification| notification.fault = fault(None, message))
+}
+
 /// Reports the state.
 pub fn state(at: i64, state: &str) -> Fact {
     nova(at, Subject::Update).with(|notification| notification.state = Some(state.to_owned()))

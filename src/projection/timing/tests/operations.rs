@@ -76,6 +76,42 @@ fn retries_on_the_same_host_are_operations_of_their_own() {
 }
 
 #[test]
+fn a_failed_call_ends_the_operations_that_it_left_open() {
+    let failed = |at| failed_call(at, &["delete", "shutdown"], "no");
+    let facts = [start(0, "delete"), start(1, "shutdown"), failed(5), failed(9)];
+    let tables = Tables::of(facts.clone());
+    assert_eq!(tables.operations(), ["delete a 0-5 Failed", "shutdown a 1-5 Failed"]);
+    assert!(tables.show().contains(r#"error="no""#));
+    // An end of its own counts, before the call's or after it, also if it arrives later.
+    let mut tables = Tables::of(facts);
+    tables.apply(vec![end(3, "shutdown"), error(6, "delete", "of its own")]);
+    assert_eq!(tables.operations(), ["delete a 0-6 Failed", "shutdown a 1-3 Complete"]);
+    assert!(tables.show().contains(r#"error="of its own""#));
+    // Each attempt ends with the first failure after it.
+    gives(
+        [start(0, "delete"), failed(5), start(7, "delete"), failed(9)],
+        ["delete a 0-5 Failed", "delete a 7-9 Failed"],
+    );
+}
+
+#[test]
+fn a_failed_call_ends_no_operation_of_another_request_host_or_name() {
+    let failed = failed_call(5, &["rescue"], "no");
+    gives([failed.clone()], []);
+    gives([start(6, "rescue"), failed.clone()], ["rescue a 6- Open"]);
+    for other in [
+        start(0, "rescue").on("b"),
+        start(0, "rescue").by_request(Some("s")),
+        start(0, "rescue").by_request(None),
+        start(0, "unrescue"),
+    ] {
+        let tables = Tables::of([other, failed.clone()]);
+        assert!(tables.operations()[0].ends_with("0- Open"), "{:?}", tables.operations());
+    }
+    gives([start(0, "rescue").by_request(None), failed.by_request(None)], ["rescue a 0- Open"]);
+}
+
+#[test]
 fn both_formats_count_once() {
     let both = |fact: fact::Fact| [fact.clone().versioned(), fact];
     let facts = [start(0, "create"), end(10, "create")].into_iter().flat_map(both);
@@ -173,8 +209,9 @@ fn a_request_lists_its_effects_but_not_periodic_ones() {
         state(2, "active"),
         nova(3, Subject::Other),
         nova(4, Subject::Exists),
+        failed_call(6, &["reboot"], "no"),
     ]);
-    assert_eq!(tables.effect_counts(), [4]);
+    assert_eq!(tables.effect_counts(), [5]);
 }
 
 #[test]

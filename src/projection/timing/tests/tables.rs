@@ -43,6 +43,7 @@ impl Tables {
         self.hours = all;
         write(&mut self.rows.instances, removed.instances, added.instances);
         write(&mut self.rows.operations, removed.operations, added.operations);
+        write(&mut self.rows.failed_calls, removed.failed_calls, added.failed_calls);
         write(&mut self.rows.recipes, removed.recipes, added.recipes);
         write(&mut self.rows.calls, removed.calls, added.calls);
         write(&mut self.rows.requests, removed.requests, added.requests);
@@ -60,6 +61,7 @@ impl Tables {
         rows.operations.retain(|row| {
             keys.operations.contains(&(row.instance_id.as_str(), row.operation.as_str()))
         });
+        rows.failed_calls.retain(|row| keys.instances.contains(&row.instance_id.as_str()));
         rows.recipes.retain(|row| match row.is_ttm {
             true => keys.calls.contains(&row.instance_id.as_str()),
             false => keys.recipes.contains(&(row.instance_id.as_str(), row.recipe.as_str())),
@@ -97,7 +99,8 @@ impl Tables {
     pub fn show(&self) -> String {
         let rows = &self.rows;
         let recipes = lines(&rows.recipes) + &lines(&rows.calls);
-        lines(&rows.instances) + &lines(&rows.operations) + &recipes
+        let failed_calls = lines(&rows.failed_calls);
+        lines(&rows.instances) + &lines(&rows.operations) + &failed_calls + &recipes
     }
 
     /// Returns the rows of requests, and the hourly sums without a dimension, as text.

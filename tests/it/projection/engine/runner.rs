@@ -210,6 +210,11 @@ async fn verify_finds_a_row_changed_by_hand_in_every_table() {
     let changes = [
         ("instance", "UPDATE timing.instance SET attempts = attempts + 1", "attempts - 1"),
         ("operation", "UPDATE timing.operation SET skewed = NOT skewed", "NOT skewed"),
+        (
+            "failed_call",
+            "INSERT INTO timing.failed_call VALUES ('i', now(), gen_random_uuid(), '{}', 'r', 'h')",
+            "",
+        ),
         ("operation_hour", "UPDATE timing.operation_hour SET count = count + 1", "count - 1"),
         ("recipe", "UPDATE timing.recipe SET is_ttm = NOT is_ttm", "NOT is_ttm"),
         (
