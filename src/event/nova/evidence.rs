@@ -121,13 +121,13 @@ impl Notification {
     fn rank_of_reported(&self, attribute: Attribute, ends_life: bool) -> Option<Rank> {
         if ends_life {
             return Some(match self.subject {
-                Subject::Exists => Rank::DeletedByAudit,
+                Subject::Exists | Subject::InterimExists => Rank::DeletedByAudit,
                 _ if self.is_end_of_deletion() => Rank::Deletion,
                 _ => Rank::Deleted,
             });
         }
         match &self.subject {
-            Subject::Exists => Some(Rank::Filler),
+            Subject::Exists | Subject::InterimExists => Some(Rank::Filler),
             Subject::Operation { operation, phase } => {
                 rank_in_operation(operation, *phase, attribute)
             }

@@ -52,8 +52,10 @@ pub enum Subject {
         /// The operations that the call begins and ends: the ones that are open end with it.
         operations: &'static [&'static str],
     },
-    /// A periodic `exists`.
+    /// A periodic `exists`: of a whole period of the audit.
     Exists,
+    /// An `exists` of the period until now, which an operation sends before it changes the instance.
+    InterimExists,
     /// Any other event of an instance.
     Other,
 }

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 
 use super::super::fields::Value;
 use super::super::payload::Payload as HeaderPayload;
@@ -23,6 +24,9 @@ pub(super) fn read(kind: &str, text: &str) -> Result<Option<Notification>, serde
     let is_error = priority.as_ref().is_some_and(|text| text.eq_ignore_ascii_case("error"));
     let mut subject = names::subject_of(kind, is_error || priority.is_none());
     correct_failed_create(&mut subject, &data, is_error);
+    if subject == Subject::Exists && !is_of_a_whole_period(&data) {
+        subject = Subject::InterimExists;
+    }
     let (publisher_service, publisher_host) = split_publisher(message.publisher_id);
     let terminated_at = data.terminated_at.time();
     let deleted_at = data.deleted_at.time().or(terminated_at);
@@ -156,6 +160,22 @@ fn flavor_name(data: &Data<'_>) -> Option<String> {
     let inner = flavor.and_then(|flavor| flavor.data.get());
     let names = [inner.map(|inner| inner.name), flavor.map(|flavor| flavor.name)];
     first_text([data.instance_type]).or_else(|| first_text(names.map(Option::unwrap_or_default)))
+}
+
+/// Whether the audited period is a whole hour, day, month or year, as in Nova's periodic audit. Before an
+/// operation changes an instance, Nova reports it for the period that has begun, which ends then.
+fn is_of_a_whole_period(data: &Data<'_>) -> bool {
+    let bounds = data.audit_period.get().and_then(|period| period.data.get());
+    let beginning = bounds.map_or(data.audit_period_beginning, |bounds| bounds.beginning);
+    let ending = bounds.map_or(data.audit_period_ending, |bounds| bounds.ending);
+    let (Some(beginning), Some(ending)) = (beginning.time(), ending.time()) else { return true };
+    if matches!(ending.as_second() - beginning.as_second(), 3_600 | 86_400) {
+        return beginning.subsec_nanosecond() == ending.subsec_nanosecond();
+    }
+    let (from, to) = (beginning.to_zoned(TimeZone::UTC), ending.to_zoned(TimeZone::UTC));
+    let months = |at: &Zoned| i32::from(at.year()) * 12 + i32::from(at.month());
+    let in_month = |at: &Zoned| (at.day(), at.time());
+    in_month(&from) == in_month(&to) && matches!(months(&to) - months(&from), 1 | 12)
 }
 
 /// Whether the older state, if there is one, differs from the new one.
@@ -350,6 +370,33 @@ mod tests {
         ] {
             let notification = read_payload("compute.instance.update", payload);
             assert_eq!(notification.reports_deletion, reports, "{payload}");
+        }
+    }
+
+    #[test]
+    fn an_audit_is_of_a_whole_period() {
+        for (beginning, ending, subject) in [
+            ("2026-11-20 10:00:00", "2026-11-20 11:00:00", Subject::Exists),
+            ("2026-11-19 18:00:00", "2026-11-20 18:00:00", Subject::Exists),
+            ("2026-02-15 00:00:00", "2026-03-15 00:00:00", Subject::Exists),
+            ("2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z", Subject::Exists),
+            ("2025-03-01 00:00:00", "2026-03-01 00:00:00", Subject::Exists),
+            ("2026-11-01 00:00:00", "2026-11-19 10:54:09.705663", Subject::InterimExists),
+            ("2026-11-01 00:00:00", "2026-11-19T00:00:00Z", Subject::InterimExists),
+            ("2026-11-20 10:00:00", "2026-11-20 11:00:00.000001", Subject::InterimExists),
+            ("2026-11-20 10:00:00", "", Subject::Exists),
+        ] {
+            let period = format!(
+                r#""audit_period_beginning": "{beginning}", "audit_period_ending": "{ending}""#
+            );
+            let legacy = format!(r#"{{"instance_id": "i", {period}}}"#);
+            let versioned = format!(
+                r#"{{"nova_object.data": {{"uuid": "i",
+                    "audit_period": {{"nova_object.data": {{{period}}}}}}}}}"#
+            );
+            let read = |kind: &str, payload: &str| read_payload(kind, payload).subject;
+            assert_eq!(read("compute.instance.exists", &legacy), subject, "{period}");
+            assert_eq!(read("instance.exists", &versioned), subject, "{period}");
         }
     }
 

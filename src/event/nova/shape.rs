@@ -12,6 +12,8 @@ type NestedFlavor<'a> = NestedObject<Flavor<'a>>;
 type NestedName<'a> = NestedObject<Name<'a>>;
 type NestedStateUpdate<'a> = NestedObject<StateUpdate<'a>>;
 type NestedStates<'a> = NestedObject<States<'a>>;
+type NestedAuditPeriod<'a> = NestedObject<AuditPeriod<'a>>;
+type NestedBounds<'a> = NestedObject<Bounds<'a>>;
 
 raw_object! {
     /// The top level of a notification.
@@ -76,6 +78,9 @@ payload! {
     launched_at: Value = "launched_at",
     deleted_at: Value = "deleted_at",
     terminated_at: Value = "terminated_at",
+    audit_period_beginning: Value = "audit_period_beginning",
+    audit_period_ending: Value = "audit_period_ending",
+    audit_period: NestedAuditPeriod = "audit_period",
     exception: Value = "exception",
     fault: Value = "fault",
     reason: Value = "reason",
@@ -104,6 +109,19 @@ raw_object! {
 raw_object! {
     /// The versioned object inside a change of states.
     States { old_state: Value = "old_state", }
+}
+
+raw_object! {
+    /// The period of a versioned audit.
+    AuditPeriod { data: NestedBounds = "nova_object.data", }
+}
+
+raw_object! {
+    /// The versioned object inside a period.
+    Bounds {
+        beginning: Value = "audit_period_beginning",
+        ending: Value = "audit_period_ending",
+    }
 }
 
 raw_object! {

@@ -88,7 +88,8 @@ impl InstanceFacts {
         }
     }
 
-    /// Adds an event to the request that caused it. No request causes the periodic `exists`.
+    /// Adds an event to the request that caused it. No request causes the periodic `exists`; before an
+    /// operation an `exists` is an effect like others.
     fn add_effect(&mut self, notification: &Notification, effect: Effect) {
         let Some(request_id) = &notification.request_id else { return };
         if notification.subject == Subject::Exists {

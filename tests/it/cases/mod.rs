@@ -14,6 +14,7 @@ mod long_ids;
 mod names;
 mod negative;
 mod queries;
+mod requests;
 mod volume_types;
 
 use std::path::Path;

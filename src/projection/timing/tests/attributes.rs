@@ -107,7 +107,7 @@ fn after_a_resize_host_flavor_and_state_are_the_destinations() {
     };
     let facts = [
         end(0, "create").with(with("a", "small", "active")).by_request(Some("c")),
-        nova(98, Subject::Exists).on("b").with(with("a", "small", "active")),
+        nova(98, Subject::InterimExists).on("b").with(with("a", "small", "active")),
         end(99, "resize_prep").on("b").with(with("a", "small", "active")),
         end(111, "resize_finish").on("b").with(with("b", "large", "resized")),
         // The source's clock is ahead.

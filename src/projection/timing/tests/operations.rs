@@ -209,9 +209,10 @@ fn a_request_lists_its_effects_but_not_periodic_ones() {
         state(2, "active"),
         nova(3, Subject::Other),
         nova(4, Subject::Exists),
+        nova(5, Subject::InterimExists),
         failed_call(6, &["reboot"], "no"),
     ]);
-    assert_eq!(tables.effect_counts(), [5]);
+    assert_eq!(tables.effect_counts(), [6]);
 }
 
 #[test]

@@ -44,6 +44,7 @@ fn subject() -> impl Strategy<Value = Subject> {
         1 => Just(Subject::BuildFailed),
         3 => Just(Subject::Update),
         1 => Just(Subject::Exists),
+        1 => Just(Subject::InterimExists),
         1 => select(vec![&["create"][..], &["delete", "reboot"]])
             .prop_map(|operations| Subject::CallFailed { operations }),
     ]
