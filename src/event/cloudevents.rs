@@ -8,7 +8,7 @@ use super::header::{Fields, Header, Identity};
 use super::payload::Payload;
 use super::{DecodeError, Family, perf, redact};
 
-/// Reads the header of a CloudEvent of type `kind`. Without `specversion` it counts as version 1.0.
+/// Reads the header of a CloudEvent of type `kind`, and of this version of the specification.
 ///
 /// # Errors
 ///
@@ -17,10 +17,9 @@ pub(super) fn read_header<'a>(
     text: &str,
     fields: &Fields<'a>,
     kind: Cow<'a, str>,
+    version: &str,
 ) -> Result<Header<'a>, DecodeError> {
-    if let Some(version) = fields.specversion.id()
-        && !version.starts_with("1.")
-    {
+    if !version.starts_with("1.") {
         return Err(DecodeError::Version("CloudEvents", version.chars().take(40).collect()));
     }
     let family = Family::of_cloud_event(&kind);

@@ -38,6 +38,8 @@ raw_object! {
         kind: Value = "type",
         time: Value = "time",
         data: Value = "data",
+        generated: Value = "generated",
+        traits: Value = "traits",
     }
 }
 

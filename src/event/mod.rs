@@ -4,6 +4,7 @@
 //! its payload contains. Payloads are read by projections, through the structs of each family
 //! ([`nova`], [`recipe`], [`deployment`], [`meter`], [`perf`]).
 
+mod ceilometer;
 mod cloudevents;
 mod compression;
 pub mod deployment;
@@ -22,6 +23,7 @@ mod oslo;
 pub mod ours;
 mod payload;
 pub mod perf;
+mod python;
 pub mod recipe;
 mod redact;
 mod span;
@@ -42,7 +44,8 @@ pub use fault::{FieldFault, PayloadFault};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// The sender's message id, or its UUIDv5 if it is not a UUID; for CloudEvents the UUIDv5 of
-    /// `source` and `id`; without an id the UUIDv5 of the content.
+    /// `source` and `id`; without an id, and for samples and events of Ceilometer without a message around
+    /// them, the UUIDv5 of the content.
     pub id: Uuid,
     /// Determines the event's partition of the log and the projections that read it.
     pub family: Family,
@@ -57,7 +60,8 @@ pub struct Event {
     /// to 2099.
     pub occurred_at: Option<Timestamp>,
     /// The time that is part of the event's identity: `occurred_at` for oslo notifications and
-    /// `perf.*`, the latest sample's for `perf.sampled`; `None` for other events and without a time.
+    /// `perf.*`, the latest sample's for `perf.sampled` and samples without a message; `None` for other events
+    /// and without a time.
     pub key_at: Option<Timestamp>,
     /// The `publisher_id` of a notification or the `source` of a CloudEvent. At most [`TEXT_MAX`] bytes.
     pub source: String,
@@ -67,7 +71,8 @@ pub struct Event {
     /// [`meter::bad_signatures`]); `None` if signatures were not checked. [`decode`] leaves it `None`,
     /// because it is not a function of the body alone.
     pub bad_signatures: Option<Vec<i32>>,
-    /// The body as it arrived, except for compression, envelope and secrets.
+    /// The body as it arrived, except for compression, envelope and secrets, and as JSON if it was Python's
+    /// `repr`.
     pub body: Vec<u8>,
 }
 
@@ -110,7 +115,9 @@ pub enum DecodeError {
     #[error("{0} version {1} is not supported")]
     Version(&'static str, String),
     /// An object without a header.
-    #[error("no header: neither event_type, nor a CloudEvents type, nor an RPC method")]
+    #[error(
+        "no header: neither event_type, nor an RPC method, nor a CloudEvent's specversion, and no sample"
+    )]
     NoHeader,
 }
 

@@ -9,7 +9,9 @@ use super::fields::{Value, id, raw_object, string};
 use super::header::{EventWithoutBody, Fields, Header, Identity};
 use super::meter::FirstSample;
 use super::payload::Content;
-use super::{DecodeError, Event, Family, cloudevents, envelope, json, redact, span};
+use super::{
+    DecodeError, Event, Family, ceilometer, cloudevents, envelope, json, python, redact, span,
+};
 
 /// The most envelopes that are taken off. One is usual; the limit keeps the work linear.
 const ENVELOPES_MAX: usize = 8;
@@ -36,6 +38,9 @@ pub(super) fn decode(
         body = plain;
     }
     for _ in 0..=ENVELOPES_MAX {
+        if let Some(text) = read_ceilometer_repr(&body) {
+            body = text.into_bytes();
+        }
         match json::read(&body, read_message)? {
             // Copied into the memory of the envelope: the opened message's own block is freed while
             // still in the cache, and the next message gets it.
@@ -49,30 +54,51 @@ pub(super) fn decode(
     Err(DecodeError::NoHeader)
 }
 
+/// Returns as JSON what Ceilometer's `file://` publisher wrote as Python's `repr`. Any other text in that form is
+/// no message: no other sender writes it.
+fn read_ceilometer_repr(body: &[u8]) -> Option<String> {
+    let text = python::to_json(body)?;
+    let is_ceilometers = |text: &str| {
+        let fields: Fields = serde_json::from_str(text).unwrap_or_default();
+        ceilometer::is_event(&fields) || matches!(ceilometer::read_samples(text), Ok(Some(_)))
+    };
+    is_ceilometers(&json::to_strict(text.as_bytes())).then_some(text)
+}
+
 /// Reads the top level of a body.
 fn read_message(text: &str) -> Result<Message, DecodeError> {
     if let Some(inner) = envelope::open(text) {
         return Ok(Message::Envelope(inner));
     }
     if !text.trim_ascii_start().starts_with('{') {
-        return Err(not_an_object(text));
+        let header = read_list(text)?.ok_or_else(|| not_an_object(text))?;
+        return Ok(Message::Event(header.into_event()));
     }
     let fields: Fields = serde_json::from_str(text)?;
     if let (Some(version), Some(inner)) = (fields.oslo_version.raw(), fields.oslo_message.raw()) {
         return open_unusual_envelope(version, inner);
     }
     let header = if let Some(kind) = fields.event_type.text() {
-        read_notification(text, &fields, kind)?
+        if ceilometer::is_event(&fields) {
+            ceilometer::read_event(&fields, kind)
+        } else {
+            read_notification(text, &fields, kind)?
+        }
     } else if let (Some(method), true) = (fields.method.text(), fields.args.is_present()) {
         read_rpc(text, &fields, &method)?
     } else if let Some(kind) = fields.kind.text()
-        && [fields.specversion, fields.source, fields.data].into_iter().any(Value::is_present)
+        && let Some(version) = fields.specversion.id()
     {
-        cloudevents::read_header(text, &fields, kind)?
+        cloudevents::read_header(text, &fields, kind, &version)?
     } else {
-        return Err(DecodeError::NoHeader);
+        ceilometer::read_samples(text)?.ok_or(DecodeError::NoHeader)?
     };
     Ok(Message::Event(header.into_event()))
+}
+
+/// Reads the header of a list, which only samples without a message may be.
+fn read_list(text: &str) -> Result<Option<Header<'_>>, serde_json::Error> {
+    if text.trim_ascii_start().starts_with('[') { ceilometer::read_samples(text) } else { Ok(None) }
 }
 
 /// The reason why a body that does not begin with a brace is not a message.

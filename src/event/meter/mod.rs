@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::PayloadFault;
-pub(super) use shape::FirstSample;
+pub(super) use shape::{BareSamples, FirstSample};
 pub use signature::bad_signatures;
 
 /// One measured value. Texts that are `""` or `null` are `None`. Ids of resources, projects and users longer than

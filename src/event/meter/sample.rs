@@ -11,7 +11,8 @@ use super::volume;
 use super::{InvalidSample, Sample};
 
 raw_object! {
-    /// The members of a sample that are read.
+    /// The members of a sample that are read: under their names in a message, and under those of the attributes
+    /// of Ceilometer's class, which the `file://` and `http://` publishers write instead.
     Fields {
         counter_name: Value = "counter_name",
         counter_type: Value = "counter_type",
@@ -26,6 +27,24 @@ raw_object! {
         timestamp: Value = "timestamp",
         message_id: Value = "message_id",
         resource_metadata: Value = "resource_metadata",
+        name: Value = "name",
+        kind: Value = "type",
+        unit: Value = "unit",
+        volume: Value = "volume",
+        id: Value = "id",
+    }
+}
+
+impl Fields<'_> {
+    /// Puts the members of a sample that has the attributes' names where those of other samples are.
+    fn rename_attributes(&mut self) {
+        if !self.counter_name.is_present() && self.name.is_present() && self.volume.is_present() {
+            self.counter_name = self.name;
+            self.counter_type = self.kind;
+            self.counter_unit = self.unit;
+            self.counter_volume = self.volume;
+            self.message_id = self.id;
+        }
     }
 }
 
@@ -36,7 +55,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Sample, Box<InvalidSample>> {
         return Err(unreadable("it is no JSON object"));
     }
     json::read(bytes, |text| {
-        let fields: Fields = serde_json::from_str(text)?;
+        let mut fields: Fields = serde_json::from_str(text)?;
+        fields.rename_attributes();
         Ok(read_fields(&fields).map_err(|reason| {
             Box::new(InvalidSample {
                 reason,

@@ -1,7 +1,9 @@
 //! The shapes of messages with samples, of every era.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+use jiff::Timestamp;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -37,30 +39,40 @@ raw_object! {
 }
 
 /// Returns the spans of a message's samples in its body: the elements of a list (since 2013) or of
-/// `samples` in an object (the polling agents since 2015), or one object that is the sample (2012). Every
-/// value in the place of a sample counts, an object or not.
+/// `samples` in an object (the polling agents since 2015), or one object that is the sample (2012); of a body
+/// without a message around the samples, the body or its elements (see [`BareSamples`]). Every value in the
+/// place of a sample counts, an object or not.
 ///
 /// # Errors
 ///
-/// When the body is not a JSON object, even when read leniently, or has more than [`SAMPLES_MAX`]
-/// samples.
+/// When the body is neither a JSON object nor a list of samples, even when read leniently, or has more than
+/// [`SAMPLES_MAX`] samples.
 pub(super) fn elements(body: &[u8]) -> Result<Vec<Range<usize>>, serde_json::Error> {
     json::read(body, |text| {
+        let span_of = |element| span::of(text, element);
+        if is_list(text)
+            && let Some(BareSamples(elements)) = BareSamples::read(text)?
+        {
+            return Ok(elements.into_iter().map(span_of).collect());
+        }
         let message: Message = serde_json::from_str(text)?;
         let content = if message.event_type.text().is_some() {
             message.payload
-        } else {
+        } else if message.args.is_present() {
             message.args.object::<Args>()?.data
+        } else {
+            let samples = BareSamples::read(text)?.map_or_else(Vec::new, |samples| samples.0);
+            return Ok(samples.into_iter().map(span_of).collect());
         };
         let holder: Holder = content.object()?;
         let is_sample = holder.counter_name.is_present() || !holder.samples.is_present();
         let content = if is_sample { content } else { holder.samples };
         let Some(content) = content.get() else { return Ok(Vec::new()) };
         if !content.get().starts_with('[') {
-            return Ok(vec![span::of(text, content)]);
+            return Ok(vec![span_of(content)]);
         }
         let List(elements) = serde_json::from_str(content.get())?;
-        Ok(elements.into_iter().map(|element| span::of(text, element)).collect())
+        Ok(elements.into_iter().map(span_of).collect())
     })
 }
 
@@ -87,6 +99,89 @@ impl<'a> FirstSample<'a> {
         let sample = if samples.is_present() { first_element(samples) } else { content.first };
         sample.map(object).transpose()
     }
+}
+
+/// The samples of a body without a message around them: one, as Ceilometer's `file://` publisher writes it on
+/// a line, or a list, as its `http://` publisher posts it. Every value in the place of a sample counts.
+pub(in crate::event) struct BareSamples<'a>(Vec<&'a RawValue>);
+
+raw_object! {
+    /// The members by which a sample is recognized: under their names in a message, or under those of the
+    /// attributes of Ceilometer's class, which the `file://` and `http://` publishers write.
+    BareSample {
+        counter_name: Value = "counter_name",
+        counter_volume: Value = "counter_volume",
+        name: Value = "name",
+        kind: Value = "type",
+        volume: Value = "volume",
+        resource_id: Value = "resource_id",
+        project_id: Value = "project_id",
+        timestamp: Value = "timestamp",
+    }
+}
+
+impl BareSample<'_> {
+    /// Whether an object has what no other message has together.
+    fn is_sample(&self) -> bool {
+        let has_type = || {
+            let kind = self.kind.text();
+            kind.is_some_and(|kind| matches!(&*kind, "gauge" | "delta" | "cumulative"))
+        };
+        let is_named = self.counter_name.is_present() && self.counter_volume.is_present()
+            || self.name.is_present() && self.volume.is_present() && has_type();
+        is_named && self.resource_id.is_present() && self.timestamp.is_present()
+    }
+}
+
+impl<'a> BareSamples<'a> {
+    /// Returns the samples of a body that is a sample, or a list of which the first element is one.
+    ///
+    /// # Errors
+    ///
+    /// When the text is not JSON, or the list has more than [`SAMPLES_MAX`] elements.
+    pub fn read(text: &'a str) -> Result<Option<BareSamples<'a>>, serde_json::Error> {
+        let raw: &RawValue = serde_json::from_str(text)?;
+        let mut body = Value::default();
+        body.put(raw);
+        let first = if is_list(text) { first_element(body) } else { Some(raw) };
+        let first: BareSample = first.map(object).transpose()?.unwrap_or_default();
+        if !first.is_sample() {
+            return Ok(None);
+        }
+        let List(elements) = match is_list(text) {
+            true => serde_json::from_str(text)?,
+            false => List(vec![raw]),
+        };
+        Ok(Some(BareSamples(elements)))
+    }
+
+    /// The project of the first sample.
+    ///
+    /// # Errors
+    ///
+    /// When the sample cannot be read strictly.
+    pub fn project_id(&self) -> Result<Option<Cow<'a, str>>, serde_json::Error> {
+        let first = self.0.first().copied().map(object::<BareSample>).transpose()?;
+        Ok(first.and_then(|sample| sample.project_id.id()))
+    }
+
+    /// The time of the latest sample.
+    ///
+    /// # Errors
+    ///
+    /// When a sample cannot be read strictly.
+    pub fn latest(&self) -> Result<Option<Timestamp>, serde_json::Error> {
+        let mut latest = None;
+        for element in &self.0 {
+            latest = latest.max(object::<BareSample>(element)?.timestamp.time());
+        }
+        Ok(latest)
+    }
+}
+
+/// Whether the text is a list, if it is JSON.
+fn is_list(text: &str) -> bool {
+    text.trim_ascii_start().starts_with('[')
 }
 
 /// A list of at most [`SAMPLES_MAX`] samples.

@@ -1,5 +1,6 @@
 //! From brokers and files into the log, whatever fails meanwhile.
 
+mod ceilometer;
 mod cloud;
 mod faults;
 mod file;
