@@ -38,6 +38,8 @@ raw_object! {
         kind: Value = "type",
         time: Value = "time",
         data: Value = "data",
+        data_base64: Value = "data_base64",
+        datacontenttype: Value = "datacontenttype",
         generated: Value = "generated",
         traits: Value = "traits",
     }

@@ -36,6 +36,7 @@ pub use header::shorten;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use cloudevents::{Attributes, is_structured};
 pub use compression::Compression;
 pub use family::Family;
 pub use fault::{FieldFault, PayloadFault};
@@ -71,8 +72,8 @@ pub struct Event {
     /// [`meter::bad_signatures`]); `None` if signatures were not checked. [`decode`] leaves it `None`,
     /// because it is not a function of the body alone.
     pub bad_signatures: Option<Vec<i32>>,
-    /// The body as it arrived, except for compression, envelope and secrets, and as JSON if it was Python's
-    /// `repr`.
+    /// The body as it arrived, except for compression, envelope and secrets; as JSON if it was Python's
+    /// `repr`, and as structured JSON if it was a CloudEvent in binary mode or with JSON in base64.
     pub body: Vec<u8>,
 }
 

@@ -19,7 +19,7 @@ const ENVELOPES_MAX: usize = 8;
 /// The result of one look at a body.
 #[expect(clippy::large_enum_variant, reason = "it is moved once")]
 enum Message {
-    /// An oslo envelope of format 2, with the message inside.
+    /// The message that was inside: an oslo envelope of format 2, or the base64 of a CloudEvent's data.
     Envelope(String),
     /// The message itself.
     Event(EventWithoutBody),
@@ -89,6 +89,9 @@ fn read_message(text: &str) -> Result<Message, DecodeError> {
     } else if let Some(kind) = fields.kind.text()
         && let Some(version) = fields.specversion.id()
     {
+        if let Some(opened) = cloudevents::open_data(text, &fields) {
+            return Ok(Message::Envelope(opened));
+        }
         cloudevents::read_header(text, &fields, kind, &version)?
     } else {
         ceilometer::read_samples(text)?.ok_or(DecodeError::NoHeader)?

@@ -9,6 +9,7 @@ mod decoder;
 pub mod file;
 pub mod intake;
 mod prefetch;
+mod properties;
 mod queue;
 pub mod redrive;
 mod sink;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::FieldTable;
 use lapin::{Channel, Connection};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::batch::Batch;
 use super::decoder::Decoder;
 use super::prefetch::Prefetch;
+use super::properties;
 use super::sink::Sink;
 use super::topology;
 use crate::broker;
@@ -172,10 +173,14 @@ impl Pipeline {
                     received.increment(1);
                     prefetch.record(delivery.data.len());
                     last_tag = delivery.delivery_tag;
-                    let compression = compression_of(delivery.properties.headers());
-                    let (exchange, key) = (&delivery.exchange, &delivery.routing_key);
-                    batch.push(&self.decoder, delivery.data, compression.as_deref(), || {
-                        format!("queue {}, exchange {exchange}, routing key {key}", self.queue.name)
+                    let (exchange, key) = (delivery.exchange, delivery.routing_key);
+                    let message = properties::read(&delivery.properties, delivery.data);
+                    batch.push(&self.decoder, message.body, message.compression.as_deref(), || {
+                        let attributes = &message.attributes;
+                        format!(
+                            "queue {}, exchange {exchange}, routing key {key}{attributes}",
+                            self.queue.name
+                        )
                     });
                 }
                 // While the thread is busy with the last batch, this one continues to grow.
@@ -244,14 +249,4 @@ async fn append_batches(
         channel.basic_ack(last_tag, BasicAckOptions { multiple: true }).await?;
     }
     Ok(())
-}
-
-/// Returns the name of the body's compression, which oslo.messaging puts into the header `compression`.
-fn compression_of(headers: &Option<FieldTable>) -> Option<String> {
-    match headers.as_ref()?.inner().get("compression")? {
-        AMQPValue::LongString(name) => Some(name.to_string()),
-        AMQPValue::ShortString(name) => Some(name.to_string()),
-        _ => None,
-    }
-    .filter(|name| !name.is_empty())
 }

@@ -2,13 +2,15 @@
 
 use axum::Json;
 use axum::extract;
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::api::State;
-use crate::event::{self, Event, Family, PayloadFault};
+use crate::event::{self, Attributes, Event, Family, PayloadFault};
 use crate::http::{Body, NoParameters, Problem, Query};
 use crate::ingest::find_reserved_attribute;
 use crate::ingest::intake::{Intake, IntakeReceipt};
@@ -77,6 +79,9 @@ pub(super) struct Receipts {
 
 /// Append CloudEvents; answered when they are durable
 ///
+/// In structured mode, alone or as a list, or one in binary mode: its attributes in the headers `ce-id`,
+/// `ce-source`, `ce-specversion`, `ce-type` and `ce-time`, its data as the body.
+///
 /// 201 if any of them is new, 200 if the log had all of them: a retry is harmless. 409 if one lies before its
 /// family's horizon: that one is kept as a dead letter, the others are stored.
 #[utoipa::path(post, path = "/v1/events", tag = "Write", operation_id = "append_events",
@@ -87,9 +92,13 @@ pub(super) struct Receipts {
 pub(super) async fn append(
     extract::State(state): extract::State<State>,
     _: Query<NoParameters>,
+    headers: HeaderMap,
     Body(body): Body,
 ) -> Result<(StatusCode, Json<Receipts>), Problem> {
-    let events = read(&body)?;
+    let events = match read_binary(&headers, &body)? {
+        Some(event) => read(&event)?,
+        None => read(&body)?,
+    };
     let ids: Vec<String> = events.iter().map(|event| event.id.to_string()).collect();
     let appended = append_events(&state.intake, events).await?;
     let items = ids.into_iter().zip(appended.is_new).map(|(id, created)| Receipt { id, created });
@@ -119,6 +128,45 @@ pub(in crate::api) async fn append_events(
             Err(Problem::conflict(format!("{refusal}: the event is kept as a dead letter")))
         }
     }
+}
+
+/// Returns an event in binary mode as structured JSON: its attributes are headers `ce-…`, and the body is the data.
+/// `None` if the request has no such headers, or says that its body is a whole event.
+fn read_binary(headers: &HeaderMap, body: &[u8]) -> Result<Option<Vec<u8>>, Problem> {
+    let mut attributes = Attributes::default();
+    for (header, value) in headers {
+        if header.as_str().starts_with("ce-")
+            && let Some(name) = Attributes::name(header.as_str())
+        {
+            attributes.put(name, header_text(value));
+        }
+    }
+    let content_type = headers.get(CONTENT_TYPE).map(header_text);
+    if attributes.is_empty() || event::is_structured(content_type.as_deref()) {
+        return Ok(None);
+    }
+    let structured = attributes.to_structured(content_type.as_deref(), body, None);
+    structured.map(Some).map_err(|error| Problem::malformed(error.to_string()))
+}
+
+/// Returns a header's value as CloudEvents' binding for HTTP reads it: without the quotes of a quoted string, and
+/// with percent-encoded bytes decoded.
+fn header_text(value: &HeaderValue) -> String {
+    let value = String::from_utf8_lossy(value.as_bytes());
+    let value = value.trim();
+    let quoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let unquoted = match quoted {
+        None => value.to_owned(),
+        Some(inside) => {
+            let mut is_escaped = false;
+            let is_kept = |c: &char| {
+                is_escaped = *c == '\\' && !is_escaped;
+                !is_escaped
+            };
+            inside.chars().filter(is_kept).collect()
+        }
+    };
+    percent_decode_str(&unquoted).decode_utf8_lossy().into_owned()
 }
 
 /// Reads one event or a list of them, each from exactly its own bytes.
@@ -200,6 +248,50 @@ fn read_one(raw: &RawValue, index: Option<usize>) -> Result<Event, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A request as `http.to_binary_event` of the Python SDK 2.2.0 makes it.
+    fn sdk_request(content_type: Option<&str>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [
+            ("ce-type", "recipe.started"),
+            ("ce-source", "//installer/vm-1%20%22%C4%8D%22"),
+            ("ce-id", "e-sdk-1"),
+            ("ce-time", "2026-11-20T03:05:54.580807Z"),
+            ("ce-sequence", "7"),
+            ("ce-specversion", "1.0"),
+        ] {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if let Some(content_type) = content_type {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_str(content_type).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn an_event_in_binary_mode_is_the_event_in_structured_mode() {
+        let body = br#"{"instance_id": "i", "recipe": "r"}"#;
+        let structured = r#"{"specversion":"1.0","id":"e-sdk-1","source":"//installer/vm-1 \"č\"","type":"recipe.started","time":"2026-11-20T03:05:54.580807Z","datacontenttype":"application/json","sequence":"7","data":{"instance_id": "i", "recipe": "r"}}"#;
+        let read = |content_type| read_binary(&sdk_request(content_type), body).unwrap();
+        assert_eq!(read(Some("application/json")).unwrap(), structured.as_bytes());
+        // curl's own type.
+        assert!(read(Some("application/x-www-form-urlencoded")).is_some());
+        assert_eq!(read(Some("application/cloudevents+json")), None);
+        assert_eq!(read_binary(&HeaderMap::new(), body).unwrap(), None);
+        let mut headers = sdk_request(None);
+        headers.remove("ce-specversion");
+        let event = read_binary(&headers, body).unwrap().unwrap();
+        assert_eq!(wrong(std::str::from_utf8(&event).unwrap()).as_deref(), Some("specversion"));
+    }
+
+    #[test]
+    fn headers_are_decoded() {
+        for (header, text) in
+            [("a", "a"), ("\"a \\\"\\\\b\"", "a \"\\b"), ("%E2%82%AC %2", "€ %2"), ("\"", "\"")]
+        {
+            assert_eq!(header_text(&HeaderValue::from_str(header).unwrap()), text);
+        }
+    }
 
     const GOOD: &str = r#"{"specversion":"1.0","id":"1","source":"s","type":"build.started",
         "time":"2026-11-20T03:05:54Z","data":{"instance_id":"i","n":1.10}}"#;

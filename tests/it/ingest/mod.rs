@@ -2,6 +2,7 @@
 
 mod ceilometer;
 mod cloud;
+mod cloudevents;
 mod faults;
 mod file;
 mod outages;

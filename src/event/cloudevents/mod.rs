@@ -1,4 +1,8 @@
-//! The header of CloudEvents 1.0 in structured JSON, the form of our own events.
+//! CloudEvents 1.0: the header of one in structured JSON, the form of our own events, and the other forms, which
+//! become that one.
+
+mod binary;
+mod data;
 
 use std::borrow::Cow;
 
@@ -7,6 +11,8 @@ use jiff::Timestamp;
 use super::header::{Fields, Header, Identity};
 use super::payload::Payload;
 use super::{DecodeError, Family, perf, redact};
+pub use binary::{Attributes, is_structured};
+pub(super) use data::open as open_data;
 
 /// Reads the header of a CloudEvent of type `kind`, and of this version of the specification.
 ///
