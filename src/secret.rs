@@ -58,7 +58,8 @@ impl std::fmt::Debug for Secret {
 /// Replaces the password in `scheme://user:password@host` and in `password=…` by `***`. Malformed
 /// texts are masked as well: they are the ones that end up in error messages.
 fn mask_passwords(text: &str) -> String {
-    let is_scheme = |scheme: &str| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_scheme =
+        |scheme: &str| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+');
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) if is_scheme(scheme) => (&text[..scheme.len() + 3], rest),
         _ => ("", text),
@@ -115,6 +116,7 @@ mod tests {
     fn passwords_are_not_shown() {
         for (given, shown) in [
             ("amqp://u:p@ss@h:1/v", "amqp://u:***@h:1/v"),
+            ("kombu+amqp://u:p@h:1/v", "kombu+amqp://u:***@h:1/v"),
             ("postgresql://u@h/d", "postgresql://u@h/d"),
             ("host=h password=x user=u", "host=h password=*** user=u"),
             ("postgresql://h/d?password=x&user=u", "postgresql://h/d?password=***&user=u"),

@@ -2,6 +2,7 @@
 //! sections. A wrong value is refused with the name of its setting, the value, and the values that
 //! are accepted.
 
+mod broker_url;
 mod error;
 mod export;
 mod file;

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::broker_url;
 use super::error::ConfigError;
 use super::file::File;
 use super::variable::{Fallback, RawValue, Variable};
@@ -215,13 +216,13 @@ impl Config {
 
 /// Parses the brokers' URLs.
 fn parse_brokers(raw: RawValue<'_>) -> Result<Vec<ConnectionString>, ConfigError> {
-    let accepted = "amqp://user:password@host:port/vhost is accepted, several separated by commas";
+    let accepted = "amqp://user:password@host:port/vhost is accepted, or rabbit://, several separated by commas";
     let mut urls: Vec<ConnectionString> = Vec::new();
     for text in raw.text.split(',').map(str::trim) {
-        let url = ConnectionString::new(text);
-        if !text.starts_with("amqp://") || text.parse::<lapin::uri::AMQPUri>().is_err() {
-            return Err(ConfigError::new(raw.name, url, accepted));
-        }
+        let Some(url) = broker_url::normalize(text) else {
+            return Err(ConfigError::new(raw.name, ConnectionString::new(text), accepted));
+        };
+        let url = ConnectionString::new(url);
         // A URL given twice would be two consumers of each queue in one process, which gains nothing.
         if !urls.contains(&url) {
             urls.push(url);
@@ -298,8 +299,8 @@ mod tests {
 
     #[test]
     fn several_brokers_are_separated_by_commas() {
-        let config = read(&[("AMQP_URL", "amqp://a, amqp://b ,amqp://a")]).unwrap();
-        assert_eq!(config.amqp_urls.len(), 2);
+        let config = read(&[("AMQP_URL", "amqp://a, rabbit://b/ ,amqp://a,rabbit://a")]).unwrap();
+        assert_eq!(config.amqp_urls, ["amqp://a", "amqp://b/%2f"].map(ConnectionString::new));
     }
 
     #[test]

@@ -52,6 +52,9 @@ fn compression(name: &str) -> Option<Compression> {
     Compression::from_header(match name.rsplit_once('.')?.1 {
         "bz2" => "application/x-bz2",
         "gz" | "zlib" => "application/x-gzip",
+        "xz" | "lzma" => "application/x-lzma",
+        "zst" => "application/zstd",
+        "br" => "application/x-brotli",
         _ => return None,
     })
 }
@@ -250,8 +253,9 @@ fn an_envelope_and_a_compression_change_nothing() {
         assert_eq!(event(&format!("envelope/{name}")), bare, "{name}");
     }
     // Recognized by the first bytes above, named by the transport here.
-    for name in ["envelope/compressed.zlib", "envelope/compressed.gz", "envelope/compressed.bz2"] {
-        assert_eq!(decode(fixture(name), compression(name)).unwrap(), bare, "{name}");
+    for end in ["zlib", "gz", "bz2", "xz", "lzma", "zst", "br"] {
+        let name = format!("envelope/compressed.{end}");
+        assert_eq!(decode(fixture(&name), compression(&name)).unwrap(), bare, "{name}");
     }
 }
 
@@ -356,6 +360,11 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         Just("recipe/ttm-metrics.json"),
         Just("deployment/instance-registered.json"),
         Just("envelope/compressed.zlib"),
+        Just("envelope/compressed.zst"),
+        Just("envelope/compressed.xz"),
+        Just("meter/file-publisher-repr.txt"),
+        Just("meter/http-publisher-list.json"),
+        Just("recipe/data-base64-of-the-python-sdk.json"),
     ];
     let near = (name, any::<prop::sample::Index>(), any::<u8>(), any::<bool>()).prop_map(
         |(name, index, byte, cut)| {

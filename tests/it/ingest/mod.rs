@@ -3,6 +3,7 @@
 mod ceilometer;
 mod cloud;
 mod cloudevents;
+mod compression;
 mod faults;
 mod file;
 mod outages;
