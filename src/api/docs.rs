@@ -9,7 +9,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::Components;
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_swagger_ui::Config;
@@ -22,6 +24,12 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; connect-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; base-uri 'none'; form-action 'none'",
 );
+
+/// The name of the way to send a token in `Authorization`.
+const BEARER: &str = "bearer";
+
+/// The name of the way to send it as clients of OpenStack do.
+const OPENSTACK: &str = "x-auth-token";
 
 /// Returns the description that routes are added to.
 pub(super) fn info() -> OpenApi {
@@ -89,9 +97,12 @@ fn file(name: &str, config: Arc<Config<'static>>) -> Result<Response, Problem> {
 fn add_common_parts(description: &mut OpenApi) {
     let components = description.components.get_or_insert_with(Components::new);
     components.schemas.insert(Problem::name().into_owned(), Problem::schema());
+    components
+        .security_schemes
+        .insert(BEARER.to_owned(), SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)).into());
     components.security_schemes.insert(
-        "bearer".to_owned(),
-        SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)).into(),
+        OPENSTACK.to_owned(),
+        SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Auth-Token"))).into(),
     );
     let problem = Ref::from_schema_name(Problem::name());
     let content = ContentBuilder::new().schema(Some(problem)).build();
@@ -103,9 +114,11 @@ fn add_common_parts(description: &mut OpenApi) {
         for operation in operations(item) {
             operation.responses.responses.insert("default".to_owned(), response.clone().into());
             if guard::needs_token(path) {
-                let token = SecurityRequirement::new::<_, [&str; 0], &str>("bearer", []);
+                let [bearer, openstack] = [BEARER, OPENSTACK]
+                    .map(|name| SecurityRequirement::new::<_, [&str; 0], &str>(name, []));
                 // Needed only if tokens are configured, hence the empty alternative.
-                operation.security = Some(vec![SecurityRequirement::default(), token]);
+                let anonymous = SecurityRequirement::default();
+                operation.security = Some(vec![anonymous, bearer, openstack]);
             }
         }
     }

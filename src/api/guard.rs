@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -27,6 +27,9 @@ const BILLS: [&str; 2] = ["/sales_order", "/sales_draft"];
 
 /// Paths that are answered without a token, because monitoring has none.
 const OPEN: [&str; 2] = ["/healthz", "/readyz"];
+
+/// The header in which clients of OpenStack, Distil's among them, send their token.
+pub(super) const X_AUTH_TOKEN: &str = "x-auth-token";
 
 /// Adds the guards to routes, the outermost last.
 pub(super) fn around(routes: Router, tokens: Arc<[Secret]>) -> Router {
@@ -76,16 +79,27 @@ async fn with_token(
     if !needs_token(request.uri().path()) {
         return next.run(request).await;
     }
-    let given = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    let given = given
-        .and_then(|given| given.split_at_checked(7))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "));
-    if given.is_some_and(|(_, token)| is_known(&tokens, token.trim_ascii())) {
+    if given_tokens(request.headers()).any(|token| is_known(&tokens, token)) {
         return next.run(request).await;
     }
-    let problem = Problem::new(StatusCode::UNAUTHORIZED, "a bearer token is needed");
+    let problem = Problem::new(
+        StatusCode::UNAUTHORIZED,
+        "a token is needed: as a bearer token, or in X-Auth-Token",
+    );
     let challenge = [(header::WWW_AUTHENTICATE, "Bearer realm=\"stackledger\"")];
     (challenge, problem).into_response()
+}
+
+/// Returns the tokens of a request: the bearer token, and that of `X-Auth-Token`, the header of every client of
+/// OpenStack. One of them that is accepted is enough: a proxy may add the other for its own use.
+fn given_tokens(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|given| given.as_bytes().split_at_checked(7))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "))
+        .map(|(_, token)| token);
+    let openstack = headers.get(X_AUTH_TOKEN).map(HeaderValue::as_bytes);
+    bearer.into_iter().chain(openstack).map(<[u8]>::trim_ascii)
 }
 
 /// Whether a token is one of those accepted. Compares every digest, and each to its end, so that the time it
@@ -142,6 +156,23 @@ async fn with_metrics(request: Request, next: Next) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_are_given_in_either_header() {
+        let given = |headers: &[(&'static str, &str)]| {
+            let headers = headers.iter().map(|(name, value)| {
+                (header::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+            });
+            let headers = HeaderMap::from_iter(headers);
+            given_tokens(&headers).map(<[u8]>::to_vec).collect::<Vec<_>>()
+        };
+        assert_eq!(given(&[("x-auth-token", " one ")]), [b"one"]);
+        assert_eq!(
+            given(&[("x-auth-token", "one"), ("authorization", "Bearer two")]),
+            [b"two", b"one"]
+        );
+        assert_eq!(given(&[("authorization", "Basic one")]), [b""; 0]);
+    }
 
     #[test]
     fn a_token_is_known_whole() {

@@ -16,6 +16,9 @@ async fn a_token_is_needed() {
             get(path).header("authorization", "Bearer on"),
             get(path).header("authorization", "Basic one"),
             get(path).header("authorization", "Bearer"),
+            get(path).header("x-auth-token", "on"),
+            get(path).header("x-auth-token", ""),
+            get(path).header("x-auth-token", "Bearer one"),
         ] {
             assert_eq!(refused(request).await["status"], 401, "{path}");
         }
@@ -26,6 +29,10 @@ async fn a_token_is_needed() {
     assert_eq!(answer(get("/readyz")).await.0, 503);
     for token in ["one", "two"] {
         assert_eq!(answer(get("/v1/instances").bearer_auth(token)).await.0, 200);
+        // What a client of OpenStack sends, with or without another's header.
+        let openstack = || get("/v1/instances").header("X-Auth-Token", token);
+        assert_eq!(answer(openstack()).await.0, 200);
+        assert_eq!(answer(openstack().header("authorization", "Basic eDp5")).await.0, 200);
     }
     assert_eq!(answer(get("/v1/instances").header("authorization", "bearer two")).await.0, 200);
 }
