@@ -48,6 +48,10 @@ pub struct Terms {
     pub rates_file: Option<String>,
 }
 
+/// The names of UTC in the IANA time zone database.
+const UTC_NAMES: [&str; 8] =
+    ["UTC", "Etc/UTC", "UCT", "Etc/UCT", "Universal", "Etc/Universal", "Zulu", "Etc/Zulu"];
+
 /// A time zone and its name. Two zones are equal if their names are.
 #[derive(Clone, Debug)]
 pub struct Zone {
@@ -79,7 +83,11 @@ impl Zone {
         Day(date).midnight(&self.zone).ok()
     }
 
+    /// UTC needs no rules, and therefore no database: small containers have none.
     fn from_name(name: String) -> Result<Self, String> {
+        if UTC_NAMES.iter().any(|utc| utc.eq_ignore_ascii_case(&name)) {
+            return Ok(Zone { name, zone: TimeZone::UTC });
+        }
         match TimeZone::get(&name) {
             Ok(zone) => Ok(Zone { name, zone }),
             Err(_) => Err(format!(
@@ -225,6 +233,15 @@ mod tests {
         let midnight = |date: &str| terms.zone.midnight(date.parse().unwrap()).unwrap().to_string();
         assert_eq!(midnight("2026-01-01"), "2025-12-31T23:00:00Z");
         assert_eq!(midnight("2026-07-01"), "2026-06-30T22:00:00Z");
+    }
+
+    /// Not the zone of the same name from the system's database, which may be missing.
+    #[test]
+    fn utc_needs_no_database() {
+        for name in ["UTC", "utc", "Etc/UTC", "Zulu", "Etc/UCT"] {
+            let terms = terms(&format!("billing_timezone = '{name}'")).unwrap();
+            assert_eq!((terms.zone.name(), terms.zone.time_zone()), (name, &TimeZone::UTC));
+        }
     }
 
     #[test]

@@ -175,10 +175,12 @@ impl Database {
         let mut client = self.connect_as_given().await.with_context(|| {
             format!("no PostgreSQL answers at {self}: run scripts/up, or set DATABASE_URL")
         })?;
-        // The history of migrations is in public, whatever the search path of this role.
+        // The history of migrations is in public, whatever the search path of this role. A backslash in a literal is
+        // one, whatever the setting of this role or database: `off` makes an escape of it.
         client
             .batch_execute(
-                "SET search_path = public; SELECT pg_advisory_lock(hashtext('stackledger.migrate'))",
+                "SET standard_conforming_strings = on; SET search_path = public;
+                 SELECT pg_advisory_lock(hashtext('stackledger.migrate'))",
             )
             .await?;
         let encoding: String = client.query_one("SHOW server_encoding", &[]).await?.get(0);
@@ -227,13 +229,15 @@ impl std::fmt::Display for Database {
 const MAY_TAKE_ROLE: &str = "CASE WHEN current_setting('server_version_num')::int >= 160000
      THEN pg_has_role(current_user, oid, 'SET') ELSE pg_has_role(current_user, oid, 'MEMBER') END";
 
-/// Returns the statements that every session starts with. The idle timeout limits how long a client that
+/// Returns the statements that every session starts with, so that the settings of a role or a database change no
+/// statement's meaning. The idle timeout limits how long a client that
 /// disappeared in a transaction holds its locks, e.g. the head's. The application's role is set if it exists and
 /// the user may take it.
 fn session_settings(search_path: Option<&str>) -> String {
     let search_path = search_path.unwrap_or("public");
     format!(
-        "SET timezone = 'UTC'; SET search_path = {search_path}; SET jit = off;
+        "SET standard_conforming_strings = on;
+         SET timezone = 'UTC'; SET search_path = {search_path}; SET jit = off;
          SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;
          SET idle_in_transaction_session_timeout = '60s';
          SELECT set_config('role', rolname, false) FROM pg_roles

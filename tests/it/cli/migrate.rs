@@ -44,6 +44,34 @@ async fn migrating_twice_changes_nothing_the_second_time() {
     assert_eq!(db.rows("SELECT * FROM refinery_schema_history").await, history);
 }
 
+/// The settings of the database, of which the statements must not depend: each changes what a literal means.
+#[tokio::test]
+async fn the_settings_of_the_database_change_nothing() {
+    let db = empty_database().await;
+    let superuser = db.superuser().await;
+    let name: String = superuser.query_one("SELECT current_database()", &[]).await.unwrap().get(0);
+    for setting in [
+        "standard_conforming_strings = off",
+        "backslash_quote = off",
+        "array_nulls = off",
+        "DateStyle = 'SQL, DMY'",
+    ] {
+        superuser.batch_execute(&format!("ALTER DATABASE {name} SET {setting}")).await.unwrap();
+    }
+    let ran = |arguments: &'static [&str]| {
+        let mut command = command(&db, None);
+        command.args(arguments);
+        succeed(command)
+    };
+    assert!(ran(&["migrate"]).await.starts_with("applied V1__log"));
+    assert_eq!(ran(&["migrate"]).await, "the schema was up to date\n");
+    assert!(
+        ran(&["import", "fixtures/meter/file-publisher-repr.txt"]).await.contains("1 new events")
+    );
+    ran(&["replay", "--all"]).await;
+    assert!(ran(&["verify", "--read-models"]).await.contains("the same when rebuilt"));
+}
+
 /// Both wait for the lock; then one migrates, and the other finds the schema up to date.
 #[tokio::test]
 async fn of_two_migrations_at_once_one_waits() {
