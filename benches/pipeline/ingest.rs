@@ -169,6 +169,7 @@ async fn consume(database: &Database, amqp_url: &str, count: usize) -> Result<Ru
         queue_type: QueueType::Classic,
         prefetch: None,
         max_length_bytes: None,
+        check_delivery_limit: true,
     };
     let source = Source { exchange: "amq.topic".to_owned(), ours: false, queues: vec![queue] };
     config.file = Arc::new(File { sources: vec![source], ..File::default() });

@@ -32,6 +32,13 @@ pub struct Queue {
     pub prefetch: Option<u16>,
     /// Bytes beyond which the broker drops the oldest messages; `None`: no limit.
     pub max_length_bytes: Option<i64>,
+    /// Whether a quorum queue is consumed only if the broker's management API reports no delivery limit for it.
+    #[serde(default = "yes")]
+    pub check_delivery_limit: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The types of RabbitMQ's queues that can be declared here.
@@ -66,6 +73,7 @@ pub(super) fn default_sources() -> Vec<Source> {
         queue_type: QueueType::Classic,
         prefetch,
         max_length_bytes: None,
+        check_delivery_limit: true,
     };
     let source = |name: &str, ours, queues| Source { exchange: name.to_owned(), ours, queues };
     vec![
@@ -117,6 +125,7 @@ mod tests {
         assert_eq!(sources[0].exchange, "heat");
         assert!(!sources[0].ours);
         assert_eq!(sources[0].queues[0].queue_type, QueueType::Quorum);
+        assert!(sources[0].queues[0].check_delivery_limit);
     }
 
     #[test]

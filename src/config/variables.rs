@@ -68,6 +68,14 @@ variables! {
         /// The brokers: a cloud has one per cell. At least one, none twice.
         amqp_urls: Vec<ConnectionString> = parse_brokers,
     }
+    AMQP_MANAGEMENT_URL {
+        NoDefault: "port 15672 of the broker's host, with the broker's user",
+        help: "RabbitMQ's management API, as http://user:password@host:port, one for each broker of \
+               AMQP_URL; asked for the delivery limits of quorum queues",
+        secret: true,
+        /// The management APIs of the brokers, in their order; none if the variable is not set.
+        amqp_management_urls: Vec<ConnectionString> = parse_management_apis,
+    }
     LISTEN {
         Default: "127.0.0.1:8080",
         help: "address of the HTTP server; any but a loopback address needs TOKENS or INSECURE_LISTEN",
@@ -201,6 +209,15 @@ impl Config {
         let given = envy::from_iter(vars.into_iter().filter(|(_, value)| !value.is_empty()))
             .map_err(|error| ConfigError::new("environment", "…", error.to_string()))?;
         let config = Config::parse(&given)?;
+        let (apis, brokers) = (&config.amqp_management_urls, config.amqp_urls.len());
+        if !apis.is_empty() && apis.len() != brokers {
+            let given: Vec<String> = apis.iter().map(ToString::to_string).collect();
+            return Err(ConfigError::new(
+                AMQP_MANAGEMENT_URL.name,
+                given.join(","),
+                format!("one URL for each of AMQP_URL is accepted, and there are {brokers}"),
+            ));
+        }
         let is_open = !config.listen.ip().is_loopback() && config.tokens.is_empty();
         if is_open && !config.insecure_listen {
             return Err(ConfigError::new(
@@ -229,6 +246,19 @@ fn parse_brokers(raw: RawValue<'_>) -> Result<Vec<ConnectionString>, ConfigError
         }
     }
     Ok(urls)
+}
+
+/// Parses the URLs of the brokers' management APIs.
+fn parse_management_apis(raw: RawValue<'_>) -> Result<Vec<ConnectionString>, ConfigError> {
+    let accepted = "http://user:password@host:port is accepted, one for each broker of AMQP_URL";
+    let parse = |text: &str| {
+        let url = ConnectionString::new(text);
+        match text.starts_with("http://") && text.parse::<reqwest::Url>().is_ok() {
+            true => Ok(url),
+            false => Err(ConfigError::new(raw.name, url, accepted)),
+        }
+    };
+    raw.items().map(parse).collect()
 }
 
 #[cfg(test)]
@@ -268,6 +298,8 @@ mod tests {
             ("LINGER_MS", "-1"),
             ("LOG_FORMAT", "xml"),
             ("AMQP_URL", "http://127.0.0.1"),
+            ("AMQP_MANAGEMENT_URL", "amqp://127.0.0.1"),
+            ("AMQP_MANAGEMENT_URL", "http://a,http://b"),
             ("STACKLEDGER_CONFIG", "/does/not/exist.toml"),
         ] {
             let error = read(&[(name, given)]).unwrap_err();
@@ -288,9 +320,10 @@ mod tests {
         assert_eq!(config.tokens, [Secret::new("a"), Secret::new("b")]);
         assert_eq!(read(&[]).unwrap().metering_secret, None);
         for variable in VARIABLES.iter().filter(|variable| variable.is_secret) {
-            let value = match variable.name.ends_with("_URL") {
-                true => "amqp://u:geheim@h",
-                false => "geheim",
+            let value = match variable.name {
+                "AMQP_MANAGEMENT_URL" => "http://u:geheim@h",
+                name if name.ends_with("_URL") => "amqp://u:geheim@h",
+                _ => "geheim",
             };
             let config = read(&[(variable.name, value)]).unwrap();
             assert!(!format!("{config:?}").contains("geheim"), "{}", variable.name);

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use lapin::Connection;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::bindable::BindableQueues;
 use super::queue::Consumer;
 use super::topology::{self, Binding};
-use crate::broker;
+use crate::broker::{self, Management};
 use crate::config::{Config, Queue, Source};
 use crate::db::Database;
 use crate::health::Health;
@@ -34,10 +34,11 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let mut brokers = JoinSet::new();
-    for url in config.amqp_urls.clone() {
+    for (nth, url) in config.amqp_urls.iter().enumerate() {
         let broker = Broker {
             part: format!("broker {url}"),
-            url,
+            url: url.clone(),
+            management: config.amqp_management_urls.get(nth).cloned(),
             database: database.clone(),
             config: Arc::clone(&config),
             health: Arc::clone(&health),
@@ -51,6 +52,8 @@ pub async fn run(
 /// One broker of the configuration.
 struct Broker {
     url: ConnectionString,
+    /// URL of its management API; `None`: on the broker's host.
+    management: Option<ConnectionString>,
     /// Its name as a part in [`Health`].
     part: String,
     database: Database,
@@ -97,23 +100,27 @@ impl Broker {
         let stop = self.stop.child_token();
         let mut tasks: JoinSet<Result<()>> = JoinSet::new();
         let connection = Arc::new(connection);
-        let ready = watch::Sender::default();
+        let bindable = BindableQueues::default();
+        let management = Management::new(self.management.as_ref(), &self.url)
+            .map_err(|error| anyhow!("the management API's client cannot be made: {error}"))?;
         for queue in sources.iter().flat_map(|source| &source.queues) {
             let consumer = Consumer {
                 connection: Arc::clone(&connection),
+                broker: self.url.clone(),
+                management: management.clone(),
                 queue: queue.clone(),
                 part: format!("queue {} at {}", queue.name, self.url),
                 prefetch: queue.prefetch.unwrap_or(self.config.prefetch),
                 config: Arc::clone(&self.config),
                 database: self.database.clone(),
                 health: Arc::clone(&self.health),
-                ready: ready.clone(),
+                bindable: bindable.clone(),
                 stop: stop.clone(),
             };
             tasks.spawn(async move { consumer.run().await });
         }
         let result = tokio::select! {
-            result = self.keep_bound(&connection, sources, ready.subscribe()) => result,
+            result = self.keep_bound(&connection, sources, &bindable) => result,
             ended = tasks.join_next() => match ended {
                 Some(Ok(Err(error))) => Err(error),
                 Some(Err(panic)) => Err(anyhow!(panic)),
@@ -147,25 +154,29 @@ impl Broker {
         }
     }
 
-    /// Binds every queue as soon as it is ready and its exchange exists, and again from time to time. Returns
+    /// Binds every queue as soon as that is possible and its exchange exists, and again from time to time. Returns
     /// only with an error.
     async fn keep_bound(
         &self,
         connection: &Connection,
         sources: &[Source],
-        mut ready: watch::Receiver<HashSet<String>>,
+        bindable: &BindableQueues,
     ) -> Result<()> {
         let all: Vec<(&Source, &Queue)> =
             sources.iter().flat_map(|s| s.queues.iter().map(move |queue| (s, queue))).collect();
         let mut due = all.clone();
         let mut awaited = HashSet::new();
+        let mut changes = bindable.changes();
         let mut rebind = tokio::time::interval(REBIND_INTERVAL);
         rebind.tick().await;
         loop {
-            let ready_now = ready.borrow_and_update().clone();
-            let (due_now, mut missing): (Vec<_>, Vec<_>) =
-                due.into_iter().partition(|(_, queue)| ready_now.contains(&queue.name));
-            for (source, queue) in due_now {
+            changes.mark_unchanged();
+            let mut missing = Vec::new();
+            for (source, queue) in due {
+                let Some(_held) = bindable.hold(&queue.name).await else {
+                    missing.push((source, queue));
+                    continue;
+                };
                 let exchange = source.exchange.as_str();
                 let part = format!("exchange {exchange} at {}", self.url);
                 match topology::bind(connection, exchange, queue).await? {
@@ -195,7 +206,7 @@ impl Broker {
             }
             due = tokio::select! {
                 _ = rebind.tick() => all.clone(),
-                Ok(()) = ready.changed() => missing,
+                Ok(()) = changes.changed() => all.clone(),
                 () = tokio::time::sleep(MISSING_EXCHANGE_INTERVAL), if !missing.is_empty() => missing,
             };
         }

@@ -5,7 +5,9 @@
 
 pub mod amqp;
 mod batch;
+mod bindable;
 mod decoder;
+mod delivery_limit;
 pub mod file;
 pub mod intake;
 mod prefetch;

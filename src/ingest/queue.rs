@@ -1,7 +1,7 @@
 //! Consuming one queue: one channel, and a pipeline of two halves. A task receives and decodes the next batch
 //! while a thread appends and acks the last one.
 
-use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,20 +11,23 @@ use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Connection};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::Batch;
+use super::bindable::BindableQueues;
 use super::decoder::Decoder;
+use super::delivery_limit::{LimitCheck, Unsafe};
 use super::prefetch::Prefetch;
 use super::properties;
 use super::sink::Sink;
 use super::topology;
-use crate::broker;
-use crate::config::{Config, Queue};
+use crate::broker::{self, Management};
+use crate::config::{Config, Queue, QueueType};
 use crate::db::Database;
 use crate::health::Health;
 use crate::lifecycle::{Backoff, run_on_own_thread};
+use crate::secret::ConnectionString;
 
 /// Shortest pause before a queue that the broker refused is tried again.
 const REFUSED_QUEUE_PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -32,12 +35,18 @@ const REFUSED_QUEUE_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Longest pause before a queue that the broker refused is tried again.
 const REFUSED_QUEUE_PAUSE_MAX: Duration = Duration::from_secs(30);
 
+/// Longest pause before a queue that could lose messages is checked again.
+const UNSAFE_QUEUE_PAUSE_MAX: Duration = Duration::from_secs(5);
+
 /// Pause between looks for further deliveries while a batch fills.
 const POLL_PAUSE: Duration = Duration::from_millis(2);
 
 /// The consumer of one queue, for the lifetime of a connection.
 pub(super) struct Consumer {
     pub connection: Arc<Connection>,
+    /// The broker at the other end of the connection.
+    pub broker: ConnectionString,
+    pub management: Management,
     pub queue: Queue,
     /// Its name as a part in [`Health`].
     pub part: String,
@@ -46,9 +55,7 @@ pub(super) struct Consumer {
     pub config: Arc<Config>,
     pub database: Database,
     pub health: Arc<Health>,
-    /// Names of the queues that may be bound. RabbitMQ accepts a binding before a quorum queue runs and drops
-    /// messages routed to it meanwhile; once our consumer is registered the queue runs.
-    pub ready: watch::Sender<HashSet<String>>,
+    pub bindable: BindableQueues,
     /// Stops this connection. Messages not appended by then are redelivered to the next one, whose bindings must
     /// not wait for a database that is away.
     pub stop: CancellationToken,
@@ -56,21 +63,26 @@ pub(super) struct Consumer {
 
 impl Consumer {
     /// Consumes until asked to stop. If the broker refuses the queue, e.g. because it exists with other
-    /// arguments, this queue is tried again from time to time while the others go on.
+    /// arguments, or could drop messages of it, this queue is tried again from time to time while the others go on.
     pub async fn run(&self) -> Result<()> {
-        let mut backoff = Backoff::new(REFUSED_QUEUE_PAUSE_MIN, REFUSED_QUEUE_PAUSE_MAX);
+        let mut refused = Backoff::new(REFUSED_QUEUE_PAUSE_MIN, REFUSED_QUEUE_PAUSE_MAX);
+        let mut unsafe_ = Backoff::new(REFUSED_QUEUE_PAUSE_MIN, UNSAFE_QUEUE_PAUSE_MAX);
         loop {
-            let refused = match self.consume().await {
+            let error = match self.consume().await {
                 Ok(()) => return Ok(()),
-                Err(error) => match error.downcast_ref::<lapin::Error>() {
-                    Some(cause) if broker::is_refused(cause) => cause.to_string(),
-                    _ => return Err(error),
-                },
+                Err(error) => error,
+            };
+            let backoff = if error.is::<Unsafe>() {
+                &mut unsafe_
+            } else if error.downcast_ref().is_some_and(broker::is_refused) {
+                &mut refused
+            } else {
+                return Err(error);
             };
             // The queue exists all the same, and keeps messages if it is bound.
-            self.mark_ready();
-            if self.health.set_fault(&self.part, &refused) {
-                tracing::error!("{} is not consumed: {refused}; trying again", self.part);
+            self.bindable.add(&self.queue.name);
+            if self.health.set_fault(&self.part, error.to_string()) {
+                tracing::error!("{} is not consumed: {error}; trying again", self.part);
             }
             if !backoff.wait(&self.stop).await {
                 return Ok(());
@@ -78,31 +90,65 @@ impl Consumer {
         }
     }
 
-    /// Consumes until asked to stop, or until the channel fails.
+    /// Consumes until asked to stop, until the channel fails, or until the queue has a delivery limit.
     async fn consume(&self) -> Result<()> {
-        let channel = self.connection.create_channel().await?;
-        topology::declare_queue(&channel, &self.queue).await?;
+        self.bindable.remove(&self.queue.name).await;
+        let channel = self.declare().await?;
+        // The broker answers once the queue runs.
+        self.bindable.add(&self.queue.name);
+        let limit = LimitCheck {
+            management: &self.management,
+            vhost: self.connection.status().vhost().to_string(),
+            queue: &self.queue,
+            part: &self.part,
+            health: &self.health,
+        };
+        tokio::select! {
+            passed = limit.pass() => passed?,
+            () = self.stop.cancelled() => return Ok(()),
+        }
+        let leave = CancellationToken::new();
         let pipeline = Pipeline {
             channel,
             queue: self.queue.clone(),
             decoder: Decoder::new(&self.config),
             batch_size: self.config.batch_size,
             linger: self.config.linger,
+            leave: leave.clone(),
             stop: self.stop.clone(),
         };
         let prefetch = Prefetch::new(self.prefetch);
         let deliveries = pipeline.subscribe(&prefetch).await?;
-        self.mark_ready();
         if self.health.clear_fault(&self.part) {
             tracing::info!("{} is consumed again", self.part);
         }
         let sink = Sink::new(self.database.clone(), Arc::clone(&self.health), self.stop.clone());
-        pipeline.run(sink, prefetch, deliveries).await
+        let mut running = pin!(pipeline.run(sink, prefetch, deliveries));
+        tokio::select! {
+            ended = &mut running => ended,
+            found = limit.fail() => {
+                leave.cancel();
+                running.await?;
+                Err(found.into())
+            }
+        }
     }
 
-    /// Tells the session that the queue may be bound.
-    fn mark_ready(&self) {
-        self.ready.send_if_modified(|ready| ready.insert(self.queue.name.clone()));
+    /// Declares the queue and returns the channel that is to consume from it.
+    async fn declare(&self) -> Result<Channel> {
+        let can_be_unlimited = match self.queue.queue_type {
+            QueueType::Classic => false,
+            QueueType::Quorum => {
+                let version = match self.management.read_version().await {
+                    Ok(version) => version,
+                    Err(_) => broker::read_version(&self.broker)
+                        .await
+                        .context("the broker's version cannot be read")?,
+                };
+                version.can_switch_limit_off()
+            }
+        };
+        Ok(topology::declare_queue(&self.connection, &self.queue, can_be_unlimited).await?)
     }
 }
 
@@ -113,6 +159,8 @@ struct Pipeline {
     decoder: Decoder,
     batch_size: usize,
     linger: Duration,
+    /// Ends the pipeline when everything that was delivered is appended and acked, so that nothing goes back.
+    leave: CancellationToken,
     stop: CancellationToken,
 }
 
@@ -147,6 +195,7 @@ impl Pipeline {
             metrics::counter!("stackledger_messages_total", "queue" => self.queue.name.clone());
         // Whether we cancelled the subscription in order to make it again with another limit.
         let mut is_ending = false;
+        let mut is_leaving = false;
         let mut batch = Batch::default();
         let mut last_tag = 0;
         let mut due = tokio::time::Instant::now();
@@ -157,9 +206,18 @@ impl Pipeline {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => break,
+                () = self.leave.cancelled(), if !is_leaving => {
+                    is_leaving = true;
+                    if !is_ending {
+                        self.unsubscribe(&deliveries).await?;
+                    }
+                }
                 delivery = next_delivery(&mut deliveries, !batch.is_empty()), if !is_full => {
                     let Some(delivery) = delivery.transpose()? else {
                         // Nothing is lost: all messages before the end are in hand.
+                        if is_leaving {
+                            break;
+                        }
                         if !std::mem::take(&mut is_ending) {
                             bail!("the broker ended the consumer of {}", self.queue.name);
                         }
@@ -187,10 +245,9 @@ impl Pipeline {
                 permit = sender.reserve(), if is_full || (!batch.is_empty() && due <= tokio::time::Instant::now()) => {
                     let Ok(permit) = permit else { return Ok(()) };
                     permit.send(TaggedBatch { batch: std::mem::take(&mut batch), last_tag });
-                    if prefetch.needs_change() && !is_ending {
+                    if prefetch.needs_change() && !is_ending && !is_leaving {
                         is_ending = true;
-                        let options = BasicCancelOptions::default();
-                        self.channel.basic_cancel(deliveries.tag(), options).await?;
+                        self.unsubscribe(&deliveries).await?;
                     }
                 }
                 () = tokio::time::sleep_until(due), if !batch.is_empty() && due > tokio::time::Instant::now() => {}
@@ -215,6 +272,11 @@ impl Pipeline {
             )
             .await
             .with_context(|| format!("consuming from {}", self.queue.name))
+    }
+
+    /// Cancels the subscription. What was delivered before can still be read and acked.
+    async fn unsubscribe(&self, deliveries: &lapin::Consumer) -> Result<(), lapin::Error> {
+        self.channel.basic_cancel(deliveries.tag(), BasicCancelOptions::default()).await
     }
 }
 

@@ -11,24 +11,57 @@ use lapin::{Channel, Connection, ErrorKind, ExchangeKind};
 use crate::broker::is_refused;
 use crate::config::{Queue, QueueType};
 
-/// Declares a queue of ours on the channel that is to consume from it.
+/// The argument that switches off the limit after which a quorum queue drops a message.
+const DELIVERY_LIMIT: &str = "x-delivery-limit";
+
+/// Declares a queue of ours and returns the channel that is to consume from it.
+///
+/// If the broker can switch it off, a new quorum queue has no delivery limit: RabbitMQ 4 drops a message by
+/// default once it was delivered 21 times. An existing queue keeps the limit that it has, because its arguments
+/// are fixed.
 ///
 /// # Errors
 ///
 /// When the broker is away, or a queue of that name exists with other arguments. In the second case the
 /// channel is closed, but not the connection.
-pub(super) async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), lapin::Error> {
-    let options = QueueDeclareOptions { durable: true, ..Default::default() };
-    channel.queue_declare(queue.name.as_str().into(), options, arguments(queue)).await?;
-    Ok(())
+pub(super) async fn declare_queue(
+    connection: &Connection,
+    queue: &Queue,
+    can_be_unlimited: bool,
+) -> Result<Channel, lapin::Error> {
+    let arguments = arguments(queue);
+    if can_be_unlimited {
+        let mut unlimited = arguments.clone();
+        unlimited.insert(DELIVERY_LIMIT.into(), AMQPValue::LongInt(-1));
+        match declare(connection, queue, unlimited).await {
+            Err(error) if is_about(&error, DELIVERY_LIMIT) => {}
+            declared => return declared,
+        }
+    }
+    declare(connection, queue, arguments).await
 }
 
-/// Returns the `x-` arguments of the queue.
+/// Declares a queue on a new channel, which a refusal closes.
+async fn declare(
+    connection: &Connection,
+    queue: &Queue,
+    arguments: FieldTable,
+) -> Result<Channel, lapin::Error> {
+    let channel = connection.create_channel().await?;
+    let options = QueueDeclareOptions { durable: true, ..Default::default() };
+    channel.queue_declare(queue.name.as_str().into(), options, arguments).await?;
+    Ok(channel)
+}
+
+/// Returns the `x-` arguments of the queue. Its type is always among them: without it, the type is the virtual
+/// host's default, which may be quorum, with a delivery limit.
 fn arguments(queue: &Queue) -> FieldTable {
     let mut arguments = FieldTable::default();
-    if queue.queue_type == QueueType::Quorum {
-        arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-    }
+    let queue_type = match queue.queue_type {
+        QueueType::Classic => "classic",
+        QueueType::Quorum => "quorum",
+    };
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString(queue_type.into()));
     if let Some(bytes) = queue.max_length_bytes {
         arguments.insert("x-max-length-bytes".into(), AMQPValue::LongLongInt(bytes));
     }
@@ -90,4 +123,14 @@ async fn bind_keys(channel: &Channel, exchange: &str, queue: &Queue) -> Result<(
 
 fn is_not_found(error: &lapin::Error) -> bool {
     matches!(error.kind(), ErrorKind::ProtocolError(error) if error.get_id() == 404)
+}
+
+/// Whether the broker refused because of this argument.
+fn is_about(error: &lapin::Error, argument: &str) -> bool {
+    match error.kind() {
+        ErrorKind::ProtocolError(refusal) => {
+            refusal.get_id() == 406 && refusal.get_message().as_str().contains(argument)
+        }
+        _ => false,
+    }
 }

@@ -4,6 +4,7 @@ mod ceilometer;
 mod cloud;
 mod cloudevents;
 mod compression;
+mod delivery_limit;
 mod faults;
 mod file;
 mod outages;

@@ -8,7 +8,7 @@ use lapin::options::{
     QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Confirmation, ExchangeKind};
+use lapin::{BasicProperties, Channel, Confirmation, ExchangeKind};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -209,23 +209,61 @@ async fn further_exchanges_and_quorum_queues_come_from_the_configuration() {
     consuming.stop().await;
 }
 
-/// RabbitMQ accepts a binding before a quorum queue runs, and drops messages that are routed to it meanwhile.
+/// RabbitMQ accepts a binding while it creates a quorum queue, and drops messages that are routed to it meanwhile.
 #[tokio::test]
 async fn messages_routed_to_a_new_quorum_queue_are_in_the_log() {
     let (db, broker) = (database().await, broker().await);
     let (_connection, cloud) = broker.channel().await;
+    let (exchanges, file) = ten_clouds(&cloud).await;
+    let consuming = consume_file(&db, &broker, file.parse().unwrap());
+    publish_until_routed(&cloud, exchanges).await;
+    holds(&db, 10).await;
+    consuming.stop().await;
+}
+
+/// The queues exist with another type at first, are bound as they are, and are deleted by somebody.
+#[tokio::test]
+async fn messages_routed_to_a_quorum_queue_that_replaces_another_are_in_the_log() {
+    let (db, broker) = (database().await, broker().await);
+    let (_connection, cloud) = broker.channel().await;
+    let (exchanges, file) = ten_clouds(&cloud).await;
+    let durable = QueueDeclareOptions { durable: true, ..Default::default() };
+    let name = |exchange: &str| format!("stackledger.{exchange}");
+    for exchange in &exchanges {
+        cloud.queue_declare(name(exchange).into(), durable, FieldTable::default()).await.unwrap();
+    }
+    let consuming = consume_file(&db, &broker, file.parse().unwrap());
+    eventually("they are refused and bound", || async {
+        consuming.health.faults().len() == 10
+            && bound(&broker, "cloud-9").await.len() == 1
+            && bound(&broker, "cloud-0").await.len() == 1
+    })
+    .await;
+    for exchange in &exchanges {
+        cloud.queue_delete(name(exchange).into(), QueueDeleteOptions::default()).await.unwrap();
+    }
+    publish_until_routed(&cloud, exchanges).await;
+    holds(&db, 10).await;
+    consuming.stop().await;
+}
+
+/// Declares ten exchanges. Returns their names, and a configuration with a quorum queue for each.
+async fn ten_clouds(cloud: &Channel) -> (Vec<String>, String) {
     cloud.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
-    let mut waiting: Vec<String> = (0..10).map(|nth| format!("cloud-{nth}")).collect();
+    let exchanges: Vec<String> = (0..10).map(|nth| format!("cloud-{nth}")).collect();
     let mut file = String::new();
-    for exchange in &waiting {
-        declare_as_oslo(&cloud, exchange).await;
+    for exchange in &exchanges {
+        declare_as_oslo(cloud, exchange).await;
         file += &format!(
             "[[source]]\nexchange = '{exchange}'\n[[source.queue]]\nname = 'stackledger.{exchange}'\n\
              keys = ['notifications.*']\ntype = 'quorum'\n"
         );
     }
-    let consuming = consume_file(&db, &broker, file.parse().unwrap());
-    // Each exchange is published to until the first message is routed.
+    (exchanges, file)
+}
+
+/// Publishes to each exchange until the first message is routed, which must be confirmed.
+async fn publish_until_routed(cloud: &Channel, mut waiting: Vec<String>) {
     let mandatory = BasicPublishOptions { mandatory: true, ..Default::default() };
     let started = Instant::now();
     let (mut published, mut unconfirmed) = (0, 0);
@@ -248,6 +286,4 @@ async fn messages_routed_to_a_new_quorum_queue_are_in_the_log() {
         waiting = unrouted;
     }
     assert_eq!(unconfirmed, 0, "messages for queues that were bound but did not run");
-    holds(&db, 10).await;
-    consuming.stop().await;
 }

@@ -9,8 +9,8 @@ use super::{unique, variable};
 /// A vhost of one test alone. It is deleted when the test ends.
 pub struct TestBroker {
     pub url: String,
+    pub management: String,
     vhost: String,
-    management: String,
 }
 
 /// Creates a vhost.
@@ -51,6 +51,28 @@ impl TestBroker {
     pub async fn ask(&self, kind: &str) -> serde_json::Value {
         let url = format!("{}/api/{kind}/{}", self.management, self.vhost);
         reqwest::get(url).await.unwrap().json().await.unwrap()
+    }
+
+    /// Creates an object of a kind in this vhost, e.g. of `policies`.
+    pub async fn put(&self, kind: &str, name: &str, object: &serde_json::Value) {
+        let url = format!("{}/api/{kind}/{}/{name}", self.management, self.vhost);
+        let put = reqwest::Client::new().put(url).json(object).send().await.unwrap();
+        assert!(put.status().is_success(), "{put:?}");
+    }
+
+    /// Deletes an object of a kind in this vhost.
+    pub async fn delete(&self, kind: &str, name: &str) {
+        let url = format!("{}/api/{kind}/{}/{name}", self.management, self.vhost);
+        let deleted = reqwest::Client::new().delete(url).send().await.unwrap();
+        assert!(deleted.status().is_success(), "{deleted:?}");
+    }
+
+    /// Sets the type of queues that are declared in this vhost without one.
+    pub async fn set_default_queue_type(&self, queue_type: &str) {
+        let url = format!("{}/api/vhosts/{}", self.management, self.vhost);
+        let vhost = serde_json::json!({"default_queue_type": queue_type});
+        let put = reqwest::Client::new().put(url).json(&vhost).send().await.unwrap();
+        assert!(put.status().is_success(), "{put:?}");
     }
 
     /// Returns the number of messages in each of our queues, unacked ones included, as of some moment in the

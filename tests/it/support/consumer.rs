@@ -34,8 +34,12 @@ pub fn consume_with(
     broker: &TestBroker,
     change: impl FnOnce(&mut Config),
 ) -> Consumer {
-    let vars =
-        [("AMQP_URL".to_owned(), broker.url.clone()), ("BATCH_SIZE".to_owned(), "100".to_owned())];
+    let vars = [
+        ("AMQP_URL", broker.url.as_str()),
+        ("AMQP_MANAGEMENT_URL", &broker.management),
+        ("BATCH_SIZE", "100"),
+    ];
+    let vars = vars.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let mut config = Config::from_vars(vars).unwrap();
     change(&mut config);
     let (health, stop) = (Arc::new(Health::default()), CancellationToken::new());

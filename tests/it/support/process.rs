@@ -10,9 +10,13 @@ use super::eventually;
 /// Returns a command that runs `stackledger` with this test's database and broker in its environment.
 pub fn command(database: &TestDatabase, broker: Option<&TestBroker>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stackledger"));
-    command.env_remove("STACKLEDGER_CONFIG").env("DATABASE_URL", &database.url).env("LOG", "warn");
+    command
+        .env_remove("STACKLEDGER_CONFIG")
+        .env_remove("AMQP_MANAGEMENT_URL")
+        .env("DATABASE_URL", &database.url)
+        .env("LOG", "warn");
     if let Some(broker) = broker {
-        command.env("AMQP_URL", &broker.url);
+        command.env("AMQP_URL", &broker.url).env("AMQP_MANAGEMENT_URL", &broker.management);
     }
     command
 }

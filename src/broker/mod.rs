@@ -1,4 +1,8 @@
-//! The basis of everything here that uses AMQP: connections, and the declaration of our own exchange.
+//! The basis of everything here that uses AMQP: connections, the declaration of our own exchange, and what a
+//! broker reports of itself and its queues.
+
+mod management;
+mod version;
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -9,6 +13,9 @@ use lapin::{Connection, ConnectionProperties, ErrorKind, ExchangeKind};
 use tokio::runtime::{Builder, Handle};
 
 use crate::secret::ConnectionString;
+
+pub use management::{DeliveryLimit, LimitOrigin, Management, ManagementError};
+pub use version::{BrokerVersion, read_version};
 
 /// Pause between polls of the brokers' sockets.
 const POLL_PAUSE: Duration = Duration::from_millis(1);
