@@ -1,35 +1,125 @@
 //! The health of the services that a process needs, for `/readyz` and `status`.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// The parts that do not work, with the reason for each. All tasks of a process share it.
 #[derive(Debug, Default)]
 pub struct Health {
-    faults: Mutex<BTreeMap<String, String>>,
+    /// By part and reporter: the reason.
+    faults: Mutex<BTreeMap<String, BTreeMap<u64, String>>>,
+    reporters: AtomicU64,
 }
+
+/// The reporter of a part on which only one task reports.
+const SINGLE: u64 = 0;
 
 impl Health {
     /// Records that `part` (e.g. `broker 127.0.0.1:5672`) does not work, for this reason. Returns `true` if it
     /// worked before, so that callers log a fault once and not at every attempt.
     pub fn set_fault(&self, part: &str, reason: impl Into<String>) -> bool {
-        let reason = reason.into();
-        let mut faults = self.lock();
-        faults.insert(part.to_owned(), reason).is_none()
+        self.set(part, SINGLE, reason.into())
     }
 
     /// Records that `part` works. Returns `true` if it did not work before.
     pub fn clear_fault(&self, part: &str) -> bool {
-        self.lock().remove(part).is_some()
+        self.clear(part, SINGLE)
+    }
+
+    /// Returns a reporter for a part on which several tasks report.
+    pub fn reporter(self: &Arc<Self>, part: &str) -> Reporter {
+        let id = SINGLE + 1 + self.reporters.fetch_add(1, Ordering::Relaxed);
+        Reporter { health: Arc::clone(self), part: part.to_owned(), id }
     }
 
     /// The parts that do not work now, with the reason for each.
     pub fn faults(&self) -> BTreeMap<String, String> {
-        self.lock().clone()
+        let faults = self.lock();
+        let first = |reasons: &BTreeMap<u64, String>| reasons.values().next().cloned();
+        faults.iter().filter_map(|(part, all)| Some((part.clone(), first(all)?))).collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {
+    fn set(&self, part: &str, reporter: u64, reason: String) -> bool {
+        let mut faults = self.lock();
+        let reasons = faults.entry(part.to_owned()).or_default();
+        let worked = reasons.is_empty();
+        reasons.insert(reporter, reason);
+        worked
+    }
+
+    fn clear(&self, part: &str, reporter: u64) -> bool {
+        let mut faults = self.lock();
+        let Some(reasons) = faults.get_mut(part) else { return false };
+        reasons.remove(&reporter);
+        let works = reasons.is_empty();
+        if works {
+            faults.remove(part);
+        }
+        works
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, BTreeMap<u64, String>>> {
         // A panic while another task held the lock cannot leave the map half changed.
         self.faults.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// One of the tasks that report on a part. The part works if none of them has a fault. A task that ends takes its
+/// fault with it: nobody else could find out that it is over.
+#[derive(Debug)]
+pub struct Reporter {
+    health: Arc<Health>,
+    part: String,
+    id: u64,
+}
+
+impl Reporter {
+    /// Records that the part does not work, for this reason. Returns `true` if it worked before.
+    pub fn set_fault(&self, reason: impl Into<String>) -> bool {
+        self.health.set(&self.part, self.id, reason.into())
+    }
+
+    /// Records that this task has no fault. Returns `true` if the part did not work before, and does now.
+    pub fn clear_fault(&self) -> bool {
+        self.health.clear(&self.part, self.id)
+    }
+}
+
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        self.clear_fault();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_works_when_no_task_has_a_fault() {
+        let health = Arc::new(Health::default());
+        let (one, other) = (health.reporter("database"), health.reporter("database"));
+        assert!(one.set_fault("away") && !other.set_fault("full") && !one.set_fault("still away"));
+        assert!(!other.clear_fault(), "one of them still has a fault");
+        assert_eq!(health.faults()["database"], "still away");
+        assert!(one.clear_fault() && !one.clear_fault() && health.faults().is_empty());
+    }
+
+    #[test]
+    fn a_fault_ends_with_the_task_that_has_it() {
+        let health = Arc::new(Health::default());
+        let gone = health.reporter("database");
+        gone.set_fault("away");
+        drop(gone);
+        assert!(health.faults().is_empty());
+    }
+
+    #[test]
+    fn parts_are_independent() {
+        let health = Health::default();
+        assert!(health.set_fault("broker", "away") && health.set_fault("queue", "refused"));
+        assert!(health.clear_fault("broker") && !health.clear_fault("broker"));
+        assert_eq!(health.faults().into_keys().collect::<Vec<_>>(), ["queue"]);
     }
 }

@@ -112,6 +112,12 @@ impl Backoff {
         Backoff::new(Duration::from_millis(100), Duration::from_secs(5))
     }
 
+    /// Creates the backoff for a service without which a process is not ready: limits of 100 ms to 1 s, so that
+    /// its return shows within a second.
+    pub fn for_readiness() -> Self {
+        Backoff::new(Duration::from_millis(100), Duration::from_secs(1))
+    }
+
     /// Starts again with the first pause, after a success.
     pub fn reset(&mut self) {
         self.limit = self.first;
@@ -157,6 +163,9 @@ mod tests {
         backoff.reset();
         assert_eq!(backoff.next_pause(0.0).as_millis(), 50);
         assert_eq!(backoff.next_pause(0.5).as_millis(), 150);
+        let mut backoff = Backoff::for_readiness();
+        let pauses: Vec<u128> = (0..6).map(|_| backoff.next_pause(1.0).as_millis()).collect();
+        assert_eq!(pauses, [100, 200, 400, 800, 1000, 1000]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Health, readiness and metrics.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract;
@@ -17,6 +18,12 @@ use crate::export::Progress;
 use crate::http::{NoParameters, Problem, Query};
 use crate::projection::{self, Status};
 use crate::{export, lifecycle, log, telemetry};
+
+/// How long the database may take to answer before a process is not ready.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The sentence of a database that is away.
+const NO_DATABASE: &str = "the database does not answer";
 
 pub(super) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz)).routes(routes!(metrics))
@@ -47,17 +54,23 @@ async fn readyz(
         .into_iter()
         .map(|(part, reason)| format!("{part}: {reason}"))
         .collect();
-    match state.pool.get().await {
-        Err(_) => reasons.push("the database does not answer".to_owned()),
-        Ok(client) => match state.database.check_schema(&client).await {
-            Err(error) => reasons.push(format!("{error:#}")),
-            Ok(()) => reasons.extend(stalled_projections(&client).await?),
-        },
+    match tokio::time::timeout(DATABASE_TIMEOUT, database_faults(&state)).await {
+        Ok(faults) => reasons.extend(faults?),
+        Err(_) => reasons.push(NO_DATABASE.to_owned()),
     }
     if reasons.is_empty() {
         Ok(Json(Condition { status: "ready" }))
     } else {
         Err(Problem::unavailable(reasons.join("; ")))
+    }
+}
+
+/// Returns a sentence for each fault of the database.
+async fn database_faults(state: &State) -> Result<Vec<String>, Problem> {
+    let Ok(client) = state.pool.get().await else { return Ok(vec![NO_DATABASE.to_owned()]) };
+    match state.database.check_schema(&client).await {
+        Err(error) => Ok(vec![format!("{error:#}")]),
+        Ok(()) => stalled_projections(&client).await,
     }
 }
 

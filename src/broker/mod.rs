@@ -75,6 +75,9 @@ pub async fn connect(url: &ConnectionString, name: &str) -> Result<Connection, l
 /// Closes a connection, and gives up after `CLOSE_TIMEOUT`: if channels end at the same moment, the client
 /// library sometimes waits forever for the broker's answer.
 pub async fn disconnect(connection: &Connection) {
+    if !connection.status().connected() {
+        return;
+    }
     let closing = connection.close(200, "done".into());
     match tokio::time::timeout(CLOSE_TIMEOUT, closing).await {
         Ok(Ok(())) => {}

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::bindable::BindableQueues;
+use super::link;
 use super::queue::Consumer;
 use super::topology::{self, Binding};
 use crate::broker::{self, Management};
@@ -22,6 +23,8 @@ use crate::secret::ConnectionString;
 
 /// Interval at which a missing exchange is looked for again.
 const MISSING_EXCHANGE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the batches in hand may take to be appended after a connection was lost.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(1);
 /// Interval at which all bindings are made again: an exchange may have been deleted and declared anew.
 const REBIND_INTERVAL: Duration = Duration::from_secs(15);
 
@@ -64,19 +67,21 @@ struct Broker {
 
 impl Broker {
     async fn run(&self) {
-        let mut backoff = Backoff::for_service();
+        let mut backoff = Backoff::for_readiness();
         while !self.stop.is_cancelled() {
             match self.run_session(&mut backoff).await {
                 Ok(()) => return,
-                Err(error) => {
-                    if self.health.set_fault(&self.part, format!("{error:#}")) {
-                        tracing::warn!("{}: {error:#}; trying again", self.part);
-                    }
-                }
+                Err(error) => self.report(&error),
             }
             if !backoff.wait(&self.stop).await {
                 return;
             }
+        }
+    }
+
+    fn report(&self, error: &anyhow::Error) {
+        if self.health.set_fault(&self.part, format!("{error:#}")) {
+            tracing::warn!("{}: {error:#}; trying again", self.part);
         }
     }
 
@@ -120,6 +125,9 @@ impl Broker {
             tasks.spawn(async move { consumer.run().await });
         }
         let result = tokio::select! {
+            error = link::watch(&connection, |is_silent| self.report_silence(is_silent)) => {
+                Err(anyhow!(error).context("the connection ended"))
+            }
             result = self.keep_bound(&connection, sources, &bindable) => result,
             ended = tasks.join_next() => match ended {
                 Some(Ok(Err(error))) => Err(error),
@@ -130,12 +138,31 @@ impl Broker {
             () = self.stop.cancelled() => Ok(()),
         };
         stop.cancel();
-        while tasks.join_next().await.is_some() {}
-        broker::disconnect(&connection).await;
         if self.stop.is_cancelled() {
-            Ok(())
-        } else {
-            result.and(Err(anyhow!("the connection ended")))
+            while tasks.join_next().await.is_some() {}
+            broker::disconnect(&connection).await;
+            return Ok(());
+        }
+        let error = result.err().unwrap_or_else(|| anyhow!("the connection ended"));
+        self.report(&error);
+        // A batch that is being appended may still get into the log. If the database does not answer, the next
+        // connection does not wait for it: the broker has all messages that were not acked.
+        let ended = async { while tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(BATCH_TIMEOUT, ended).await.is_err() {
+            tasks.shutdown().await;
+        }
+        broker::disconnect(&connection).await;
+        Err(error)
+    }
+
+    /// Reports that the broker does not answer, or does again.
+    fn report_silence(&self, is_silent: bool) {
+        if is_silent {
+            if self.health.set_fault(&self.part, "it does not answer") {
+                tracing::warn!("{}: it does not answer; waiting", self.part);
+            }
+        } else if self.health.clear_fault(&self.part) {
+            tracing::info!("{}: answers again", self.part);
         }
     }
 

@@ -10,6 +10,7 @@ mod decoder;
 mod delivery_limit;
 pub mod file;
 pub mod intake;
+mod link;
 mod prefetch;
 mod properties;
 mod queue;

@@ -20,7 +20,7 @@ use super::decoder::Decoder;
 use super::delivery_limit::{LimitCheck, Unsafe};
 use super::prefetch::Prefetch;
 use super::properties;
-use super::sink::Sink;
+use super::sink::{Sink, await_database};
 use super::topology;
 use crate::broker::{self, Management};
 use crate::config::{Config, Queue, QueueType};
@@ -37,6 +37,9 @@ const REFUSED_QUEUE_PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// Longest pause before a queue that could lose messages is checked again.
 const UNSAFE_QUEUE_PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// How long the batches in hand may take to be appended after the channel has failed.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Pause between looks for further deliveries while a batch fills.
 const POLL_PAUSE: Duration = Duration::from_millis(2);
@@ -106,6 +109,9 @@ impl Consumer {
         tokio::select! {
             passed = limit.pass() => passed?,
             () = self.stop.cancelled() => return Ok(()),
+        }
+        if await_database(&self.database, &self.health, &self.stop).await.is_err() {
+            return Ok(());
         }
         let leave = CancellationToken::new();
         let pipeline = Pipeline {
@@ -179,10 +185,16 @@ impl Pipeline {
             append_batches(receiver, sink, channel)
         });
         let received = self.receive(sender, prefetch, deliveries).await;
-        // The sender is dropped: the thread appends and acks the batches in hand, then ends.
-        let appended =
-            appending.await.map_err(|_| anyhow!("appending from {} panicked", self.queue.name))?;
-        received.and(appended)
+        // The sender is dropped: the thread appends and acks the batches in hand, then ends. If the channel has failed,
+        // the broker has these messages again, and the failure must not wait for a database that is away.
+        let appended = match received.is_ok() {
+            true => appending.await,
+            false => match tokio::time::timeout(BATCH_TIMEOUT, appending).await {
+                Ok(appended) => appended,
+                Err(_) => return received,
+            },
+        };
+        received.and(appended.map_err(|_| anyhow!("appending from {} panicked", self.queue.name))?)
     }
 
     async fn receive(

@@ -6,8 +6,8 @@ use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::Batch;
-use crate::db::Database;
-use crate::health::Health;
+use crate::db::{Database, explain};
+use crate::health::{Health, Reporter};
 use crate::lifecycle::{Backoff, now};
 use crate::log::{AppendError, AppendOutcome, Appender, DeadLetter, Refusal};
 
@@ -59,7 +59,7 @@ pub struct SinkStopped;
 /// Appends batches over one connection, which it makes again whenever it is lost.
 pub struct Sink {
     database: Database,
-    health: Arc<Health>,
+    reporter: Reporter,
     appender: Option<Appender>,
     stop: CancellationToken,
 }
@@ -70,7 +70,7 @@ pub const DATABASE: &str = "database";
 impl Sink {
     /// Creates a sink that connects with its first batch.
     pub fn new(database: Database, health: Arc<Health>, stop: CancellationToken) -> Self {
-        Sink { database, health, appender: None, stop }
+        Sink { database, reporter: health.reporter(DATABASE), appender: None, stop }
     }
 
     /// Appends a batch durably, with as many attempts as it takes. Returns when that is done or the process is
@@ -80,7 +80,8 @@ impl Sink {
     ///
     /// [`SinkStopped`]. Nothing of the batch may be acked then.
     pub async fn append(&mut self, batch: Batch) -> Result<AppendOutcome, SinkStopped> {
-        let mut backoff = Backoff::for_service();
+        let mut backoff = Backoff::for_readiness();
+        let mut loud_backoff = Backoff::for_service();
         // The parts of a batch that could not be appended as a whole, as a stack with the first on top.
         let mut parts = vec![batch];
         let mut all = AppendOutcome::default();
@@ -119,12 +120,16 @@ impl Sink {
                 disposition @ (Disposition::Retry | Disposition::RetryLoudly) => {
                     let reason = result.err().map(|error| error.to_string()).unwrap_or_default();
                     self.appender = None;
-                    let is_new = self.health.set_fault(DATABASE, &reason);
-                    if disposition == Disposition::RetryLoudly {
+                    let is_new = self.reporter.set_fault(&reason);
+                    let backoff = if disposition == Disposition::RetryLoudly {
                         tracing::error!("{reason}; nothing is acked, trying again");
-                    } else if is_new {
-                        tracing::warn!("{reason}; consuming pauses, trying again");
-                    }
+                        &mut loud_backoff
+                    } else {
+                        if is_new {
+                            tracing::warn!("{reason}; consuming pauses, trying again");
+                        }
+                        &mut backoff
+                    };
                     parts.push(part);
                     if !backoff.wait(&self.stop).await {
                         return Err(SinkStopped);
@@ -153,7 +158,7 @@ impl Sink {
 
     /// Updates health, metrics and the log after a successful append.
     fn report(&self, outcome: &AppendOutcome, took: std::time::Duration) {
-        if self.health.clear_fault(DATABASE) {
+        if self.reporter.clear_fault() {
             tracing::info!("the database stores batches again");
         }
         metrics::counter!("stackledger_events_appended_total").increment(outcome.events as u64);
@@ -166,6 +171,34 @@ impl Sink {
         }
         metrics::histogram!("stackledger_append_seconds").record(took.as_secs_f64());
     }
+}
+
+/// Waits until the database answers. A consumer that takes messages before can only hold them, and each connection
+/// that is lost meanwhile is one more delivery of each.
+///
+/// # Errors
+///
+/// [`SinkStopped`], if asked to stop before.
+pub(super) async fn await_database(
+    database: &Database,
+    health: &Arc<Health>,
+    stop: &CancellationToken,
+) -> Result<(), SinkStopped> {
+    let reporter = health.reporter(DATABASE);
+    let mut backoff = Backoff::for_readiness();
+    while let Err(error) = database.connect(None).await {
+        let reason = format!("the database does not answer: {}", explain(&error));
+        if reporter.set_fault(&reason) {
+            tracing::warn!("{reason}; consuming waits, trying again");
+        }
+        if !backoff.wait(stop).await {
+            return Err(SinkStopped);
+        }
+    }
+    if reporter.clear_fault() {
+        tracing::info!("the database answers again");
+    }
+    Ok(())
 }
 
 /// Adds the outcome of the next part of a batch.

@@ -15,7 +15,7 @@ use super::feed::Feed;
 use super::step::{Step, describe};
 use super::{LeaseLost, Projection, StandBy, replay, wake};
 use crate::config::{Config, File};
-use crate::db::Database;
+use crate::db::{self, Database};
 use crate::health::Health;
 use crate::lifecycle::{Backoff, random_id, run_on_own_thread};
 
@@ -71,6 +71,11 @@ async fn keep_running(runner: Runner) {
     }
 }
 
+/// Whether the database was away, so that a later attempt can succeed.
+fn is_transient(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.downcast_ref().is_some_and(db::is_transient)
+}
+
 #[derive(Clone)]
 struct Runner {
     database: Database,
@@ -88,8 +93,10 @@ struct Runner {
 impl Runner {
     async fn run(&self) {
         let part = &self.part;
-        let mut backoff = Backoff::for_service();
+        let (mut backoff, mut database_backoff) =
+            (Backoff::for_service(), Backoff::for_readiness());
         while !self.stop.is_cancelled() {
+            let mut is_database_away = false;
             match self.session(part, &mut backoff).await {
                 Ok(()) => return,
                 Err(error) if error.is::<StandBy>() => {
@@ -102,11 +109,18 @@ impl Runner {
                     continue;
                 }
                 Err(error) => {
+                    is_database_away = error.chain().any(is_transient);
                     if self.health.set_fault(part, describe(&error)) {
                         tracing::error!("{part} is stopped by an error: {}", describe(&error));
                     }
                 }
             }
+            let backoff = if is_database_away {
+                &mut database_backoff
+            } else {
+                database_backoff.reset();
+                &mut backoff
+            };
             if !backoff.wait(&self.stop).await {
                 return;
             }

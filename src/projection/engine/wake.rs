@@ -15,7 +15,7 @@ use crate::log::NOTIFY_CHANNEL;
 pub(super) fn listen(database: Database, stop: CancellationToken) -> watch::Receiver<i64> {
     let (sender, receiver) = watch::channel(0);
     tokio::spawn(async move {
-        let mut backoff = Backoff::for_service();
+        let mut backoff = Backoff::for_readiness();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,

@@ -9,6 +9,7 @@ mod faults;
 mod file;
 mod outages;
 mod poison;
+mod recovery;
 mod signatures;
 mod sink;
 mod topology;
