@@ -1,6 +1,7 @@
 //! The basis of everything here that uses AMQP: connections, the declaration of our own exchange, and what a
 //! broker reports of itself and its queues.
 
+mod cluster;
 mod management;
 mod version;
 
@@ -14,6 +15,7 @@ use tokio::runtime::{Builder, Handle};
 
 use crate::secret::ConnectionString;
 
+pub use cluster::{Cluster, NoNode};
 pub use management::{DeliveryLimit, LimitOrigin, Management, ManagementError};
 pub use version::{BrokerVersion, read_version};
 
@@ -22,6 +24,9 @@ const POLL_PAUSE: Duration = Duration::from_millis(1);
 
 /// How long a connection attempt may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long it may take if there are other nodes to try.
+const NODE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a broker may take to confirm that a connection is closed.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -45,12 +50,55 @@ static WATCHER: LazyLock<Handle> = LazyLock::new(|| {
     handle
 });
 
+/// Connects to a node of a cluster, beginning with the one at `first`, and returns its position. `name` is the
+/// connection's name in the broker's management.
+///
+/// # Errors
+///
+/// When every node is away or refuses.
+pub async fn connect_any(
+    cluster: &Cluster,
+    first: usize,
+    name: &str,
+) -> Result<(usize, Connection), NoNode> {
+    let mut none = NoNode::default();
+    for position in cluster.positions_from(first) {
+        let node = &cluster.nodes()[position];
+        match connect_within(node_timeout(cluster), node, name).await {
+            Ok(connection) => return Ok((position, connection)),
+            Err(error) => none.add(node, error.to_string()),
+        }
+    }
+    Err(none)
+}
+
+/// How long a connection attempt to one node of a cluster may take.
+pub fn node_timeout(cluster: &Cluster) -> Duration {
+    match cluster.nodes() {
+        [_] => CONNECT_TIMEOUT,
+        _ => NODE_TIMEOUT,
+    }
+}
+
 /// Connects to a broker. `name` is the connection's name in the broker's management.
 ///
 /// # Errors
 ///
 /// When the broker is away or refuses.
 pub async fn connect(url: &ConnectionString, name: &str) -> Result<Connection, lapin::Error> {
+    connect_within(CONNECT_TIMEOUT, url, name).await
+}
+
+/// As [`connect`], with a limit of time.
+///
+/// # Errors
+///
+/// As [`connect`].
+pub async fn connect_within(
+    timeout: Duration,
+    url: &ConnectionString,
+    name: &str,
+) -> Result<Connection, lapin::Error> {
     let mut url = url.expose().to_owned();
     // The limit keeps a faulty peer from making us allocate any amount of memory for one frame. It must not be
     // lower than the broker's own: the broker sends a message's headers in one frame, however large they are.
@@ -63,7 +111,7 @@ pub async fn connect(url: &ConnectionString, name: &str) -> Result<Connection, l
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     // The socket of a connection is watched by the runtime that the connection is made on.
     let connecting = WATCHER.spawn(async move {
-        tokio::time::timeout(CONNECT_TIMEOUT, Connection::connect(&url, properties)).await
+        tokio::time::timeout(timeout, Connection::connect(&url, properties)).await
     });
     match connecting.await {
         Ok(Ok(connected)) => connected,

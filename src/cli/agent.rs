@@ -54,7 +54,7 @@ pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
             url: check_url("--url", url)?,
             token: options.token.filter(|token| !token.is_empty()).map(Secret::new),
         },
-        None => Route::Amqp { url: env.config.amqp_urls[0].clone() },
+        None => Route::Amqp { cluster: env.config.amqp_urls[0].clone() },
     };
     let stop = lifecycle::stop_on_signal()?;
     let options = agent::Options {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 
 use super::environment::Environment;
+use crate::broker;
 use crate::config::METERING_SECRET;
 use crate::simulate::{
     self, DeploymentOptions, MeteringOptions, MonitoringOptions, Route, plan, plan_from,
@@ -128,7 +129,12 @@ pub(super) async fn run(env: &Environment, options: Options, now: Timestamp) -> 
         }
         None => {
             // The first of several brokers: a simulated cloud is one cell.
-            let url = &env.config.amqp_urls[0];
+            let cluster = &env.config.amqp_urls[0];
+            let (node, connection) = broker::connect_any(cluster, 0, "stackledger simulate")
+                .await
+                .with_context(|| format!("no broker answers at {cluster}"))?;
+            broker::disconnect(&connection).await;
+            let url = &cluster.nodes()[node];
             let (broker, force) = (url.expose(), options.force);
             let published = match options.real_time {
                 true => simulate::publish_in_real_time(broker, &plan, force, now).await?,

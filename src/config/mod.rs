@@ -3,6 +3,7 @@
 //! are accepted.
 
 mod broker_url;
+mod brokers;
 mod error;
 mod export;
 mod file;

@@ -8,10 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::broker_url;
+use super::brokers::{parse_clusters, parse_management_apis};
 use super::error::ConfigError;
 use super::file::File;
-use super::variable::{Fallback, RawValue, Variable};
+use super::variable::{Fallback, Variable};
+use crate::broker::Cluster;
 use crate::secret::{ConnectionString, Secret};
 
 /// Expands to a constant for each variable, their list [`VARIABLES`], the struct [`Config`] with the
@@ -63,14 +64,15 @@ variables! {
     }
     AMQP_URL {
         Default: "amqp://guest:guest@127.0.0.1:5672/%2f",
-        help: "RabbitMQ; several URLs, separated by commas, are all consumed",
+        help: "RabbitMQ; several URLs, separated by commas, are all consumed; of several nodes of a \
+               cluster, separated by semicolons, any one is",
         secret: true,
-        /// The brokers: a cloud has one per cell. At least one, none twice.
-        amqp_urls: Vec<ConnectionString> = parse_brokers,
+        /// The brokers or clusters: a cloud has one per cell. At least one, none twice.
+        amqp_urls: Vec<Cluster> = parse_clusters,
     }
     AMQP_MANAGEMENT_URL {
         NoDefault: "port 15672 of the broker's host, with the broker's user",
-        help: "RabbitMQ's management API, as http://user:password@host:port, one for each broker of \
+        help: "RabbitMQ's management API, as http://user:password@host:port, one for each cluster of \
                AMQP_URL; asked for the delivery limits of quorum queues",
         secret: true,
         /// The management APIs of the brokers, in their order; none if the variable is not set.
@@ -231,36 +233,6 @@ impl Config {
     }
 }
 
-/// Parses the brokers' URLs.
-fn parse_brokers(raw: RawValue<'_>) -> Result<Vec<ConnectionString>, ConfigError> {
-    let accepted = "amqp://user:password@host:port/vhost is accepted, or rabbit://, several separated by commas";
-    let mut urls: Vec<ConnectionString> = Vec::new();
-    for text in raw.text.split(',').map(str::trim) {
-        let Some(url) = broker_url::normalize(text) else {
-            return Err(ConfigError::new(raw.name, ConnectionString::new(text), accepted));
-        };
-        let url = ConnectionString::new(url);
-        // A URL given twice would be two consumers of each queue in one process, which gains nothing.
-        if !urls.contains(&url) {
-            urls.push(url);
-        }
-    }
-    Ok(urls)
-}
-
-/// Parses the URLs of the brokers' management APIs.
-fn parse_management_apis(raw: RawValue<'_>) -> Result<Vec<ConnectionString>, ConfigError> {
-    let accepted = "http://user:password@host:port is accepted, one for each broker of AMQP_URL";
-    let parse = |text: &str| {
-        let url = ConnectionString::new(text);
-        match text.starts_with("http://") && text.parse::<reqwest::Url>().is_ok() {
-            true => Ok(url),
-            false => Err(ConfigError::new(raw.name, url, accepted)),
-        }
-    };
-    raw.items().map(parse).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,7 +247,7 @@ mod tests {
         let config = read(&[]).unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
         let broker = ConnectionString::new("amqp://guest:guest@127.0.0.1:5672/%2f");
-        assert_eq!(config.amqp_urls, [broker]);
+        assert_eq!(config.amqp_urls, [Cluster::new([broker]).unwrap()]);
         assert_eq!((config.prefetch, config.batch_size), (3000, 500));
         assert_eq!(config.linger, Duration::from_millis(20));
         assert_eq!(config.file.sources.len(), 3);
@@ -328,12 +300,6 @@ mod tests {
             let config = read(&[(variable.name, value)]).unwrap();
             assert!(!format!("{config:?}").contains("geheim"), "{}", variable.name);
         }
-    }
-
-    #[test]
-    fn several_brokers_are_separated_by_commas() {
-        let config = read(&[("AMQP_URL", "amqp://a, rabbit://b/ ,amqp://a,rabbit://a")]).unwrap();
-        assert_eq!(config.amqp_urls, ["amqp://a", "amqp://b/%2f"].map(ConnectionString::new));
     }
 
     #[test]

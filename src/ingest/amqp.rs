@@ -1,7 +1,8 @@
-//! Consuming from brokers: one connection per broker, made again whenever it ends, with a consumer per queue
+//! Consuming from brokers: one connection per broker or cluster, made again whenever it ends, with a consumer per queue
 //! and a task that keeps the queues bound.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::bindable::BindableQueues;
 use super::link;
 use super::queue::Consumer;
 use super::topology::{self, Binding};
-use crate::broker::{self, Management};
+use crate::broker::{self, Cluster, Management, NoNode};
 use crate::config::{Config, Queue, Source};
 use crate::db::Database;
 use crate::health::Health;
@@ -23,6 +24,10 @@ use crate::secret::ConnectionString;
 
 /// Interval at which a missing exchange is looked for again.
 const MISSING_EXCHANGE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long it may take to connect before that is reported.
+const CONNECT_NOTICE: Duration = Duration::from_secs(1);
+/// A session that ends sooner is a failure of its node.
+const STABLE_SESSION: Duration = Duration::from_secs(5);
 /// How long the batches in hand may take to be appended after a connection was lost.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(1);
 /// Interval at which all bindings are made again: an exchange may have been deleted and declared anew.
@@ -37,10 +42,10 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let mut brokers = JoinSet::new();
-    for (nth, url) in config.amqp_urls.iter().enumerate() {
+    for (nth, cluster) in config.amqp_urls.iter().enumerate() {
         let broker = Broker {
-            part: format!("broker {url}"),
-            url: url.clone(),
+            part: format!("broker {cluster}"),
+            cluster: cluster.clone(),
             management: config.amqp_management_urls.get(nth).cloned(),
             database: database.clone(),
             config: Arc::clone(&config),
@@ -52,10 +57,10 @@ pub async fn run(
     while brokers.join_next().await.is_some() {}
 }
 
-/// One broker of the configuration.
+/// One broker of the configuration, or one cluster, of which one node is consumed from at a time.
 struct Broker {
-    url: ConnectionString,
-    /// URL of its management API; `None`: on the broker's host.
+    cluster: Cluster,
+    /// URL of its management API; `None`: on the host of the node that is consumed from.
     management: Option<ConnectionString>,
     /// Its name as a part in [`Health`].
     part: String,
@@ -68,53 +73,110 @@ struct Broker {
 impl Broker {
     async fn run(&self) {
         let mut backoff = Backoff::for_readiness();
+        // Position of the node to try first.
+        let mut first = 0;
+        // Sessions in a row that ended soon, each with another node.
+        let mut short = 0;
         while !self.stop.is_cancelled() {
-            match self.run_session(&mut backoff).await {
-                Ok(()) => return,
-                Err(error) => self.report(&error),
+            let (node, connection) = tokio::select! {
+                () = self.stop.cancelled() => return,
+                connected = self.connect(first) => match connected {
+                    Ok(connected) => connected,
+                    Err(error) => {
+                        self.report(&error.to_string());
+                        if !backoff.wait(&self.stop).await {
+                            return;
+                        }
+                        continue;
+                    }
+                }
+            };
+            if self.health.clear_fault(&self.part) {
+                tracing::info!("{}: connected again", self.part);
+            } else {
+                tracing::info!("{}: connected", self.part);
             }
-            if !backoff.wait(&self.stop).await {
+            let started = tokio::time::Instant::now();
+            let Err(error) = self.run_session(&self.cluster.nodes()[node], connection).await else {
                 return;
+            };
+            first = node + 1;
+            if started.elapsed() >= STABLE_SESSION {
+                backoff.reset();
+                short = 0;
+            } else {
+                short += 1;
+            }
+            if short < self.cluster.nodes().len() {
+                // Another node, or the same one again, is not known to be away.
+                tracing::warn!("{}: {error:#}; connecting again", self.part);
+            } else {
+                self.report(&format!("{error:#}"));
+                if !backoff.wait(&self.stop).await {
+                    return;
+                }
             }
         }
     }
 
-    fn report(&self, error: &anyhow::Error) {
-        if self.health.set_fault(&self.part, format!("{error:#}")) {
-            tracing::warn!("{}: {error:#}; trying again", self.part);
+    /// Connects to one of the nodes, beginning with the one at `first`, and declares our exchanges there. If that
+    /// takes long, it is reported.
+    async fn connect(&self, first: usize) -> Result<(usize, Connection), NoNode> {
+        let mut connecting = pin!(self.connect_to_any(first));
+        if let Ok(connected) = tokio::time::timeout(CONNECT_NOTICE, &mut connecting).await {
+            return connected;
         }
+        self.report("it does not answer");
+        connecting.await
     }
 
-    /// Runs one connection until it ends. Returns `Ok` only when asked to stop.
-    async fn run_session(&self, backoff: &mut Backoff) -> Result<()> {
-        let connection = broker::connect(&self.url, "stackledger consume")
+    async fn connect_to_any(&self, first: usize) -> Result<(usize, Connection), NoNode> {
+        let mut none = NoNode::default();
+        for position in self.cluster.positions_from(first) {
+            let node = &self.cluster.nodes()[position];
+            match self.connect_to(node).await {
+                Ok(connection) => return Ok((position, connection)),
+                Err(error) => none.add(node, format!("{error:#}")),
+            }
+        }
+        Err(none)
+    }
+
+    async fn connect_to(&self, node: &ConnectionString) -> Result<Connection> {
+        let timeout = broker::node_timeout(&self.cluster);
+        let connection = broker::connect_within(timeout, node, "stackledger consume")
             .await
             .context("it cannot be reached: run scripts/up, or set AMQP_URL")?;
-        let sources = &self.config.file.sources;
-        for source in sources.iter().filter(|source| source.ours) {
+        for source in self.config.file.sources.iter().filter(|source| source.ours) {
             self.declare(&connection, &source.exchange).await?;
         }
-        if self.health.clear_fault(&self.part) {
-            tracing::info!("{}: connected again", self.part);
-        } else {
-            tracing::info!("{}: connected", self.part);
-        }
-        backoff.reset();
+        Ok(connection)
+    }
 
+    /// Reports that the broker is away.
+    fn report(&self, reason: &str) {
+        if self.health.set_fault(&self.part, reason) {
+            tracing::warn!("{}: {reason}; trying again", self.part);
+        }
+    }
+
+    /// Consumes over one connection until it ends. Returns `Ok` only when asked to stop.
+    async fn run_session(&self, node: &ConnectionString, connection: Connection) -> Result<()> {
+        let sources = &self.config.file.sources;
         // Stops the consumers when this session ends, or the process.
         let stop = self.stop.child_token();
         let mut tasks: JoinSet<Result<()>> = JoinSet::new();
         let connection = Arc::new(connection);
         let bindable = BindableQueues::default();
-        let management = Management::new(self.management.as_ref(), &self.url)
+        let management = Management::new(self.management.as_ref(), node)
             .map_err(|error| anyhow!("the management API's client cannot be made: {error}"))?;
         for queue in sources.iter().flat_map(|source| &source.queues) {
             let consumer = Consumer {
                 connection: Arc::clone(&connection),
-                broker: self.url.clone(),
+                node: node.clone(),
                 management: management.clone(),
                 queue: queue.clone(),
-                part: format!("queue {} at {}", queue.name, self.url),
+                part: format!("queue {} at {}", queue.name, self.cluster),
                 prefetch: queue.prefetch.unwrap_or(self.config.prefetch),
                 config: Arc::clone(&self.config),
                 database: self.database.clone(),
@@ -144,7 +206,6 @@ impl Broker {
             return Ok(());
         }
         let error = result.err().unwrap_or_else(|| anyhow!("the connection ended"));
-        self.report(&error);
         // A batch that is being appended may still get into the log. If the database does not answer, the next
         // connection does not wait for it: the broker has all messages that were not acked.
         let ended = async { while tasks.join_next().await.is_some() {} };
@@ -171,7 +232,7 @@ impl Broker {
     async fn declare(&self, connection: &Connection, exchange: &str) -> Result<()> {
         match broker::declare_exchange(connection, exchange).await {
             Err(error) if broker::is_refused(&error) => {
-                let part = format!("exchange {exchange} at {}, which is ours", self.url);
+                let part = format!("exchange {exchange} at {}, which is ours", self.cluster);
                 if self.health.set_fault(&part, error.to_string()) {
                     tracing::error!("{part}: {error}");
                 }
@@ -205,7 +266,7 @@ impl Broker {
                     continue;
                 };
                 let exchange = source.exchange.as_str();
-                let part = format!("exchange {exchange} at {}", self.url);
+                let part = format!("exchange {exchange} at {}", self.cluster);
                 match topology::bind(connection, exchange, queue).await? {
                     Binding::Bound => {
                         awaited.remove(exchange);

@@ -48,7 +48,7 @@ const POLL_PAUSE: Duration = Duration::from_millis(2);
 pub(super) struct Consumer {
     pub connection: Arc<Connection>,
     /// The broker at the other end of the connection.
-    pub broker: ConnectionString,
+    pub node: ConnectionString,
     pub management: Management,
     pub queue: Queue,
     /// Its name as a part in [`Health`].
@@ -147,7 +147,7 @@ impl Consumer {
             QueueType::Quorum => {
                 let version = match self.management.read_version().await {
                     Ok(version) => version,
-                    Err(_) => broker::read_version(&self.broker)
+                    Err(_) => broker::read_version(&self.node)
                         .await
                         .context("the broker's version cannot be read")?,
                 };

@@ -10,8 +10,7 @@ use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use super::outcome::BatchOutcome;
 use crate::agent::buffer::Fate;
 use crate::agent::sample::Sample;
-use crate::broker;
-use crate::secret::ConnectionString;
+use crate::broker::{self, Cluster};
 
 /// Our exchange, and the routing key of the queue `stackledger.perf`.
 const EXCHANGE: &str = "stackledger";
@@ -22,7 +21,9 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Publishes to a broker.
 pub(in crate::agent) struct Publisher {
-    url: ConnectionString,
+    cluster: Cluster,
+    /// Position of the node that answered last.
+    node: usize,
     session: Option<Box<Session>>,
 }
 
@@ -34,12 +35,12 @@ struct Session {
 }
 
 impl Publisher {
-    pub fn new(url: ConnectionString) -> Publisher {
-        Publisher { url, session: None }
+    pub fn new(cluster: Cluster) -> Publisher {
+        Publisher { cluster, node: 0, session: None }
     }
 
     pub fn name(&self) -> String {
-        format!("broker {}", self.url)
+        format!("broker {}", self.cluster)
     }
 
     /// Publishes all events and waits for the broker's confirmations. After a failure the next call connects
@@ -47,7 +48,11 @@ impl Publisher {
     pub async fn carry(&mut self, samples: &[Sample]) -> Result<BatchOutcome> {
         let session = match self.session.take() {
             Some(session) => session,
-            None => Box::new(Session::open(&self.url).await?),
+            None => {
+                let (node, session) = Session::open(&self.cluster, self.node).await?;
+                self.node = node;
+                Box::new(session)
+            }
         };
         let published = tokio::time::timeout(CONFIRM_TIMEOUT, session.publish(samples)).await;
         let outcome = published.context("does not confirm messages")??;
@@ -57,8 +62,9 @@ impl Publisher {
 }
 
 impl Session {
-    async fn open(url: &ConnectionString) -> Result<Session> {
-        let connection = broker::connect(url, "stackledger agent")
+    /// Connects to a node, beginning with the one at `first`, and returns its position.
+    async fn open(cluster: &Cluster, first: usize) -> Result<(usize, Session)> {
+        let (node, connection) = broker::connect_any(cluster, first, "stackledger agent")
             .await
             .context("cannot be reached (set AMQP_URL, or use --url)")?;
         match broker::declare_exchange(&connection, EXCHANGE).await {
@@ -69,7 +75,7 @@ impl Session {
         let channel = connection.create_channel().await.context("cannot open a channel")?;
         let confirm = ConfirmSelectOptions::default();
         channel.confirm_select(confirm).await.context("cannot enable publisher confirms")?;
-        Ok(Session { channel, _connection: connection })
+        Ok((node, Session { channel, _connection: connection }))
     }
 
     async fn publish(&self, samples: &[Sample]) -> Result<BatchOutcome> {

@@ -9,15 +9,16 @@ use anyhow::Result;
 use outcome::BatchOutcome;
 
 use super::sample::Sample;
-use crate::secret::{ConnectionString, Secret};
+use crate::broker::Cluster;
+use crate::secret::Secret;
 
 /// The destination of events.
 #[derive(Debug)]
 pub enum Route {
     /// The exchange `stackledger` on a broker, with publisher confirms.
     Amqp {
-        /// The broker's URL.
-        url: ConnectionString,
+        /// The broker, or the nodes of its cluster.
+        cluster: Cluster,
     },
     /// `POST /v1/events` of a server.
     Http {
@@ -38,7 +39,7 @@ impl Carrier {
     /// Prepares a route, without connecting.
     pub fn new(route: Route) -> Result<Carrier> {
         Ok(match route {
-            Route::Amqp { url } => Carrier::Amqp(amqp::Publisher::new(url)),
+            Route::Amqp { cluster } => Carrier::Amqp(amqp::Publisher::new(cluster)),
             Route::Http { url, token } => Carrier::Http(http::Poster::new(url, token)?),
         })
     }

@@ -26,9 +26,9 @@ pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
     let exports = export::progress(&client).await?;
     let dead_letters = log::count_open(&client).await?;
     let mut queues = Vec::new();
-    for url in &env.config.amqp_urls {
+    for cluster in &env.config.amqp_urls {
         let names = env.config.file.sources.iter().flat_map(|s| &s.queues).map(|q| q.name.as_str());
-        queues.extend(read_depths(url, names.collect()).await);
+        queues.extend(read_depths(cluster, names.collect()).await);
     }
     if options.json {
         let projections: Vec<Value> = projections

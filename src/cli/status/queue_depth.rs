@@ -4,8 +4,7 @@ use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use serde_json::{Value, json};
 
-use crate::broker;
-use crate::secret::ConnectionString;
+use crate::broker::{self, Cluster};
 
 /// The state of a queue on a broker.
 pub(super) struct QueueDepth {
@@ -40,18 +39,18 @@ impl QueueDepth {
     }
 }
 
-/// Reads the depths of these queues on one broker. A broker that is away gives one entry with the
+/// Reads the depths of these queues on one broker or cluster. One that is away gives one entry with the
 /// error, because the rest of the status is still worth knowing.
-pub(super) async fn read_depths(url: &ConnectionString, names: Vec<&str>) -> Vec<QueueDepth> {
+pub(super) async fn read_depths(cluster: &Cluster, names: Vec<&str>) -> Vec<QueueDepth> {
     let depth = |queue: &str, messages, consumers, error| QueueDepth {
-        broker: url.to_string(),
+        broker: cluster.to_string(),
         queue: queue.to_owned(),
         messages,
         consumers,
         error,
     };
-    let connection = match broker::connect(url, "stackledger status").await {
-        Ok(connection) => connection,
+    let connection = match broker::connect_any(cluster, 0, "stackledger status").await {
+        Ok((_, connection)) => connection,
         Err(error) => return vec![depth("-", None, None, Some(error.to_string()))],
     };
     let mut depths = Vec::new();

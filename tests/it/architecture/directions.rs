@@ -15,7 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sketch", &[]),
     ("secret", &[]),
     ("billing", &["event"]),
-    ("config", &["billing", "secret"]),
+    ("config", &["billing", "broker", "secret"]),
     ("broker", &["secret"]),
     ("telemetry", &["config"]),
     ("db", &["config", "secret"]),

@@ -133,6 +133,9 @@ async fn passwords_are_never_shown() {
         ("AMQP_URL", "http://u:geheim@h"),
         ("AMQP_URL", "amqp://u:geheim@h:port"),
         ("AMQP_URL", "amqp://u:geheim@a,amqp://u:geheim@b:port"),
+        ("AMQP_URL", "amqp://u:geheim@a;amqp://u:geheim@b:port"),
+        ("AMQP_URL", "amqp://u:geheim@a,u:geheim@b:port/v"),
+        ("AMQP_MANAGEMENT_URL", "amqp://u:geheim@h"),
     ] {
         for arguments in [&["status"][..], &["migrate"], &["up"]] {
             let mut refused = bare(arguments);

@@ -7,6 +7,7 @@ mod compression;
 mod delivery_limit;
 mod faults;
 mod file;
+mod nodes;
 mod outages;
 mod poison;
 mod recovery;
