@@ -48,22 +48,22 @@ impl StackState {
         state
     }
 
-    /// Applies a step of an operation that builds a version.
+    /// Applies a step of an operation that builds a version. Heat may send a step twice.
     fn build(&mut self, at: Timestamp, stack: &Stack) {
-        let is_begun = self
-            .undone
-            .as_ref()
-            .is_some_and(|undone| undone.is_open && undone.operation == stack.operation);
-        if stack.phase == Phase::Start || !is_begun {
+        let outcome = match stack.phase {
+            Phase::Start => None,
+            Phase::End => Some(Status::Success),
+            Phase::Error => Some(Status::Error),
+        };
+        let is_known = self.undone.as_ref().is_some_and(|undone| {
+            undone.operation == stack.operation && (undone.is_open || outcome == Some(self.status))
+        });
+        if outcome.is_none() || !is_known {
             let before = self.before(&stack.operation);
             let operation = stack.operation.clone();
             self.undone = Some(Undone { operation, is_open: true, before });
         }
-        let status = match stack.phase {
-            Phase::Start => return,
-            Phase::End => Status::Success,
-            Phase::Error => Status::Error,
-        };
+        let Some(status) = outcome else { return };
         (self.status, self.ended_at) = (status, Some(at));
         if let Some(undone) = &mut self.undone {
             undone.is_open = false;

@@ -41,7 +41,7 @@ async fn an_order_keeps_the_name_it_was_issued_with() {
     let file: File = rates.parse().unwrap();
     let server = Server::with_projector_of(rates.parse().unwrap()).await;
     let named = |time: &str, name: &str| sample("t30", time, json!({"project_name": name}));
-    import(&server, &[&named("2026-11-20T10:05:00", "Blue Whale Ltd")]).await;
+    import(&server, &[&named("2026-11-19T10:05:00", "Blue Whale Ltd")]).await;
     let request = json!({"tenant": "t30", "end": "2026-11-21", "force": true, "at": AT});
     let (status, order) = server.post("/sales_order", request.to_string()).await;
     assert_eq!((status, order["name"].as_str()), (200, Some("Blue Whale Ltd")), "{order}");

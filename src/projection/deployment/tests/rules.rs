@@ -259,6 +259,12 @@ fn a_rollback_restores_what_was_there_before() {
         for first in 0..5 {
             assert_eq!(progress_of(&steps[first..]), if first < 4 { works } else { failed });
         }
+        // Heat may send a step twice.
+        for again in 2..6 {
+            let mut more = steps.to_vec();
+            more.insert(again, steps[again]);
+            assert_eq!(progress_of(&more), works, "twice the step {again}");
+        }
         let mut failing = steps.to_vec();
         *failing.last_mut().unwrap() = ("rollback", error);
         assert_eq!(progress_of(&failing), failed);

@@ -128,7 +128,7 @@ async fn meters_and_resources_sum_up() {
     assert_eq!(
         page["items"][0],
         json!({"resource_id": "r", "project_id": "p", "first_at": "2026-11-20T00:00:00.5Z",
-               "last_at": "2026-11-20T00:10:00.5Z", "meters": ["cpu", "memory"], "user_id": "u",
+               "last_at": "2026-11-20T00:10:00.5Z", "meters": ["cpu", "memory"], "user_id": "u", "user_name": null, "project_name": null,
                "source": "openstack", "metadata": {"flavor": {"name": "m1.small"}}})
     );
     let next = page["next"].as_str().unwrap();

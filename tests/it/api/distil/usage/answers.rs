@@ -170,7 +170,7 @@ async fn collected_usage_includes_the_whole_log() {
     let tenants = server.ok("/v1/tenants?limit=1").await;
     assert_eq!(
         tenants["items"],
-        json!([{"tenant_id": "s", "resources": 1, "first_at": "2026-11-20T00:00:00Z",
+        json!([{"tenant_id": "s", "name": null, "resources": 1, "first_at": "2026-11-20T00:00:00Z",
                 "last_at": "2026-11-20T00:49:59Z"}])
     );
     let next = tenants["next"].as_str().unwrap();
