@@ -17,6 +17,7 @@ pub mod order;
 pub mod rate;
 pub mod reading;
 pub mod settings;
+mod state;
 pub mod terms;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use super::Mapping;
 use super::section::MappingToml;
 use super::transformer::Transformer;
+use crate::billing::state;
 use crate::billing::unit::Unit;
 
 /// A wrong mapping: its meter, and what its key must be.
@@ -104,7 +105,7 @@ fn take_transformer(section: &mut MappingToml) -> Result<Transformer, String> {
         "uptime" => Transformer::Uptime {
             tracked_states: texts(&mut section.tracked_states, "tracked_states", &TRACKED_STATES)?
                 .iter()
-                .map(|state| state.trim().to_lowercase())
+                .map(|word| state::canonical(word))
                 .collect(),
         },
         "max" => Transformer::Max { carry_over: carry_over() },

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Transformer {
     /// Seconds in certain states, per flavor.
     Uptime {
-        /// The states that are billed, in lower case.
+        /// The states that are billed, as `vm_state` names them.
         tracked_states: BTreeSet<String>,
     },
     /// The greatest volume of a window, held for the length of the window.

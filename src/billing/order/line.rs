@@ -102,6 +102,9 @@ pub enum Reason {
     Collision,
     /// The quantity is negative: no rate could bill it, and it is no credit.
     Negative,
+    /// The instance was there, and its state is unknown. The service names the word that its samples
+    /// report; a rate of that service bills it.
+    UnknownState,
 }
 
 /// The charges of a bill: its lines, and the usage that cannot be billed.

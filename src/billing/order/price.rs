@@ -7,6 +7,7 @@ use super::line::{Charges, Line, Reason, UnratedUsage};
 use crate::billing::exact::Fraction;
 use crate::billing::rate::{Part, Rate};
 use crate::billing::terms::HourRounding;
+use crate::billing::transform::is_unknown_state;
 use crate::billing::unit::{Conversion, GIGABYTE, HOUR_S};
 
 impl Bill<'_> {
@@ -68,7 +69,11 @@ impl Service<'_> {
         part: Part<'b>,
         sum: &'b Sum,
     ) -> Result<RatedSum<'b>, Reason> {
-        let rate = part.rate.ok_or(Reason::NoRate)?;
+        let none = match is_unknown_state(self.service) {
+            true => Reason::UnknownState,
+            false => Reason::NoRate,
+        };
+        let rate = part.rate.ok_or(none)?;
         let usage_unit = &self.bill.basis.mappings[mapping].unit;
         let conversion = usage_unit.conversion_to(&rate.unit).ok_or(Reason::OtherUnit)?;
         Ok(RatedSum { part, rate, conversion, sum })

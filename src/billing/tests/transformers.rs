@@ -61,7 +61,7 @@ fn states_are_found_under_every_key() {
     assert_eq!(one(r#"{"state": "rescued", "flavor": {"id": 7}}"#), ["7 3600"]);
     assert_eq!(one(r#"{"state": "resized", "instance_flavor_id": "8"}"#), ["8 3600"]);
     assert_eq!(one(r#"{"status": "stopped", "state": "active", "instance_type": "f"}"#), [""; 0]);
-    assert_eq!(one(r#"{"status": "migrating", "instance_type": "f"}"#), [""; 0]);
+    assert_eq!(one(r#"{"status": "migrating", "instance_type": "f"}"#), ["f 3600"]);
     assert_eq!(one(r#"{"instance_type": "f"}"#), [""; 0]);
     // Without a flavor, the service is the mapping's own.
     assert_eq!(one(r#"{"status": "active"}"#), ["m 3600"]);
@@ -84,14 +84,13 @@ fn the_meter_state_has_codes() {
         ("7", true),
         ("8", false),
         ("12", false),
-        ("13", false),
-        ("0", false),
-        ("-1", false),
-        ("1.5", false),
         ("1.0", true),
-        ("79228162514264337593543950335", false),
     ] {
         assert_eq!(up(code, r#"{"instance_type": "f"}"#).len(), usize::from(is_tracked), "{code}");
+    }
+    for code in ["13", "0", "-1", "1.5", "79228162514264337593543950335"] {
+        let unknown = format!("unknown_state.{code} 3600");
+        assert_eq!(up(code, r#"{"instance_type": "f"}"#), [unknown]);
     }
     assert_eq!(up("1", ""), ["m 3600"]);
     assert_eq!(up("1", r#"{"status": "stopped"}"#), [""; 0]);
@@ -104,6 +103,60 @@ fn tracked_states_can_be_chosen() {
     let options = "transformer = 'uptime'\ntracked_states = ['Stopped', 'SHUTOFF']";
     let all = states(&[("10:00", "stopped"), ("10:10", "active"), ("10:20", "shutoff")]);
     assert_eq!(list_usage(options, &all, ten_to_eleven()), ["m1 3000"]);
+}
+
+#[test]
+fn either_vocabulary_of_states_may_be_used() {
+    let one = |status: &str, vm_state: &str| {
+        let metadata =
+            format!(r#"{{"status": "{status}", "state": "{vm_state}", "instance_type": "f"}}"#);
+        up(&[sample("10:00", "1", &metadata)])
+    };
+    for (status, vm_state) in [
+        ("verify_resize", "resized"),
+        ("RESCUE", "rescued"),
+        ("reboot", "active"),
+        ("hard_reboot", ""),
+        ("password", "active"),
+        ("build", "building"),
+        ("resize", "active"),
+        ("rebuild", ""),
+        ("migrating", "paused"),
+        ("active", "running"),
+        ("frobnicated", "active"),
+    ] {
+        assert_eq!(one(status, vm_state), ["f 3600"], "{status} {vm_state}");
+    }
+    for (status, vm_state) in [
+        ("shutoff", "stopped"),
+        ("stopped", "shutdown"),
+        ("SHELVED_OFFLOADED", "shelved_offloaded"),
+        ("soft_deleted", "soft-delete"),
+        ("error", "crashed"),
+        // A server that is off is resized and rebuilt as well.
+        ("resize", "stopped"),
+        ("rebuild", "error"),
+    ] {
+        assert_eq!(one(status, vm_state), [""; 0], "{status} {vm_state}");
+    }
+    let tracked = "transformer = 'uptime'\ntracked_states = ['VERIFY_RESIZE', 'paused']";
+    let all = states(&[("10:00", "resized"), ("10:10", "PAUSED"), ("10:20", "active")]);
+    assert_eq!(list_usage(tracked, &all, ten_to_eleven()), ["m1 1200"]);
+}
+
+#[test]
+fn a_word_that_nobody_is_known_to_use_shows_up() {
+    let all = states(&[("10:00", "Frob-Nicated"), ("10:10", "active"), ("10:20", "UNKNOWN")]);
+    assert_eq!(
+        up(&all),
+        ["m1 600", "unknown_state.frob_nicated 600", "unknown_state.unknown 2400"]
+    );
+    // The configuration decides.
+    let tracked = "transformer = 'uptime'\ntracked_states = ['active', 'frob nicated']";
+    assert_eq!(
+        list_usage(tracked, &all, ten_to_eleven()),
+        ["m1 1200", "unknown_state.unknown 2400"]
+    );
 }
 
 const MAX: &str = "transformer = 'max'\nunit = 'gigabyte'";

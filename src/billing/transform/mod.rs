@@ -25,6 +25,15 @@ use super::volume_type::VolumeTypeNames;
 use super::window::Span;
 use crate::event::{TEXT_MAX, shorten};
 
+/// The service of the time in which an instance was measured and its state is unknown: alone, or before a
+/// dot and the word that the samples report and nobody is known to use.
+const UNKNOWN_STATE: &str = "unknown_state";
+
+/// Whether it is the service of times with an unknown state.
+pub(super) fn is_unknown_state(service: &str) -> bool {
+    service.strip_prefix(UNKNOWN_STATE).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// The usage of one service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage {
