@@ -2,9 +2,21 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use crate::event::json;
+use super::state;
+use crate::event::{json, time};
+
+/// The key with the time at which the resource was deleted.
+const DELETED_AT_KEY: &str = "deleted_at";
+/// Keys of the state, in the API's words and in `vm_state`'s.
+const STATE_KEYS: [&str; 2] = ["status", "state"];
+/// The key with the type of the notification that a sample is made of, where its metadata is the whole
+/// payload.
+const EVENT_TYPE_KEY: &str = "event_type";
+/// Ends of the types of notifications that report that something was deleted.
+const DELETION_TYPES: [&str; 2] = [".delete.end", "image.delete"];
 
 /// The keys that name the host that measured: Ceilometer's agents of compute nodes add `instance_host`, and as
 /// `host` a hash of the host and the project; other senders have the host's name there.
@@ -29,6 +41,22 @@ impl Metadata {
     /// absent, `null`, `""`, an object or a list.
     pub fn get(&self, key: &str) -> Option<Cow<'_, str>> {
         find(&self.0, key)
+    }
+
+    /// Returns when the resource was deleted, if the metadata contains it.
+    pub(super) fn deleted_at(&self) -> Option<Timestamp> {
+        time::parse(&self.get(DELETED_AT_KEY)?)
+    }
+
+    /// Whether it reports that the resource was deleted, by its state or by the notification's type.
+    pub(super) fn reports_deletion(&self) -> bool {
+        let is_deleted = |key: &&str| {
+            self.get(key).is_some_and(|word| state::vm_state(&word) == Some(state::DELETED))
+        };
+        STATE_KEYS.iter().any(|key| is_deleted(&key))
+            || self.get(EVENT_TYPE_KEY).is_some_and(|event_type| {
+                DELETION_TYPES.iter().any(|end| event_type.ends_with(end))
+            })
     }
 
     /// Returns the value of the first of these keys that has one.

@@ -5,7 +5,6 @@
 //! by the rules of the order that billed the time. So it does not matter when windows were computed, or by
 //! which configuration.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -17,9 +16,10 @@ use super::late::LateReadings;
 use super::readings::{Readings, series_of_billed};
 use super::{Error, issued};
 use crate::billing::order::{Adjustment, BilledPeriod, ChangedWindows, Line, compute_adjustments};
-use crate::billing::window::affected_windows;
+use crate::billing::reading::Changes;
+use crate::billing::transform::changed_windows;
 use crate::billing::{
-    Basis, Bill, Mapping, Reading, Span, Timeline, Volume, VolumeTypeNames, compute_usage,
+    Basis, Bill, Mapping, Span, Timeline, Volume, VolumeTypeNames, compute_usage,
 };
 use crate::log::RecordedClaim;
 use crate::projection::metering::read::{self, Series};
@@ -135,8 +135,8 @@ impl Correction<'_> {
                 mappings.push(mapping.clone());
             }
         }
-        let mut known = Readings::open(tx, self.tenant_id, self.known, all.to).await?;
-        let mut now = Readings::open(tx, self.tenant_id, self.position, all.to).await?;
+        let mut known = Readings::new(tx, self.tenant_id, self.known, all.to);
+        let mut now = Readings::new(tx, self.tenant_id, self.position, all.to);
         let mut found = vec![ChangedWindows::new(); periods.len()];
         let series: Vec<Series> = self.late.keys().cloned().collect();
         for chunk in series.chunks(SERIES_MAX) {
@@ -145,11 +145,11 @@ impl Correction<'_> {
             for (index, series) in chunk.iter().enumerate() {
                 let before = (&known.timeline(&loaded_before, index), &names.known);
                 let after = (&now.timeline(&loaded_after, index), &names.now);
-                let mut changed = changed_times(before.0, after.0);
-                // Earlier readings are there as the starts of counters, not because they are late.
-                changed.retain(|at| all.from <= *at);
+                let changed = after.0.changes_from(before.0);
                 for (period, found) in periods.iter().zip(&mut found) {
-                    period.add_changed_windows(series, &changed, before, after, found);
+                    // The readings of earlier windows are there for their evidence, and incomplete.
+                    let Some(span) = period.span.clip(all) else { continue };
+                    period.add_changed_windows(series, span, &changed, before, after, found);
                 }
             }
         }
@@ -203,7 +203,7 @@ impl Correction<'_> {
         let series = series_of_billed(&basis.mappings, resources.iter().copied());
         let mut bill = Bill::new(basis, *span).with_volume_types(names);
         let whole = span.whole_windows();
-        let mut readings = Readings::open(tx, self.tenant_id, self.position, whole.to).await?;
+        let mut readings = Readings::new(tx, self.tenant_id, self.position, whole.to);
         let is_billed = |billed: &str| resources.contains(billed);
         readings.add_to(&mut bill, basis, &series, whole, is_billed).await?;
         Ok(bill.price().lines)
@@ -211,30 +211,21 @@ impl Correction<'_> {
 }
 
 impl Period {
-    /// Adds the windows whose usage differs because the readings of the `changed` times do.
+    /// Adds the windows of the span whose usage differs because of the `changed` readings.
     fn add_changed_windows(
         &self,
         series: &Series,
-        changed: &[Timestamp],
+        span: Span,
+        changed: &Changes,
         before: NamedTimeline<'_, '_>,
         after: NamedTimeline<'_, '_>,
         found: &mut ChangedWindows,
     ) {
         let of_meter = self.basis.mappings.iter().filter(|mapping| mapping.meter == series.meter);
         for mapping in of_meter {
-            let windows: BTreeSet<Span> = changed
-                .iter()
-                .flat_map(|at| {
-                    let (before, after) = (before.0, after.0);
-                    let hosts: BTreeSet<_> =
-                        [before, after].into_iter().flat_map(|line| hosts_at(line, *at)).collect();
-                    let next_of_hosts =
-                        hosts.iter().filter_map(|host| after.next_of_host(*at, host));
-                    affected_windows(mapping, *at, next_time(after, *at), next_of_hosts)
-                })
-                .collect();
+            let windows = changed_windows(mapping, after.0, changed);
             for window in windows {
-                let Some(part) = window.clip(self.span) else { continue };
+                let Some(part) = window.clip(span) else { continue };
                 for service in self.differing_services(mapping, part, before, after) {
                     let key = (mapping.billed_resource(&series.resource_id), service);
                     found.entry(key).or_default().insert(window.from);
@@ -275,25 +266,6 @@ impl Period {
         }
         differing
     }
-}
-
-/// Returns the times of the readings that are new or differ.
-fn changed_times(before: &Timeline<'_>, after: &Timeline<'_>) -> Vec<Timestamp> {
-    let is_changed = |reading: &&Reading<'_>| !before.at(reading.at).contains(reading);
-    after.readings().iter().filter(is_changed).map(|reading| reading.at).collect()
-}
-
-/// Returns the time of the first reading after a time.
-fn next_time(timeline: &Timeline<'_>, at: Timestamp) -> Option<Timestamp> {
-    let readings = timeline.readings();
-    readings.get(readings.partition_point(|reading| reading.at <= at)).map(|reading| reading.at)
-}
-
-/// Returns the hosts of the readings of a time.
-fn hosts_at<'t>(timeline: &'t Timeline<'_>, at: Timestamp) -> impl Iterator<Item = Cow<'t, str>> {
-    let readings = timeline.readings();
-    let first = readings.partition_point(|reading| reading.at < at);
-    readings[first..].iter().take_while(move |reading| reading.at == at).map(Reading::host)
 }
 
 fn by_resource(lines: Vec<Line>) -> BTreeMap<String, Vec<Line>> {

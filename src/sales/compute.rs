@@ -15,7 +15,7 @@ use super::late::{self, LateReadings};
 use super::readings::Readings;
 use super::{Error, issued};
 use crate::billing::order::{Charges, Heading};
-use crate::billing::{Basis, Bill, Order, Span};
+use crate::billing::{Basis, Bill, Mapping, Order, Span};
 use crate::config::File;
 use crate::log::{self, RecordedClaim};
 use crate::projection::Snapshot;
@@ -80,12 +80,11 @@ pub(super) async fn order(
         let mappings = &file.billing.mappings;
         late = late::by_windows(tx, tenant_id, mappings, span.from, known).await?;
         // Meters that are no longer mapped have no windows.
-        let dropped: Vec<&str> = last
+        let dropped: Vec<&Mapping> = last
             .basis
             .mappings
             .iter()
-            .map(|mapping| mapping.meter.as_str())
-            .filter(|meter| mappings.iter().all(|mapping| mapping.meter != *meter))
+            .filter(|before| mappings.iter().all(|mapping| mapping.meter != before.meter))
             .collect();
         let positions = known..position;
         let before = window_end(span.from);
@@ -129,8 +128,13 @@ async fn price_windows(
     Ok(bill.price())
 }
 
-/// Adds the windows that are divided to the bill, from their samples.
-async fn add_divided_windows(
+/// Adds windows to the bill, as far as they lie within its span, computed from their samples as of a
+/// position. The windows are given by their starts.
+///
+/// # Errors
+///
+/// When the database does not answer.
+pub async fn add_divided_windows(
     tx: &Transaction<'_>,
     tenant_id: &str,
     position: i64,
@@ -139,7 +143,7 @@ async fn add_divided_windows(
     bill: &mut Bill<'_>,
 ) -> Result<(), Error> {
     let until = divided.last().map_or(Timestamp::MIN, |last| Span::hour_of(*last).to);
-    let mut readings = Readings::open(tx, tenant_id, position, until).await?;
+    let mut readings = Readings::new(tx, tenant_id, position, until);
     for window in divided {
         let found = read::series_of_window(tx, tenant_id, *window).await?;
         let with_meter = |found: read::WindowSeries| {
@@ -166,7 +170,7 @@ pub(super) async fn price_samples(
     let meters: Vec<&str> = basis.mappings.iter().map(|mapping| mapping.meter.as_str()).collect();
     let whole = span.whole_windows();
     let series = read::series_of_tenant(tx, tenant_id, &meters, whole.to).await?;
-    let mut readings = Readings::open(tx, tenant_id, position, whole.to).await?;
+    let mut readings = Readings::new(tx, tenant_id, position, whole.to);
     readings.add_to(&mut bill, basis, &series, whole, |_| true).await?;
     Ok(bill.price())
 }

@@ -21,6 +21,7 @@ mod readings;
 mod snapshot;
 mod verify;
 
+pub use compute::add_divided_windows;
 pub use error::Error;
 pub use orders::{IssuedOrder, OrderRequest, SalesOrders};
 pub use provenance::{Source, find_source};

@@ -14,7 +14,7 @@ use super::issued::{self, LoggedOrder};
 use super::late::{self, LateReadings};
 use super::snapshot::open_reader;
 use crate::billing::order::{CALCULATION, Heading, KIND};
-use crate::billing::{Order, Span};
+use crate::billing::{Mapping, Order, Span};
 use crate::config::File;
 use crate::db::Database;
 use crate::event::{Family, Recorded};
@@ -178,10 +178,9 @@ async fn compute_again(
     if let Some(last) = before.last() {
         let last = issued::head_of(tx.client(), last).await?;
         known = last.order.position;
-        let mappings = basis.mappings.iter().chain(&last.basis.mappings);
-        let meters: Vec<&str> = mappings.map(|mapping| mapping.meter.as_str()).collect();
+        let mappings: Vec<&Mapping> = basis.mappings.iter().chain(&last.basis.mappings).collect();
         let before = window_end(span.from);
-        late = late::by_samples(tx, tenant_id, &meters, before, known..*position).await?;
+        late = late::by_samples(tx, tenant_id, &mappings, before, known..*position).await?;
     }
     let correction =
         Correction { tenant_id, claims: &before, known, position: *position, late, basis };

@@ -18,10 +18,17 @@ pub struct MappingError {
 pub(super) const TRACKED_STATES: [&str; 5] = ["active", "building", "paused", "rescued", "resized"];
 const IMAGE_KEYS: [&str; 2] = ["image_ref", "image_meta.base_image_ref"];
 const NONE_VALUES: [&str; 1] = ["None"];
-const SIZE_KEYS: [&str; 1] = ["root_gb"];
+/// Ceilometer's `root_gb` is the flavor's disk less its ephemeral disk, which are two disks.
+const SIZE_KEYS: [&str; 2] = ["flavor.disk", "root_gb"];
 
-/// How long a state holds by default, in seconds.
+/// How long a volume holds by default, in seconds.
 const MAX_GAP_S: u32 = 3600;
+/// How long the state of an instance holds by default, in seconds: six polls of 300 s, or three of the 600 s
+/// of older clouds.
+const UPTIME_MAX_GAP_S: u32 = 1800;
+/// How long a sample without a state is evidence by default, in seconds: Nova's audit comes once an hour
+/// where it is most frequent, some minutes late.
+const AUDIT_GAP_S: u32 = 4200;
 /// A month. An older state does not show the present one.
 const MAX_GAP_S_LIMIT: u32 = 31 * 86_400;
 
@@ -78,6 +85,10 @@ fn check(mut section: MappingToml) -> Result<Mapping, String> {
     if let Some(key) = section.filter.key_without_values() {
         return Err(format!("filter.{key} must be a value or a list of at least one value"));
     }
+    let default_gap_s = match transformer {
+        Transformer::Uptime { .. } => UPTIME_MAX_GAP_S,
+        _ => MAX_GAP_S,
+    };
     Ok(Mapping {
         service: section.service.unwrap_or_else(|| section.meter.clone()),
         meter: section.meter,
@@ -87,7 +98,7 @@ fn check(mut section: MappingToml) -> Result<Mapping, String> {
         resource_id,
         metadata: section.metadata,
         filter: section.filter,
-        max_gap_s: check_max_gap_s(section.max_gap_s)?,
+        max_gap_s: check_gap_s("max_gap_s", section.max_gap_s, default_gap_s)?,
     })
 }
 
@@ -107,6 +118,7 @@ fn take_transformer(section: &mut MappingToml) -> Result<Transformer, String> {
                 .iter()
                 .map(|word| state::canonical(word))
                 .collect(),
+            audit_gap_s: check_gap_s("audit_gap_s", section.audit_gap_s.take(), AUDIT_GAP_S)?,
         },
         "max" => Transformer::Max { carry_over: carry_over() },
         "average" => Transformer::Average,
@@ -142,6 +154,7 @@ fn refuse_other_options(section: &MappingToml) -> Result<(), String> {
     let carrying = "max, storagemax, networkservice, fromimage and count";
     let options = [
         ("tracked_states", section.tracked_states.is_some(), "uptime"),
+        ("audit_gap_s", section.audit_gap_s.is_some(), "uptime"),
         ("carry_over", section.carry_over.is_some(), carrying),
         ("volume_types", section.volume_types.is_some(), "storagemax"),
         ("image_keys", section.image_keys.is_some(), "fromimage"),
@@ -186,11 +199,11 @@ fn check_unit(
     }
 }
 
-fn check_max_gap_s(given: Option<i64>) -> Result<u32, String> {
-    let Some(given) = given else { return Ok(MAX_GAP_S) };
+fn check_gap_s(key: &str, given: Option<i64>, default: u32) -> Result<u32, String> {
+    let Some(given) = given else { return Ok(default) };
     let seconds = u32::try_from(given).ok().filter(|s| (1..=MAX_GAP_S_LIMIT).contains(s));
     seconds.ok_or_else(|| {
-        format!("max_gap_s = {given}: it must be a whole number from 1 to {MAX_GAP_S_LIMIT}")
+        format!("{key} = {given}: it must be a whole number from 1 to {MAX_GAP_S_LIMIT}")
     })
 }
 
@@ -209,7 +222,8 @@ impl From<Mapping> for MappingToml {
             ..MappingToml::default()
         };
         section.transformer = match mapping.transformer {
-            Transformer::Uptime { tracked_states } => {
+            Transformer::Uptime { tracked_states, audit_gap_s } => {
+                section.audit_gap_s = Some(audit_gap_s.into());
                 section.tracked_states = Some(tracked_states.into_iter().collect());
                 "uptime"
             }

@@ -37,6 +37,12 @@ impl Filter {
         })
     }
 
+    /// Whether the metadata contains a value for each key of the filter, so that it can be decided whether
+    /// it passes.
+    pub fn applies(&self, metadata: Option<&Metadata>) -> bool {
+        self.0.keys().all(|key| metadata.is_some_and(|metadata| metadata.get(key).is_some()))
+    }
+
     /// Returns a key whose list of values is empty, so that nothing could pass.
     pub(super) fn key_without_values(&self) -> Option<&str> {
         self.0.iter().find(|(_, values)| values.is_empty()).map(|(key, _)| key.as_str())

@@ -50,6 +50,36 @@ impl Mapping {
         i64::from(self.max_gap_s) * 1_000_000
     }
 
+    /// How long a reading that reports no state is evidence of the state reported before, or that the
+    /// instance runs, in microseconds; of other transformers than `uptime`, as [`Mapping::max_gap_us`].
+    pub(super) fn audit_gap_us(&self) -> i64 {
+        match &self.transformer {
+            Transformer::Uptime { audit_gap_s, .. } => {
+                self.max_gap_us().max(i64::from(*audit_gap_s) * 1_000_000)
+            }
+            _ => self.max_gap_us(),
+        }
+    }
+
+    /// How far a reading can matter after its time, in microseconds. Of `uptime` twice as far as a reading
+    /// without a state is evidence: the state that it repeats may be as old.
+    pub fn reach_us(&self) -> i64 {
+        match &self.transformer {
+            Transformer::Uptime { .. } => 2 * self.audit_gap_us(),
+            _ => self.max_gap_us(),
+        }
+    }
+
+    /// Whether states of other meters of the resource matter.
+    pub fn uses_other_meters(&self) -> bool {
+        matches!(self.transformer, Transformer::Uptime { .. })
+    }
+
+    /// Whether its readings are increases, which belong to no state.
+    pub fn is_counter(&self) -> bool {
+        matches!(self.transformer, Transformer::Sum | Transformer::Cumulative)
+    }
+
     /// Whether a window without a reading can have usage, because the state before it still holds.
     pub(super) fn carries_state(&self) -> bool {
         self.transformer.carries_state()

@@ -30,6 +30,8 @@ pub struct MappingToml {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tracked_states: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit_gap_s: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub carry_over: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub volume_types: Option<BTreeMap<String, String>>,

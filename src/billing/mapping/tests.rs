@@ -18,9 +18,10 @@ fn assert_refused(text: &str, expected: &str) {
 fn defaults_are_those_of_the_documentation() {
     let mapping = mapping("meter = 'vcpus'\ntransformer = 'uptime'").unwrap();
     assert_eq!(mapping.service, "vcpus");
-    assert_eq!((mapping.unit, mapping.max_gap_s), (Unit::Second, 3600));
+    assert_eq!((mapping.unit, mapping.max_gap_s), (Unit::Second, 1800));
     assert_eq!(mapping.resource_id, "{}");
-    let Transformer::Uptime { tracked_states } = mapping.transformer else { panic!() };
+    let Transformer::Uptime { tracked_states, audit_gap_s } = mapping.transformer else { panic!() };
+    assert_eq!(audit_gap_s, 4200);
     assert_eq!(tracked_states.into_iter().collect::<Vec<_>>(), TRACKED_STATES);
 }
 
@@ -66,6 +67,7 @@ fn every_wrong_key_is_named_with_what_is_accepted() {
         "tracked_states is an option of uptime, not of max; remove it",
     );
     for (key, whose) in [
+        ("audit_gap_s = 1", "uptime"),
         ("volume_types = {}", "storagemax"),
         ("image_keys = []", "fromimage"),
         ("none_values = []", "fromimage"),
@@ -141,7 +143,7 @@ fn every_wrong_key_is_named_with_what_is_accepted() {
 #[test]
 fn a_recorded_mapping_keeps_its_meaning() {
     for options in [
-        "transformer = 'uptime'\ntracked_states = ['ACTIVE']\nfilter = { a = ['b', 1] }",
+        "transformer = 'uptime'\ntracked_states = ['ACTIVE']\naudit_gap_s = 7200\nfilter = { a = ['b', 1] }",
         "transformer = 'storagemax'\nunit = 'gigabyte'\nvolume_types = { a = 'b' }",
         "transformer = 'fromimage'\nunit = 'gigabyte'\ntype = 'Volume'\nnone_values = []",
         "transformer = 'max'\nunit = 'x'\ncarry_over = true\nmetadata = { name = ['a', 'b'] }",

@@ -9,6 +9,8 @@ pub enum Transformer {
     Uptime {
         /// The states that are billed, as `vm_state` names them.
         tracked_states: BTreeSet<String>,
+        /// How long a reading that reports no state is evidence, in seconds.
+        audit_gap_s: u32,
     },
     /// The greatest volume of a window, held for the length of the window.
     Max {

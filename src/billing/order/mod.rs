@@ -80,6 +80,7 @@ impl fmt::Display for UnratedService {
             Reason::OtherUnit => f.write_str(" (its rate is for another unit)"),
             Reason::Collision => f.write_str(" (two mappings yield this service of one resource)"),
             Reason::Negative => f.write_str(" (its volume is negative)"),
+            Reason::UnknownState => f.write_str(" (the state is unknown)"),
         }
     }
 }

@@ -8,7 +8,7 @@ fn ten_to_eleven() -> Span {
 }
 
 fn up(samples: &[Sample]) -> Vec<String> {
-    list_usage("transformer = 'uptime'", samples, ten_to_eleven())
+    list_usage("transformer = 'uptime'\nmax_gap_s = 3600", samples, ten_to_eleven())
 }
 
 /// Distil billed the time an instance was stopped, once the instance was up again.
@@ -70,7 +70,8 @@ fn odd_metadata_does_no_harm() {
         with_flavor("10:30", "active", "m1"),
         sample("10:45", "1", r#"{"flavor": null, "status": ["active"]}"#),
     ];
-    assert_eq!(up(&odd), ["m1 900"]);
+    // A sample that reports no state does not end the state before it.
+    assert_eq!(up(&odd), ["m1 1800", "unknown_state 1800"]);
 }
 
 /// Distil compared status codes only with `< 2`.

@@ -1,6 +1,7 @@
 mod bills;
 mod counters;
 mod distil;
+mod evidence;
 mod example;
 mod properties;
 mod samples;

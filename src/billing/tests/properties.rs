@@ -2,21 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::samples::*;
 use crate::billing::order::{Charges, Heading, Reason};
+use crate::billing::reading::ForeignReading;
 use crate::billing::settings::Settings;
-use crate::billing::transform::{compute_usage, describe_resource};
-use crate::billing::window::affected_windows;
-use crate::billing::{Amount, Basis, Bill, Mapping, Order, Span, Usage, Volume};
+use crate::billing::transform::{
+    changed_windows, compute_usage, describe_resource, source_readings,
+};
+use crate::billing::window::{evidence_span, reach_back};
+use crate::billing::{Amount, Basis, Bill, Mapping, Order, Span, Unit, Usage, Volume};
 
 /// One mapping of each transformer, with every option that changes which windows a sample affects.
 const ALL: [&str; 13] = [
-    "transformer = 'uptime'",
-    "transformer = 'uptime'\nmax_gap_s = 700\nfilter = { ok = true }",
+    "transformer = 'uptime'\nmax_gap_s = 3600",
+    "transformer = 'uptime'\naudit_gap_s = 5400\nmax_gap_s = 700\nfilter = { ok = true }",
     "transformer = 'max'\nunit = 'x'",
     "transformer = 'max'\nunit = 'x'\ncarry_over = true\nmax_gap_s = 9000",
     "transformer = 'average'\nunit = 'x'",
@@ -54,20 +57,22 @@ fn spans() -> impl Strategy<Value = Span> {
 
 fn samples() -> impl Strategy<Value = Sample> {
     let texts = (
-        select(vec!["active", "stopped", ""]),
+        select(vec!["active", "stopped", "", "frobnicated"]),
         select(vec!["m1", "m2"]),
         select(vec!["\"a\"", "null"]),
         select(vec!["true", "false"]),
-        select(vec!["ssd", ""]),
+        (select(vec!["ssd", ""]), select(vec!["", "2026-11-20T09:10:00", "2026-11-20T12:00:00"])),
         select(vec!["cn-a", "cn-b", ""]),
     );
     let volume = prop_oneof![-3..9_i64, any::<i32>().prop_map(i64::from)];
     (times(), volume, 0..20_u32, texts, any::<u16>()).prop_map(|(at, volume, scale, texts, id)| {
-        let (status, flavor, name, ok, kind, host) = texts;
+        let (status, flavor, name, ok, (kind, time), host) = texts;
+        // A time is that of the launch, or of the deletion.
+        let key = if scale % 2 == 0 { "deleted_at" } else { "launched_at" };
         let metadata = format!(
             r#"{{"status": "{status}", "instance_type": "{flavor}", "name": {name}, "ok": {ok},
                 "volume_type": "{kind}", "image_ref": {name}, "root_gb": {volume},
-                "instance_host": "{host}"}}"#
+                "{key}": "{time}", "instance_host": "{host}"}}"#
         );
         let volume = rust_decimal::Decimal::from_i128_with_scale(volume.into(), scale);
         Sample { volume, message_id: id.to_string(), at, ..sample("08:00", "0", &metadata) }
@@ -84,16 +89,36 @@ fn series() -> impl Strategy<Value = Vec<Sample>> {
     })
 }
 
-/// Returns the readings of the span's whole windows, and the last one of each host before them.
-fn needed_readings(series: &[Sample], span: Span) -> Vec<Sample> {
+/// Samples of the resource's meter, of another meter, and times of another project's samples.
+type Evidence = (Vec<Sample>, Vec<Sample>, Vec<Timestamp>);
+
+fn evidence() -> impl Strategy<Value = Evidence> {
+    (series(), series(), prop::collection::vec(times(), 0..3))
+}
+
+/// Returns as much as is loaded for the span: the readings of its whole windows, the last one of each host
+/// before them, and the other evidence within reach.
+fn needed_evidence(
+    (series, others, foreign): &Evidence,
+    mapping: &Mapping,
+    span: Span,
+) -> Evidence {
     let span = span.whole_windows();
+    let evidence = evidence_span([mapping], span);
     let line = timeline(series);
     let before = line.readings().iter().rev().filter(|reading| reading.at < span.from);
     let mut hosts = BTreeSet::new();
     let before: BTreeSet<Timestamp> =
         before.filter(|reading| hosts.insert(reading.host())).map(|reading| reading.at).collect();
-    let is_needed = |sample: &&Sample| span.contains(sample.at) || before.contains(&sample.at);
-    series.iter().filter(is_needed).cloned().collect()
+    let is_near = |sample: &&Sample| evidence.contains(sample.at);
+    let is_needed = |sample: &&Sample| is_near(sample) || before.contains(&sample.at);
+    let first = reach_back(mapping, span).unwrap_or(evidence.from);
+    let foreign = foreign.iter().copied().filter(|at| first <= *at && *at < span.to);
+    (
+        series.iter().filter(is_needed).cloned().collect(),
+        others.iter().filter(is_near).cloned().collect(),
+        foreign.collect(),
+    )
 }
 
 /// Returns the spans between the times.
@@ -137,9 +162,9 @@ proptest! {
 
     #[test]
     fn usage_of_windows_adds_up_to_that_of_the_span(
-        series in series(), mapping in mappings(), range in spans(),
+        (series, others, foreign) in evidence(), mapping in mappings(), range in spans(),
     ) {
-        let line = timeline(&series);
+        let line = timeline_with(&series, &others, &foreign);
         let windows: Vec<_> = range.windows().map(|window| compute_usage(&mapping, &line, window)).collect();
         let whole = compute_usage(&mapping, &line, range);
         prop_assert_eq!(sum(&windows), nonzero_volumes(&whole));
@@ -149,10 +174,11 @@ proptest! {
 
     #[test]
     fn the_parts_of_a_span_add_up_wherever_it_is_divided(
-        series in series(), mapping in mappings(), cuts in prop::collection::btree_set(times(), 2..7),
+        (series, others, foreign) in evidence(), mapping in mappings(),
+        cuts in prop::collection::btree_set(times(), 2..7),
     ) {
         let spans = spans_between(&cuts);
-        let line = timeline(&series);
+        let line = timeline_with(&series, &others, &foreign);
         let parts: Vec<_> = spans.iter().map(|part| compute_usage(&mapping, &line, *part)).collect();
         let whole = Span::new(*cuts.first().unwrap(), *cuts.last().unwrap()).unwrap();
         prop_assert_eq!(sum(&parts), nonzero_volumes(&compute_usage(&mapping, &line, whole)));
@@ -162,12 +188,12 @@ proptest! {
     /// one before them.
     #[test]
     fn bills_of_the_parts_add_up_to_the_bill_of_the_whole(
-        series in series(), mapping in mappings(), cuts in prop::collection::btree_set(times(), 2..7),
+        all in evidence(), mapping in mappings(), cuts in prop::collection::btree_set(times(), 2..7),
     ) {
-        let basis = Basis { mappings: vec![mapping], ..Basis::of(&Settings::default(), spans_between(&cuts)[0]) };
+        let basis = Basis { mappings: vec![mapping.clone()], ..Basis::of(&Settings::default(), spans_between(&cuts)[0]) };
         let usage = |span: Span| -> Vec<Usage> {
-            let needed = needed_readings(&series, span);
-            let line = timeline(&needed);
+            let (series, others, foreign) = needed_evidence(&all, &mapping, span);
+            let line = timeline_with(&series, &others, &foreign);
             let mut bill = Bill::new(&basis, span);
             bill.add_readings(0, "r", &line, span.whole_windows());
             let used = bill.totals().map(|total| Usage {
@@ -182,46 +208,94 @@ proptest! {
     }
 
     #[test]
-    fn a_reading_changes_no_window_beyond_its_affected_windows(
-        series in series(), added in samples(), mapping in mappings(), is_replacement in any::<bool>(),
-        other in samples().prop_map(|sample| sample.metadata),
+    fn evidence_changes_no_window_beyond_the_changed_ones(
+        (mut series, mut others, foreign) in evidence(), added in samples(), which in 0..3_u8,
+        is_replacement in any::<bool>(), replaced in samples().prop_map(|sample| sample.metadata),
+        mapping in mappings(),
     ) {
-        let mut before = series;
-        before.retain(|sample| sample.at != added.at);
-        let mut after = before.clone();
-        after.push(added.clone());
-        // Or the added one replaces another, perhaps of another host.
-        let replaced = Sample { metadata: other, ..added.clone() };
-        before.extend(is_replacement.then_some(replaced));
-        let next = before.iter().map(|sample| sample.at).filter(|at| *at > added.at).min();
-        let (before, after) = (timeline(&before), timeline(&after));
-        let hosts = [&before, &after].map(|line| {
-            let found = line.readings().iter().find(|reading| reading.at == added.at);
-            found.map(crate::billing::Reading::host)
-        });
-        let hosts = hosts.iter().flatten();
-        let next_of_hosts = hosts.filter_map(|host| after.next_of_host(added.at, host));
-        let affected = affected_windows(&mapping, added.at, next, next_of_hosts);
-        for window in span("06:00", "20:00").windows() {
+        // Perhaps it replaces another one, of another host.
+        let replaced = is_replacement.then(|| Sample { metadata: replaced, ..added.clone() });
+        let (mut more, mut more_others, mut more_foreign) =
+            (series.clone(), others.clone(), foreign.clone());
+        let replace = |samples: &mut Vec<Sample>, by: Option<Sample>| {
+            samples.retain(|sample| sample.at != added.at);
+            samples.extend(by);
+        };
+        match which {
+            0 => {
+                replace(&mut series, replaced);
+                replace(&mut more, Some(added.clone()));
+            }
+            1 => {
+                replace(&mut others, replaced);
+                replace(&mut more_others, Some(added.clone()));
+            }
+            _ if foreign.contains(&added.at) => {}
+            _ => more_foreign.push(added.at),
+        }
+        let before = timeline_with(&series, &others, &foreign);
+        let after = timeline_with(&more, &more_others, &more_foreign);
+        let changed = changed_windows(&mapping, &after, &after.changes_from(&before));
+        for window in span("02:00", "23:00").windows() {
             let same = compute_usage(&mapping, &before, window) == compute_usage(&mapping, &after, window)
                 && describe_resource(&mapping, &before, window)
                     == describe_resource(&mapping, &after, window);
-            prop_assert!(same || affected.contains(&window), "{window:?} is not in {affected:?}");
+            prop_assert!(same || changed.contains(&window), "{window:?} is not in {changed:?}");
+            // Nor does any other window depend on the added reading.
+            let sources = source_readings(&mapping, &after, window);
+            let uses = match which {
+                0 => sources.readings.iter().any(|index| after.readings()[*index].at == added.at),
+                1 => sources.others.iter().any(|index| after.others()[*index].reading.at == added.at),
+                _ => sources.foreign.iter().any(|index| after.foreign()[*index].at == added.at),
+            };
+            let is_new = before != after;
+            prop_assert!(!uses || !is_new || changed.contains(&window), "{window:?} depends on it");
         }
     }
 
     #[test]
-    fn readings_after_a_span_s_windows_or_long_before_them_change_nothing(
-        series in series(), mapping in mappings(), range in spans(),
+    fn evidence_beyond_its_reach_changes_nothing(
+        all in evidence(), mapping in mappings(), range in spans(),
     ) {
-        let all = timeline(&series);
-        let needed = needed_readings(&series, range);
-        let some = timeline(&needed);
+        let needed = needed_evidence(&all, &mapping, range);
+        let all = timeline_with(&all.0, &all.1, &all.2);
+        let some = timeline_with(&needed.0, &needed.1, &needed.2);
         prop_assert_eq!(compute_usage(&mapping, &all, range), compute_usage(&mapping, &some, range));
         prop_assert_eq!(
             describe_resource(&mapping, &all, range),
             describe_resource(&mapping, &some, range)
         );
+    }
+
+    #[test]
+    fn a_resource_is_one_project_s_at_a_time(
+        mine in prop::collection::vec(times(), 1..8), theirs in prop::collection::vec(times(), 1..8),
+        options in select(vec![
+            "transformer = 'count'\ncarry_over = true",
+            "transformer = 'uptime'\nmax_gap_s = 700",
+            "transformer = 'average'\nunit = 'x'",
+            "transformer = 'max'\nunit = 'x'",
+        ]),
+        window in 0..6_i64,
+    ) {
+        let mapping = mapping(options);
+        let active = |at: &Timestamp| Sample { at: *at, ..with_flavor("08:00", "active", "m1") };
+        let (a, b): (Vec<Sample>, Vec<Sample>) =
+            (mine.iter().map(active).collect(), theirs.iter().map(active).collect());
+        let others = |times: &[Timestamp], is_last| {
+            times.iter().map(|at| ForeignReading { at: *at, is_last }).collect::<Vec<_>>()
+        };
+        let a = timeline(&a).with_evidence(Vec::new(), others(&theirs, true));
+        let b = timeline(&b).with_evidence(Vec::new(), others(&mine, false));
+        let from = at("08:00") + SignedDuration::from_hours(window);
+        let hour = Span::hour_of(from);
+        let used: Vec<Usage> = [a, b].iter().flat_map(|line| compute_usage(&mapping, line, hour)).collect();
+        let covered: i64 = used.iter().map(|usage| usage.covered_us).sum();
+        prop_assert!(covered <= hour.us(), "{used:?}");
+        let whole = match mapping.unit { Unit::Second => Volume::seconds(hour.us()), _ => Volume::unit_hours(1.into(), hour.us()) };
+        for (_, volume) in sum(&[used]) {
+            prop_assert!(volume == whole || volume.minus(&whole).to_numeric().starts_with('-'), "{volume}");
+        }
     }
 
     #[test]
@@ -239,6 +313,8 @@ proptest! {
              [[rate]]\nservice = 'm1'\nunit = 'hour'\nrate = '0.0123'\nto = 2026-11-20\n\
              [[rate]]\nservice = 'm1'\nunit = 'hour'\nrate = '0.0456'\nfrom = 2026-11-20\n\
              [[rate]]\nservice = 'm2'\nunit = 'second'\nrate = '0.00007'\n\
+             [[rate]]\nservice = 'unknown_state'\nunit = 'hour'\nrate = '0'\n\
+             [[rate]]\nservice = 'unknown_state.frobnicated'\nunit = 'hour'\nrate = '0'\n\
              [[rate]]\nservice = 'gauge'\nunit = 'gigabyte'\nrate = '0.5'\n"
         );
         let settings = Settings::read(toml::from_str(&text).unwrap(), &text, None).unwrap();

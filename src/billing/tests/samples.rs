@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use crate::billing::mapping::MappingToml;
+use crate::billing::reading::{ForeignReading, OtherReading};
 use crate::billing::transform::{compute_usage, describe_resource};
 use crate::billing::{Mapping, Metadata, Reading, Span, Timeline, Usage};
 
@@ -62,6 +63,20 @@ pub fn timeline(samples: &[Sample]) -> Timeline<'_> {
     Timeline::new(readings.collect())
 }
 
+/// Returns the timeline of samples with those of another meter of the resource, and with the times of
+/// samples of another project.
+pub fn timeline_with<'a>(
+    samples: &'a [Sample],
+    others: &'a [Sample],
+    foreign: &[Timestamp],
+) -> Timeline<'a> {
+    let others = timeline(others);
+    let other = |reading: &Reading<'a>| OtherReading { meter: "other", reading: *reading };
+    let others = others.readings().iter().map(other).collect();
+    let foreign = foreign.iter().map(|at| ForeignReading { at: *at, is_last: true });
+    timeline(samples).with_evidence(others, foreign.collect())
+}
+
 pub fn mapping(options: &str) -> Mapping {
     let section: MappingToml = toml::from_str(&format!("meter = 'm'\n{options}")).unwrap();
     section.try_into().unwrap()
@@ -75,6 +90,20 @@ pub fn list_usage(options: &str, samples: &[Sample], range: Span) -> Vec<String>
 pub fn list_usage_by(mapping: &Mapping, samples: &[Sample], range: Span) -> Vec<String> {
     let show = |usage: Usage| format!("{} {}", usage.service, usage.volume);
     compute_usage(mapping, &timeline(samples), range).into_iter().map(show).collect()
+}
+
+/// As [`list_usage`], with samples of another meter and times of another project's.
+pub fn list_usage_with(
+    options: &str,
+    samples: &[Sample],
+    others: &[Sample],
+    foreign: &[&str],
+    range: Span,
+) -> Vec<String> {
+    let show = |usage: Usage| format!("{} {}", usage.service, usage.volume);
+    let foreign: Vec<Timestamp> = foreign.iter().map(|time| at(time)).collect();
+    let line = timeline_with(samples, others, &foreign);
+    compute_usage(&mapping(options), &line, range).into_iter().map(show).collect()
 }
 
 pub fn describe(options: &str, samples: &[Sample], range: Span) -> BTreeMap<String, String> {

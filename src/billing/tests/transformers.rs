@@ -4,7 +4,7 @@ use super::samples::*;
 use crate::billing::transform::compute_usage;
 use crate::billing::{Span, Volume, VolumeTypeNames};
 
-const UPTIME: &str = "transformer = 'uptime'";
+const UPTIME: &str = "transformer = 'uptime'\nmax_gap_s = 3600";
 
 fn ten_to_eleven() -> Span {
     span("10:00", "11:00")
@@ -62,14 +62,17 @@ fn states_are_found_under_every_key() {
     assert_eq!(one(r#"{"state": "resized", "instance_flavor_id": "8"}"#), ["8 3600"]);
     assert_eq!(one(r#"{"status": "stopped", "state": "active", "instance_type": "f"}"#), [""; 0]);
     assert_eq!(one(r#"{"status": "migrating", "instance_type": "f"}"#), ["f 3600"]);
-    assert_eq!(one(r#"{"instance_type": "f"}"#), [""; 0]);
+    assert_eq!(one(r#"{"instance_type": "f", "launched_at": "2026-11-20T09:00:00"}"#), ["f 3600"]);
+    assert_eq!(one(r#"{"flavor_name": "f", "flavor_id": "2", "status": "active"}"#), ["f 3600"]);
+    // Nothing shows whether it runs.
+    assert_eq!(one(r#"{"instance_type": "f"}"#), ["unknown_state 3600"]);
     // Without a flavor, the service is the mapping's own.
     assert_eq!(one(r#"{"status": "active"}"#), ["m 3600"]);
 }
 
 #[test]
 fn the_meter_state_has_codes() {
-    let mut state = mapping("transformer = 'uptime'");
+    let mut state = mapping(UPTIME);
     state.meter = "state".to_owned();
     let up = |volume: &str, metadata: &str| {
         list_usage_by(&state, &[sample("10:00", volume, metadata)], ten_to_eleven())
@@ -95,12 +98,14 @@ fn the_meter_state_has_codes() {
     assert_eq!(up("1", ""), ["m 3600"]);
     assert_eq!(up("1", r#"{"status": "stopped"}"#), [""; 0]);
     // The volume of any other meter is not a state.
-    assert_eq!(list_usage(UPTIME, &[sample("10:00", "1", "")], ten_to_eleven()), [""; 0]);
+    let silent = [sample("10:00", "1", "")];
+    assert_eq!(list_usage(UPTIME, &silent, ten_to_eleven()), ["unknown_state 3600"]);
 }
 
 #[test]
 fn tracked_states_can_be_chosen() {
-    let options = "transformer = 'uptime'\ntracked_states = ['Stopped', 'SHUTOFF']";
+    let options =
+        "transformer = 'uptime'\nmax_gap_s = 3600\ntracked_states = ['Stopped', 'SHUTOFF']";
     let all = states(&[("10:00", "stopped"), ("10:10", "active"), ("10:20", "shutoff")]);
     assert_eq!(list_usage(options, &all, ten_to_eleven()), ["m1 3000"]);
 }
@@ -152,7 +157,8 @@ fn a_word_that_nobody_is_known_to_use_shows_up() {
         ["m1 600", "unknown_state.frob_nicated 600", "unknown_state.unknown 2400"]
     );
     // The configuration decides.
-    let tracked = "transformer = 'uptime'\ntracked_states = ['active', 'frob nicated']";
+    let tracked =
+        "transformer = 'uptime'\nmax_gap_s = 3600\ntracked_states = ['active', 'frob nicated']";
     assert_eq!(
         list_usage(tracked, &all, ten_to_eleven()),
         ["m1 1200", "unknown_state.unknown 2400"]

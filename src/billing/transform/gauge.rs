@@ -21,8 +21,7 @@ pub(super) fn max<'t>(input: &Input<'t, '_>, carry_over: bool) -> Vec<Piece<'t>>
 /// Returns each volume, for as long as it held.
 pub(super) fn average<'t>(input: &Input<'t, '_>) -> Vec<Piece<'t>> {
     input
-        .timeline
-        .states(input.range, input.mapping.max_gap_us())
+        .states(input.range)
         .filter(|state| input.passes(state.reading))
         .map(|state| Piece {
             service: input.service(),
@@ -35,16 +34,13 @@ pub(super) fn average<'t>(input: &Input<'t, '_>) -> Vec<Piece<'t>> {
 /// Returns the greatest volume of each window, as the service of the volume's type: the latest that a sample of the
 /// window reports, or the one whose state holds at its start.
 pub(super) fn storage_max<'t>(input: &Input<'t, '_>, carry_over: bool) -> Vec<Piece<'t>> {
-    let piece = |(window, readings): (Span, Vec<&'t Reading<'_>>)| {
-        let carried = input.timeline.carried_reading(window, input.mapping.max_gap_us());
-        let carried = carried.filter(|reading| input.passes(reading));
-        let latest_first = readings.iter().rev().copied().chain(carried);
+    let pieces = |(window, readings): (Span, Vec<&'t Reading<'_>>)| {
+        let latest_first = readings.iter().rev().copied().chain(input.carried(window));
         let types = latest_first.filter_map(|reading| VolumeType::read(reading.metadata?));
         let (service, type_id) = service_of_types(input, types);
-        let consumption = Consumption::Level(window, greatest(&readings)?);
-        Some(Piece { service, type_id, consumption })
+        Some(input.levels(window, service, type_id, greatest(&readings)?))
     };
-    input.windows(carry_over).filter_map(piece).collect()
+    input.windows(carry_over).filter_map(pieces).flatten().collect()
 }
 
 /// Returns the service of the first of the types, which are given latest first, and its id if it is reported

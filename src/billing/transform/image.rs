@@ -5,7 +5,11 @@ use rust_decimal::Decimal;
 
 use super::input::Input;
 use super::piece::Piece;
+use crate::billing::metadata::Metadata;
 use crate::billing::reading::Reading;
+
+/// The meter whose volume is the size of the root disk.
+const ROOT_DISK_METER: &str = "disk.root.size";
 
 /// The keys of the metadata in which the image and the size of the root disk are found.
 pub(super) struct Keys<'t> {
@@ -21,8 +25,9 @@ pub(super) fn pieces<'t>(
     keys: &Keys<'_>,
 ) -> Vec<Piece<'t>> {
     input.per_window(carry_over, |readings| {
-        let size =
-            is_from_image(readings, keys).then(|| largest(readings, keys.size_keys)).flatten();
+        let size = is_from_image(readings, keys)
+            .then(|| largest(input, readings, keys.size_keys))
+            .flatten();
         Some((input.service(), size?))
     })
 }
@@ -36,10 +41,21 @@ fn is_from_image(readings: &[&Reading<'_>], keys: &Keys<'_>) -> bool {
         && images.all(|image| keys.none_values.iter().all(|none| *none != image))
 }
 
-/// Returns the largest size under any of the keys.
-fn largest(readings: &[&Reading<'_>], size_keys: &[String]) -> Option<Decimal> {
-    let sizes = readings.iter().filter_map(|reading| reading.metadata).flat_map(|metadata| {
-        size_keys.iter().filter_map(|key| metadata.get(key)?.trim().parse::<Decimal>().ok())
-    });
-    sizes.max()
+/// Returns the largest of the readings' sizes.
+fn largest(
+    input: &Input<'_, '_>,
+    readings: &[&Reading<'_>],
+    size_keys: &[String],
+) -> Option<Decimal> {
+    readings.iter().filter_map(|reading| size(input, reading, size_keys)).max()
+}
+
+/// Returns the number under the first of the keys that has one. Samples that Ceilometer makes of
+/// notifications have none of the keys: the volume of their meter is the size of the root disk.
+fn size(input: &Input<'_, '_>, reading: &Reading<'_>, size_keys: &[String]) -> Option<Decimal> {
+    let number = |metadata: &Metadata, key: &String| metadata.get(key)?.trim().parse().ok();
+    let size = reading
+        .metadata
+        .and_then(|metadata| size_keys.iter().find_map(|key| number(metadata, key)));
+    size.or_else(|| (input.mapping.meter == ROOT_DISK_METER).then_some(reading.volume))
 }

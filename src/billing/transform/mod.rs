@@ -3,7 +3,8 @@
 //! the usage of the parts of a span, wherever it is divided, adds up to that of the span.
 //!
 //! Usage depends only on the readings of the windows that a span has a part of, and on the last one
-//! before each (of a counter, of each host): not on later ones, nor on how far back readings are given.
+//! before each (of a counter, of each host); of `uptime` on those within reach ([`Mapping::reach_us`]); and
+//! on later ones that report that the resource ended before: not on how far back readings are given.
 
 mod counter;
 mod gauge;
@@ -16,13 +17,14 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use input::Input;
+use jiff::Timestamp;
 use piece::Piece;
 
 use super::exact::Volume;
 use super::mapping::{Mapping, Transformer};
-use super::reading::{Reading, Timeline};
+use super::reading::{Changes, Reading, Timeline};
 use super::volume_type::VolumeTypeNames;
-use super::window::Span;
+use super::window::{Span, affected_windows, later};
 use crate::event::{TEXT_MAX, shorten};
 
 /// The service of the time in which an instance was measured and its state is unknown: alone, or before a
@@ -72,10 +74,13 @@ impl Usage {
 /// wherever an order begins or ends or a rate changes.
 ///
 /// `timeline` contains the resource's readings of the mapping's meter: those in the range's windows
-/// ([`Span::whole_windows`]) and the last one before these, for a counter the last one of each host.
+/// ([`Span::whole_windows`]) and the last one before these, for a counter the last one of each host; and
+/// the other evidence of the resource within reach of the windows.
 pub fn compute_usage(mapping: &Mapping, timeline: &Timeline<'_>, range: Span) -> Vec<Usage> {
+    let input = Input::new(mapping, timeline, range.whole_windows());
+    let (pieces, covered_us) = pieces(&input, range);
     let mut volumes = BTreeMap::<(Cow<'_, str>, Option<Cow<'_, str>>, bool), Volume>::new();
-    for piece in pieces(mapping, timeline, range.whole_windows()) {
+    for piece in pieces {
         if let Some(volume) = piece.consumption.within(range) {
             let key = (piece.service, piece.type_id, volume.is_negative());
             *volumes.entry(key).or_default() += &volume;
@@ -84,7 +89,8 @@ pub fn compute_usage(mapping: &Mapping, timeline: &Timeline<'_>, range: Span) ->
     if volumes.is_empty() {
         return Vec::new();
     }
-    let covered_us = timeline.covered_us(range, mapping.max_gap_us());
+    let covered_us =
+        covered_us.unwrap_or_else(|| input.states(range).map(|state| state.span.us()).sum());
     volumes
         .into_iter()
         .map(|((service, type_id, is_negative), volume)| Usage {
@@ -105,7 +111,7 @@ pub fn describe_resource(
     timeline: &Timeline<'_>,
     range: Span,
 ) -> BTreeMap<String, String> {
-    let carried = timeline.carried_reading(range, mapping.max_gap_us());
+    let carried = timeline.carried_reading(range, mapping.audit_gap_us());
     let latest_first: Vec<&Reading<'_>> = timeline
         .within(range)
         .iter()
@@ -124,37 +130,124 @@ pub fn describe_resource(
         .collect()
 }
 
-/// Returns the indexes of the [`Timeline::readings`] from which the usage and description of a window are
-/// computed, and no others: the readings in the window, the one whose state holds at its start, and
-/// for a counter the last one before of each host. Empty if the window has no usage.
-pub fn source_readings(
-    mapping: &Mapping,
-    timeline: &Timeline<'_>,
-    window: Span,
-) -> BTreeSet<usize> {
-    let within = timeline.index_range(window);
-    let is_carried = timeline.carried_reading(window, mapping.max_gap_us()).is_some()
-        && (!within.is_empty() || mapping.carries_state());
-    let carried = is_carried.then(|| within.start.checked_sub(1)).flatten();
-    let is_counter = matches!(mapping.transformer, Transformer::Cumulative);
-    let counted = within.clone().filter(|_| is_counter);
-    let starts = counted.filter_map(|index| timeline.index_before_of_host(index));
-    starts.chain(carried).chain(within.clone()).collect()
+/// The indexes of the readings that a window's usage and description are computed from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// Of the [`Timeline::readings`].
+    pub readings: BTreeSet<usize>,
+    /// Of the [`Timeline::others`].
+    pub others: BTreeSet<usize>,
+    /// Of the [`Timeline::foreign`].
+    pub foreign: BTreeSet<usize>,
 }
 
-fn pieces<'t>(mapping: &'t Mapping, timeline: &'t Timeline<'_>, range: Span) -> Vec<Piece<'t>> {
-    let input = Input { mapping, timeline, range };
-    match &mapping.transformer {
-        Transformer::Uptime { tracked_states } => uptime::pieces(&input, tracked_states),
-        Transformer::Max { carry_over } => gauge::max(&input, *carry_over),
-        Transformer::Average => gauge::average(&input),
-        Transformer::Sum => counter::sum(&input),
-        Transformer::Cumulative => counter::cumulative(&input),
-        Transformer::StorageMax { carry_over, .. } => gauge::storage_max(&input, *carry_over),
-        Transformer::NetworkService { carry_over } => gauge::network_service(&input, *carry_over),
-        Transformer::FromImage { carry_over, image_keys, none_values, size_keys } => {
-            image::pieces(&input, *carry_over, &image::Keys { image_keys, none_values, size_keys })
+/// Returns the readings from which the usage and description of a window are computed, and no others: the
+/// readings in the window, the one whose state holds at its start, and for a counter the last one before of
+/// each host; of `uptime` those of all meters since the state, the flavor and the measurement were last
+/// reported before; later ones that report that the resource ended before the window did; and those of other
+/// projects since the last own one. Empty if the window has no usage.
+pub fn source_readings(mapping: &Mapping, timeline: &Timeline<'_>, window: Span) -> Sources {
+    let reach_us = mapping.reach_us();
+    // A reading that is exactly as far away as the reach does not matter.
+    let from = later(window.from, 1 - reach_us);
+    let after = Span { from: window.to, to: later(window.to, reach_us) };
+    let is_end = |reading: &Reading<'_>| reading.ended_at().is_some_and(|at| at < window.to);
+    let mut sources = Sources::default();
+    if mapping.uses_other_meters() {
+        let measured = Span { from: later(window.from, 1 - mapping.audit_gap_us()), to: window.to };
+        if timeline.within(measured).is_empty() {
+            return sources;
         }
-        Transformer::Count { carry_over } => gauge::count(&input, *carry_over),
+        let known = uptime::last_known(mapping, timeline, window.from);
+        let near = Span { from: known.unwrap_or(from), to: window.to };
+        sources.readings.extend(timeline.index_range(near));
+        let is_evidence = |index: &usize| {
+            let other = &timeline.others()[*index];
+            uptime::is_evidence(mapping, other.meter, &other.reading)
+        };
+        sources.others.extend(timeline.other_range(near).filter(is_evidence));
+        let is_end = |index: &usize| is_end(&timeline.others()[*index].reading);
+        sources.others.extend(timeline.other_range(after).filter(is_end));
+    } else {
+        let within = timeline.index_range(window);
+        let is_carried = timeline.carried_reading(window, mapping.max_gap_us()).is_some()
+            && (!within.is_empty() || mapping.carries_state());
+        let carried = is_carried.then(|| within.start.checked_sub(1)).flatten();
+        let is_of_host = matches!(mapping.transformer, Transformer::Cumulative);
+        let counted = within.clone().filter(|_| is_of_host);
+        let starts = counted.filter_map(|index| timeline.index_before_of_host(index));
+        sources.readings.extend(starts.chain(carried).chain(within));
+        if sources.readings.is_empty() {
+            return sources;
+        }
     }
+    if !mapping.is_counter() {
+        let ends = timeline.index_range(after);
+        sources.readings.extend(ends.filter(|index| is_end(&timeline.readings()[*index])));
+        let own = timeline.last_owned(later(window.from, 1));
+        let near = Span { from: own.map_or(from, |own| own.max(from)), to: window.to };
+        sources.foreign.extend(timeline.foreign_range(near));
+    }
+    sources
+}
+
+/// Whether a reading of another meter of the resource can change the mapping's usage.
+pub fn is_evidence(mapping: &Mapping, meter: &str, reading: &Reading<'_>) -> bool {
+    mapping.uses_other_meters() && uptime::is_evidence(mapping, meter, reading)
+}
+
+/// Returns the windows whose usage the changes can make differ.
+pub fn changed_windows(
+    mapping: &Mapping,
+    timeline: &Timeline<'_>,
+    changes: &Changes,
+) -> BTreeSet<Span> {
+    let mut windows = BTreeSet::new();
+    let is_of_all_meters = mapping.uses_other_meters();
+    for change in &changes.own {
+        let next = match is_of_all_meters {
+            true => uptime::next_known(mapping, timeline, change.at),
+            false => timeline.after(change.at).map(|reading| reading.at),
+        };
+        windows.extend(affected_windows(mapping, *change, next));
+    }
+    if matches!(mapping.transformer, Transformer::Cumulative) {
+        // The host's next reading, at any distance, measures the increase since this one.
+        let next = |(at, host): &(Timestamp, String)| timeline.next_of_host(*at, host);
+        windows.extend(changes.hosts.iter().filter_map(next).map(Span::hour_of));
+    }
+    if is_of_all_meters {
+        for change in &changes.others {
+            let next = uptime::next_known(mapping, timeline, change.at);
+            windows.extend(affected_windows(mapping, *change, next));
+        }
+    }
+    if !mapping.is_counter() {
+        for change in &changes.foreign {
+            windows.extend(affected_windows(mapping, *change, timeline.next_owned(change.at)));
+        }
+    }
+    windows
+}
+
+/// Returns the pieces of usage of the input's range; and how much of a part of it has a known state, in
+/// microseconds, unless that follows from the states of the meter alone.
+fn pieces<'t>(input: &Input<'t, '_>, part: Span) -> (Vec<Piece<'t>>, Option<i64>) {
+    let pieces = match &input.mapping.transformer {
+        Transformer::Uptime { tracked_states, .. } => {
+            let (pieces, covered_us) = uptime::pieces(input, tracked_states, part);
+            return (pieces, Some(covered_us));
+        }
+        Transformer::Max { carry_over } => gauge::max(input, *carry_over),
+        Transformer::Average => gauge::average(input),
+        Transformer::Sum => counter::sum(input),
+        Transformer::Cumulative => counter::cumulative(input),
+        Transformer::StorageMax { carry_over, .. } => gauge::storage_max(input, *carry_over),
+        Transformer::NetworkService { carry_over } => gauge::network_service(input, *carry_over),
+        Transformer::FromImage { carry_over, image_keys, none_values, size_keys } => {
+            image::pieces(input, *carry_over, &image::Keys { image_keys, none_values, size_keys })
+        }
+        Transformer::Count { carry_over } => gauge::count(input, *carry_over),
+    };
+    (pieces, None)
 }

@@ -21,16 +21,18 @@ pub(super) async fn prefer_indexes(tx: &Transaction<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Reads the stored rows of the facts' resources.
+/// Reads the stored rows of the facts' resources, of all projects: a resource of one project may have
+/// belonged to another before.
 pub(super) async fn resources(
     tx: &Transaction<'_>,
     facts: &Facts,
 ) -> Result<Vec<LocatedRow<Resource>>> {
-    let (ids, projects): (Vec<&str>, Vec<Option<&str>>) =
-        facts.resources.iter().map(Resource::key).unzip();
-    let source = "FROM unnest($1::text[], $2::text[]) AS k (id, project)
-        JOIN resource ON resource_id = k.id AND project_id IS NOT DISTINCT FROM k.project";
-    select_located(tx, source, &[&ids, &projects]).await
+    let mut ids: Vec<&str> =
+        facts.resources.iter().map(|resource| resource.resource_id.as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let source = "FROM unnest($1::text[]) AS k (id) JOIN resource ON resource_id = k.id";
+    select_located(tx, source, &[&ids]).await
 }
 
 /// Reads the stored rows of all meters of the names of the facts' meters.

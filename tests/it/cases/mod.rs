@@ -4,6 +4,7 @@
 mod builds;
 mod clocks;
 mod counters;
+mod deletions;
 mod deployments;
 mod division;
 mod evidence;
@@ -13,8 +14,10 @@ mod increases;
 mod long_ids;
 mod names;
 mod negative;
+mod owners;
 mod queries;
 mod requests;
+mod states;
 mod volume_types;
 
 use std::path::Path;

@@ -17,6 +17,7 @@ pub const USAGE: &str = "
 [[usage]]
 meter = 'vcpus'
 transformer = 'uptime'
+max_gap_s = 3600
 type = 'Virtual Machine'
 metadata = { name = ['display_name'] }
 [[usage]]

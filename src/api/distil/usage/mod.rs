@@ -3,25 +3,22 @@
 mod filter;
 mod shape;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract;
 use jiff::Timestamp;
 use tokio_postgres::Transaction;
-use uuid::Uuid;
 
 use self::filter::Filter;
 use self::shape::Answer;
 use crate::api::State;
 use crate::billing::order::CALCULATION;
-use crate::billing::window::reach_back;
-use crate::billing::{Basis, Bill, Mapping, Metadata, Rates, Span};
+use crate::billing::{Basis, Bill, Rates, Span};
 use crate::http::{Problem, Query};
-use crate::projection::metering::read::{HostKey, Series};
 use crate::projection::metering::{Reader, read};
-use crate::sales::Error;
+use crate::sales::{Error, add_divided_windows};
 
 /// How long a statement may take: less than a request.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -58,9 +55,8 @@ pub(super) async fn get_usage(
     if let Some(whole) = whole {
         add_whole_windows(tx, &tenant_id, whole, &mut bill).await?;
     }
-    for window in divided {
-        add_divided_window(tx, &tenant_id, &settings.mappings, window, &mut bill).await?;
-    }
+    let divided = divided.iter().map(|window| window.from).collect();
+    add_divided_windows(tx, &tenant_id, position, &basis, &divided, &mut bill).await?;
     let name = read::project_name(tx, &tenant_id, position).await?;
     Ok(Json(Answer::new((tenant_id, name), span, position, &bill)))
 }
@@ -95,79 +91,6 @@ async fn add_whole_windows(
         bill.describe(mapping, resource_id, last, &fields);
     })
     .await?;
-    Ok(())
-}
-
-/// Adds the share of the bill's span in the usage of a window, computed from the readings of the series
-/// that have rows for the window.
-async fn add_divided_window(
-    tx: &Transaction<'_>,
-    tenant_id: &str,
-    mappings: &[Mapping],
-    window: Span,
-    bill: &mut Bill<'_>,
-) -> Result<(), Problem> {
-    let meters: Vec<&str> = mappings.iter().map(|mapping| mapping.meter.as_str()).collect();
-    // No sample is older than 1970.
-    let floor = |mapping| reach_back(mapping, window).unwrap_or(Timestamp::UNIX_EPOCH);
-    let floors: Vec<Timestamp> = mappings.iter().map(floor).collect();
-    let mut series = read::readings_of_window(tx, tenant_id, window, &meters, &floors).await?;
-    let mut metadata = HashMap::new();
-    add_metadata(tx, &series, &mut metadata).await?;
-    add_starts_of_counters(tx, tenant_id, mappings, window, &mut series, &metadata).await?;
-    add_metadata(tx, &series, &mut metadata).await?;
-    for ((mapping, resource_id), readings) in &series {
-        let mapping = usize::try_from(*mapping).unwrap_or(usize::MAX);
-        bill.add_readings(mapping, resource_id, &read::timeline(readings, &metadata), window);
-    }
-    Ok(())
-}
-
-/// The readings of a window, by mapping and resource.
-type WindowReadings = BTreeMap<(i16, String), Vec<read::ReadingRow>>;
-
-/// Adds the metadata of the readings that is not there yet.
-async fn add_metadata(
-    tx: &Transaction<'_>,
-    series: &WindowReadings,
-    metadata: &mut HashMap<Uuid, Metadata>,
-) -> Result<(), Problem> {
-    let ids = series.values().flatten().filter_map(|reading| reading.metadata_id);
-    let ids: BTreeSet<Uuid> = ids.filter(|id| !metadata.contains_key(id)).collect();
-    metadata.extend(read::metadata(tx, &Vec::from_iter(ids)).await?);
-    Ok(())
-}
-
-/// Adds, of each host that reported a counter in the window, the last reading before the window, unless it
-/// is there already.
-async fn add_starts_of_counters(
-    tx: &Transaction<'_>,
-    tenant_id: &str,
-    mappings: &[Mapping],
-    window: Span,
-    series: &mut WindowReadings,
-    metadata: &HashMap<Uuid, Metadata>,
-) -> Result<(), Problem> {
-    let (mut places, mut keys) = (Vec::new(), Vec::new());
-    for ((index, resource_id), readings) in &*series {
-        let mapping = usize::try_from(*index).ok().and_then(|index| mappings.get(index));
-        let Some(mapping) = mapping.filter(|mapping| reach_back(mapping, window).is_none()) else {
-            continue;
-        };
-        for host in read::timeline(readings, metadata).hosts_without_start(window) {
-            let of = Series { resource_id: resource_id.clone(), meter: mapping.meter.clone() };
-            keys.push(HostKey { series: of, host: host.into_owned(), before: window.from });
-            places.push((*index, resource_id.clone()));
-        }
-    }
-    if keys.is_empty() {
-        return Ok(());
-    }
-    for (nth, reading) in read::last_of_hosts_as_of(tx, tenant_id, i64::MAX, &keys).await? {
-        if let Some(readings) = places.get(nth).and_then(|place| series.get_mut(place)) {
-            readings.push(reading);
-        }
-    }
     Ok(())
 }
 

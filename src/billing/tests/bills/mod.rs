@@ -23,6 +23,7 @@ const MAPPINGS: &str = "
 [[usage]]
 meter = 'vcpus'
 transformer = 'uptime'
+max_gap_s = 3600
 type = 'Virtual Machine'
 metadata = { name = ['name'] }
 [[usage]]

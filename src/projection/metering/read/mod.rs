@@ -19,13 +19,13 @@ mod usage;
 pub use metadata::metadata;
 pub use names::{project_name, volume_type_names};
 pub use readings::{
-    HostKey, ReadingKey, ReadingRow, SeriesReading, last_of_hosts_as_of, readings_as_of,
-    readings_of_window, superseded_readings, timeline,
+    EvidenceRow, HostKey, ReadingKey, ReadingRow, SeriesReading, last_of_hosts_as_of,
+    readings_as_of, superseded_readings, timeline,
 };
 pub use samples::{Sample, SeriesAsOf, last_sample_before, samples_as_of};
 pub use series::{
-    LateSeries, LateWindows, Series, WindowSeries, late_samples, late_windows, series_of_tenant,
-    series_of_window,
+    LateSeries, LateWindows, Owner, Series, SharedResource, WindowSeries, late_samples,
+    late_windows, owners, series_of_tenant, series_of_window, shared_resources,
 };
 pub use tenants::{Tenant, first_sample_of, is_known_tenant, tenants};
 pub use usage::{

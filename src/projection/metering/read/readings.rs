@@ -5,18 +5,16 @@
 //! series, and one fragment ([`of_span`]) selects those of a span. The statements differ in their keys, in
 //! the schema, and in whether they read the tables as of a position.
 
-use std::collections::{BTreeMap, HashMap};
-use std::pin::pin;
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use tokio_postgres::types::ToSql;
 use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
 use super::{Schema, Series};
+use crate::billing::reading::{ForeignReading, OtherReading};
 use crate::billing::{Metadata, Reading, Span, Timeline};
 use crate::projection::metering::sample::Sample;
 
@@ -82,8 +80,32 @@ impl From<&Sample> for ReadingRow {
     }
 }
 
-/// Returns a series' readings with their metadata, in order.
-pub fn timeline<'m>(rows: &[ReadingRow], metadata: &'m HashMap<Uuid, Metadata>) -> Timeline<'m> {
+/// A reading beside those of a series: of another meter of the resource, or of another project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EvidenceRow<'s> {
+    /// The meter, or the project.
+    pub source: &'s str,
+    /// The reading.
+    pub reading: ReadingRow,
+}
+
+impl<'s> EvidenceRow<'s> {
+    /// Returns what distinguishes it from the other evidence of a series, in its order.
+    pub(in crate::projection::metering) fn key(&self) -> (Timestamp, &'s str, Option<Decimal>) {
+        let (at, increase) = self.reading.key();
+        (at, self.source, increase)
+    }
+}
+
+/// Returns the readings of a project's series with their metadata, in order, and the evidence of the
+/// resource's other meters and of other projects.
+pub fn timeline<'m>(
+    project_id: &str,
+    rows: &[ReadingRow],
+    others: &[EvidenceRow<'m>],
+    foreign: &[EvidenceRow<'_>],
+    metadata: &'m HashMap<Uuid, Metadata>,
+) -> Timeline<'m> {
     let reading = |row: &ReadingRow| Reading {
         at: row.at,
         volume: row.volume,
@@ -92,7 +114,13 @@ pub fn timeline<'m>(rows: &[ReadingRow], metadata: &'m HashMap<Uuid, Metadata>) 
         // Only decides between readings of one key, and there is one for each.
         message_id: "",
     };
+    let other =
+        |row: &EvidenceRow<'m>| OtherReading { meter: row.source, reading: reading(&row.reading) };
+    let foreign = foreign
+        .iter()
+        .map(|row| ForeignReading { at: row.reading.at, is_last: row.source > project_id });
     Timeline::new(rows.iter().map(reading).collect())
+        .with_evidence(others.iter().map(other).collect(), foreign.collect())
 }
 
 /// Returns the condition for a row of `sample` or `superseded` to be a reading of the series `k`. `times`
@@ -162,6 +190,13 @@ impl<'a> SpanKeys<'a> {
         self.resources.push(resource_id);
         self.meters.push(counter_name);
         self.projects.push(project_id);
+    }
+
+    /// Adds the span of the series added last, without the reading before it.
+    pub fn push_span(&mut self, span: Span) {
+        self.from.push(span.from);
+        self.to.push(span.to);
+        self.floor.push(span.from);
     }
 }
 
@@ -398,39 +433,4 @@ pub async fn superseded_readings(
         reading: ReadingRow::read(row, 2),
     };
     Ok(rows.iter().map(reading).collect())
-}
-
-/// Reads the readings of one window, and the last one before it, of all the tenant's series that have rows
-/// for the window; by mapping and resource. `meters` and `floors` contain the meter of each
-/// mapping and the time before which none of its readings counts.
-///
-/// # Errors
-///
-/// When the database does not answer.
-pub async fn readings_of_window(
-    client: &impl GenericClient,
-    tenant_id: &str,
-    window: Span,
-    meters: &[&str],
-    floors: &[Timestamp],
-) -> Result<BTreeMap<(i16, String), Vec<ReadingRow>>, tokio_postgres::Error> {
-    let statement = format!(
-        "-- metering::readings_of_window
-         SELECT k.mapping, k.resource_id, s.*
-         FROM (SELECT u.mapping, u.resource_id, ($4::text[])[u.mapping + 1] AS counter_name,
-                      $1::text AS project_id, $2::timestamptz AS start, $3::timestamptz AS until,
-                      ($5::timestamptz[])[u.mapping + 1] AS floor
-               FROM (SELECT DISTINCT mapping, resource_id FROM metering.usage_window
-                     WHERE project_id = $1 AND \"window\" = $2) AS u) AS k,
-         {}",
-        of_span(Schema::Live, None)
-    );
-    let parameters: [&(dyn ToSql + Sync); 5] =
-        [&tenant_id, &window.from, &window.to, &meters, &floors];
-    let mut rows = pin!(client.query_raw(&statement, parameters).await?);
-    let mut found = BTreeMap::<(i16, String), Vec<ReadingRow>>::new();
-    while let Some(row) = rows.try_next().await? {
-        found.entry((row.get(0), row.get(1))).or_default().push(ReadingRow::read(&row, 2));
-    }
-    Ok(found)
 }

@@ -35,6 +35,35 @@ pub async fn series_of_tenant(
     Ok(rows.iter().map(|row| Series { resource_id: row.get(0), meter: row.get(1) }).collect())
 }
 
+/// A project that has samples of a resource, and their meters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The resource's id, as the samples have it.
+    pub resource_id: String,
+    /// The project.
+    pub project_id: String,
+    /// The meters' names.
+    pub meters: Vec<String>,
+}
+
+/// Reads the projects that have samples of the resources; in order.
+///
+/// # Errors
+///
+/// When the database does not answer.
+pub async fn owners(
+    client: &impl GenericClient,
+    resource_ids: &[&str],
+) -> Result<Vec<Owner>, tokio_postgres::Error> {
+    let statement = "-- metering::owners
+        SELECT resource_id, project_id, meters FROM metering.resource
+        WHERE resource_id = ANY ($1) AND project_id IS NOT NULL ORDER BY 1, 2";
+    let rows = client.query(statement, &[&resource_ids]).await?;
+    let owner =
+        |row: &Row| Owner { resource_id: row.get(0), project_id: row.get(1), meters: row.get(2) };
+    Ok(rows.iter().map(owner).collect())
+}
+
 /// A series that readings determine a window of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WindowSeries {
@@ -104,8 +133,8 @@ pub struct LateSeries {
     pub first: Timestamp,
 }
 
-/// Reads which series of a tenant have, as of the last of the positions, readings before a time whose
-/// events come after the first of the positions.
+/// Reads which series of a tenant, of the meters or of all, have, as of the last of the positions, readings
+/// before a time whose events come after the first of the positions.
 ///
 /// # Errors
 ///
@@ -113,7 +142,7 @@ pub struct LateSeries {
 pub async fn late_samples(
     client: &impl GenericClient,
     tenant_id: &str,
-    meters: &[&str],
+    meters: Option<&[&str]>,
     before: Timestamp,
     positions: Range<i64>,
 ) -> Result<Vec<LateSeries>, tokio_postgres::Error> {
@@ -121,11 +150,11 @@ pub async fn late_samples(
         SELECT resource_id, counter_name, min(\"timestamp\") FROM (
             SELECT resource_id, counter_name, \"timestamp\" FROM metering.sample
             WHERE position > $4 AND position <= $5 AND project_id = $1
-              AND counter_name = ANY ($2) AND \"timestamp\" < $3 AND trusted
+              AND ($2::text[] IS NULL OR counter_name = ANY ($2)) AND \"timestamp\" < $3 AND trusted
             UNION ALL
             SELECT resource_id, counter_name, \"timestamp\" FROM metering.superseded
             WHERE superseded_at > $5 AND position > $4 AND position <= $5 AND project_id = $1
-              AND counter_name = ANY ($2) AND \"timestamp\" < $3 AND trusted
+              AND ($2::text[] IS NULL OR counter_name = ANY ($2)) AND \"timestamp\" < $3 AND trusted
         ) AS late GROUP BY 1, 2";
     let rows = client
         .query(statement, &[&tenant_id, &meters, &before, &positions.start, &positions.end])
@@ -135,4 +164,31 @@ pub async fn late_samples(
         first: row.get(2),
     };
     Ok(rows.iter().map(series).collect())
+}
+
+/// A resource of a tenant that another project has samples of as well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharedResource {
+    /// The resource's id, as the samples have it.
+    pub resource_id: String,
+    /// The other project.
+    pub project_id: String,
+}
+
+/// Reads the resources of a tenant that other projects have samples of as well; in order.
+///
+/// # Errors
+///
+/// When the database does not answer.
+pub async fn shared_resources(
+    client: &impl GenericClient,
+    tenant_id: &str,
+) -> Result<Vec<SharedResource>, tokio_postgres::Error> {
+    let statement = "-- metering::shared_resources
+        SELECT other.resource_id, other.project_id
+        FROM metering.resource AS own JOIN metering.resource AS other USING (resource_id)
+        WHERE own.project_id = $1 AND other.project_id <> $1 ORDER BY 1, 2";
+    let rows = client.query(statement, &[&tenant_id]).await?;
+    let shared = |row: &Row| SharedResource { resource_id: row.get(0), project_id: row.get(1) };
+    Ok(rows.iter().map(shared).collect())
 }

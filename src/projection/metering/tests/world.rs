@@ -18,7 +18,7 @@ use crate::projection::metering::metadata_text::MetadataText;
 use crate::projection::metering::meter::Meter;
 use crate::projection::metering::month::Month;
 use crate::projection::metering::name::{self, ReportedName};
-use crate::projection::metering::read::{ReadingRow, timeline};
+use crate::projection::metering::read::{EvidenceRow, ReadingRow, timeline};
 use crate::projection::metering::resource::Resource;
 use crate::projection::metering::sample::Sample;
 use crate::projection::metering::usage::{MappingsByMeter, Windows, changed_series};
@@ -87,7 +87,7 @@ pub fn mappings() -> Vec<Mapping> {
         "meter = 'm'\ntransformer = 'max'\nunit = 'x'\nmetadata = { name = ['name'] }",
         "meter = 'm'\ntransformer = 'sum'\nunit = 'x'\nservice = 'sum'",
         "meter = 'n'\ntransformer = 'cumulative'\nunit = 'x'\nmetadata = { name = ['name'] }",
-        "meter = 'n'\ntransformer = 'uptime'",
+        "meter = 'n'\ntransformer = 'uptime'\nmax_gap_s = 3600",
         "meter = 'n'\ntransformer = 'storagemax'\nunit = 'x'\nservice = 'b1'",
         "meter = 'n'\ntransformer = 'count'\nservice = 'count'\nfilter = { name = 'one' }\ncarry_over = true",
     ];
@@ -134,8 +134,8 @@ impl Tables {
 
     /// Does what `apply` does with the database.
     pub fn apply(&mut self, facts: Facts) {
-        let keys: HashSet<_> = facts.resources.iter().map(Resource::key).collect();
-        let resources = located(&self.resources, |row| keys.contains(&row.key()));
+        let ids: HashSet<_> = facts.resources.iter().map(|row| &row.resource_id).collect();
+        let resources = located(&self.resources, |row| ids.contains(&row.resource_id));
         let names: HashSet<_> = facts.meters.iter().map(|meter| &meter.counter_name).collect();
         let meters = located(&self.meters, |row| names.contains(&row.counter_name));
         let stored = self.stored(&facts.samples, &resources);
@@ -171,10 +171,11 @@ impl Tables {
         let by_meter = MappingsByMeter::new(&mappings);
         let metadata = self.parsed_metadata();
         let mut windows = Windows::default();
-        for mut series in changed_series(&by_meter, changes, resources) {
+        for mut series in changed_series(&by_meter, changes, resources, &metadata) {
             let stored = self.readings(series.project_id, series.resource_id, series.counter_name);
             let of_host = |host: &str, reading: &&ReadingRow| reading.host(&metadata) == host;
-            for (end, host) in series.open_counters(&metadata) {
+            series.find_hosts(&metadata);
+            for (end, host) in series.open_counters() {
                 let mut next = stored.iter().filter(|reading| of_host(&host, reading));
                 let next = next.find(|reading| reading.at >= end);
                 next.into_iter().for_each(|reading| series.add_window_of(reading.at));
@@ -192,6 +193,21 @@ impl Tables {
                 let last = before.filter(|reading| of_host(&host, reading)).take(1);
                 series.add_stored(last.copied());
             }
+            let evidence = |wanted: Vec<(&str, Span)>, read: &dyn Fn(&str) -> Vec<ReadingRow>| {
+                let rows = |(source, span): (&str, Span)| {
+                    let rows = read(source).into_iter().filter(move |row| span.contains(row.at));
+                    rows.collect::<Vec<_>>()
+                };
+                wanted.into_iter().map(|(source, span)| rows((source, span))).collect::<Vec<_>>()
+            };
+            let wanted: Vec<_> = series.needed_others().collect();
+            let (project, resource) = (series.project_id, series.resource_id);
+            let rows = evidence(wanted.clone(), &|meter| self.readings(project, resource, meter));
+            series.add_others(with_sources(&wanted, rows));
+            let wanted: Vec<_> = series.needed_foreign().collect();
+            let meter = series.counter_name;
+            let rows = evidence(wanted.clone(), &|project| self.readings(project, resource, meter));
+            series.add_foreign(with_sources(&wanted, rows));
             windows.add(&series, &metadata);
         }
         for window in windows.0 {
@@ -224,6 +240,28 @@ impl Tables {
         found
     }
 
+    /// The readings of the resource's other meters, and of the meter under other projects.
+    fn evidence(
+        &self,
+        project: &str,
+        resource: &str,
+        meter: &str,
+    ) -> (Vec<EvidenceRow<'_>>, Vec<EvidenceRow<'_>>) {
+        let (mut others, mut foreign) = (Vec::new(), Vec::new());
+        for row in self.samples.values().filter(|row| row.trusted && row.resource_id == resource) {
+            let Some(owner) = row.project_id.as_deref() else { continue };
+            let reading = ReadingRow::from(row);
+            match (owner == project, row.counter_name == meter) {
+                (true, false) => {
+                    others.push(EvidenceRow { source: row.counter_name.as_str(), reading });
+                }
+                (false, true) => foreign.push(EvidenceRow { source: owner, reading }),
+                _ => {}
+            }
+        }
+        (others, foreign)
+    }
+
     /// The usage of all windows as text, with its positions or without.
     pub fn usage(&self, with_positions: bool) -> Vec<String> {
         let shown = |(key, window): (&WindowKey, &WindowContents)| {
@@ -244,7 +282,8 @@ impl Tables {
                 .collect();
             for (project, resource) in series {
                 let readings = self.readings(&project, &resource, &mapping.meter);
-                let timeline = timeline(&readings, &metadata);
+                let (others, foreign) = self.evidence(&project, &resource, &mapping.meter);
+                let timeline = timeline(&project, &readings, &others, &foreign, &metadata);
                 for window in Span::new(second(-36_000), second(72_000)).unwrap().windows() {
                     let usage = transform::compute_usage(mapping, &timeline, window);
                     if usage.is_empty() {
@@ -368,6 +407,18 @@ impl Tables {
     pub fn reasons(&self) -> Vec<&str> {
         self.rejected.iter().map(|row| row.reason.as_str()).collect()
     }
+}
+
+/// The readings, each with the source of its list.
+fn with_sources<'s>(
+    wanted: &[(&'s str, Span)],
+    rows: Vec<Vec<ReadingRow>>,
+) -> Vec<EvidenceRow<'s>> {
+    let of = |((source, _), rows): (&(&'s str, Span), Vec<ReadingRow>)| {
+        let source = *source;
+        rows.into_iter().map(move |reading| EvidenceRow { source, reading })
+    };
+    wanted.iter().zip(rows).flat_map(of).collect()
 }
 
 fn located<T: Clone>(

@@ -19,13 +19,13 @@ use super::fold::Changes;
 use super::located::LocatedRow;
 use super::metadata_text::MetadataText;
 use super::resource::Resource;
-use crate::billing::Mapping;
+use crate::billing::{Mapping, Metadata};
 
 pub(super) use series::{MappingsByMeter, changed_series};
 pub(super) use windows::Windows;
 
 /// Updates `usage_window` for changes of the samples, which are not written yet. `resources` are the
-/// stored rows of the changed samples' resources, `texts` the metadata of the stretch itself.
+/// stored rows of the changed samples' resources, of all projects, `texts` the metadata of the stretch itself.
 pub(super) async fn apply(
     tx: &Transaction<'_>,
     mappings: &[Mapping],
@@ -33,18 +33,27 @@ pub(super) async fn apply(
     resources: &[LocatedRow<Resource>],
     texts: &HashMap<Uuid, MetadataText>,
 ) -> Result<()> {
+    if mappings.is_empty() {
+        return Ok(());
+    }
     let mappings = MappingsByMeter::new(mappings);
-    let mut all = changed_series(&mappings, changes, resources);
+    let mut metadata: HashMap<Uuid, Metadata> =
+        texts.iter().map(|(id, text)| (*id, Metadata::read(&text.body))).collect();
+    let mut all = changed_series(&mappings, changes, resources, &metadata);
     if all.is_empty() {
         return Ok(());
     }
-    let mut metadata = HashMap::new();
-    load::metadata(tx, &all, texts, &mut metadata).await?;
-    load::next_readings(tx, &mut all, &metadata).await?;
+    load::metadata(tx, &all, &mut metadata).await?;
+    for series in &mut all {
+        series.find_hosts(&metadata);
+    }
+    load::next_readings(tx, &mut all).await?;
     load::readings(tx, &mut all).await?;
-    load::metadata(tx, &all, texts, &mut metadata).await?;
+    load::other_meters(tx, &mut all).await?;
+    load::other_projects(tx, &mut all).await?;
+    load::metadata(tx, &all, &mut metadata).await?;
     load::starts_of_counters(tx, &mut all, &metadata).await?;
-    load::metadata(tx, &all, texts, &mut metadata).await?;
+    load::metadata(tx, &all, &mut metadata).await?;
     let mut windows = Windows::default();
     for series in &all {
         windows.add(series, &metadata);

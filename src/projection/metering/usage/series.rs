@@ -1,17 +1,19 @@
-//! The series whose readings changed, and the other readings that the same windows depend on.
+//! The series whose usage can change with new readings, and the other readings that the same windows
+//! depend on: those of the meter, of the resource's other meters, and of the meter under other projects.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::billing::window::{reach, reach_back};
-use crate::billing::{Mapping, Metadata, Span, Timeline};
+use crate::billing::transform::is_evidence;
+use crate::billing::window::{Change, evidence_span, join_spans, reach, reach_back};
+use crate::billing::{Mapping, Metadata, Reading, Span, reading};
 use crate::projection::metering::fold::Changes;
 use crate::projection::metering::located::LocatedRow;
-use crate::projection::metering::read::{ReadingRow, timeline};
-use crate::projection::metering::resource::{Key, Resource};
-use crate::projection::metering::sample::Sample;
+use crate::projection::metering::read::{EvidenceRow, ReadingRow, timeline};
+use crate::projection::metering::resource::Resource;
+use crate::projection::metering::sample::{Identity, Sample};
 
 /// The mappings, by meter.
 #[derive(Debug, Default)]
@@ -30,7 +32,8 @@ impl<'m> MappingsByMeter<'m> {
     }
 }
 
-/// The readings of one mapped meter of a tenant's resource, some of which changed.
+/// The readings of one mapped meter of a tenant's resource, and the other evidence of the resource; some of
+/// them changed.
 #[derive(Debug)]
 pub(in crate::projection::metering) struct ChangedSeries<'a> {
     pub project_id: &'a str,
@@ -38,8 +41,8 @@ pub(in crate::projection::metering) struct ChangedSeries<'a> {
     pub counter_name: &'a str,
     /// The mappings of the meter, with their indexes in the configuration.
     pub mappings: &'a [(i16, &'a Mapping)],
-    /// Times of the readings that are new or replace others, in order; a time of several of them is repeated.
-    pub changed: Vec<Timestamp>,
+    /// The readings that are new or replace others. The hosts are missing at first.
+    pub changes: reading::Changes,
     /// Spans of whole windows that contain all windows that can change, in order and with gaps between
     /// them.
     pub spans: Vec<Span>,
@@ -47,7 +50,17 @@ pub(in crate::projection::metering) struct ChangedSeries<'a> {
     /// only the changed ones.
     pub readings: Vec<ReadingRow>,
     /// The stored readings that changed ones replace.
-    pub replaced: Vec<ReadingRow>,
+    replaced: Vec<ReadingRow>,
+    /// The readings of other meters within reach of the spans, by time and meter. At first only the changed
+    /// ones.
+    pub others: Vec<EvidenceRow<'a>>,
+    /// The readings of other projects within reach of the spans, by time and project. At first only the
+    /// changed ones.
+    pub foreign: Vec<EvidenceRow<'a>>,
+    /// The resource's other meters that have stored samples.
+    other_meters: Vec<&'a str>,
+    /// The other projects that have stored samples of the resource and meter.
+    other_projects: Vec<&'a str>,
     /// An upper bound of the times of its stored samples; `None` when none is stored.
     pub stored_to: Option<Timestamp>,
 }
@@ -60,81 +73,219 @@ pub(in crate::projection::metering) struct NeededSpan {
     pub floor: Option<Timestamp>,
 }
 
-/// Returns the series whose readings change. Readings are a tenant's trusted samples. A sample that is
-/// not trusted never replaces a trusted one, so no reading ever goes away.
+/// The known meters of a resource, by project; each with the time of its latest stored sample.
+type MetersByProject<'a> = BTreeMap<&'a str, BTreeMap<&'a str, Option<Timestamp>>>;
+
+/// The readings of a resource that change, by project and meter.
+type ReadingsBySeries<'a> = BTreeMap<(&'a str, &'a str), Vec<&'a Sample>>;
+
+/// Returns the series whose usage can change. Readings are a tenant's trusted samples. A sample that is not
+/// trusted never replaces a trusted one, so no reading ever goes away. `resources` are the stored rows of
+/// the samples' resources, of all projects; `metadata` contains that of the samples.
 pub(in crate::projection::metering) fn changed_series<'a>(
     mappings: &'a MappingsByMeter<'a>,
     changes: &'a Changes,
-    resources: &[LocatedRow<Resource>],
+    resources: &'a [LocatedRow<Resource>],
+    metadata: &HashMap<Uuid, Metadata>,
 ) -> Vec<ChangedSeries<'a>> {
     if mappings.0.is_empty() {
         return Vec::new();
     }
-    let stored: HashMap<Key<'_>, &Resource> =
-        resources.iter().map(|located| (located.row.key(), &located.row)).collect();
-    let replaced = replaced_readings(changes);
+    let mut stored = HashMap::<&str, MetersByProject<'a>>::new();
+    for Resource { resource_id, project_id, meters, meters_last_at, .. } in
+        resources.iter().map(|located| &located.row)
+    {
+        let Some(project_id) = project_id else { continue };
+        let times = meters_last_at.iter().map(|at| Some(*at));
+        let meters = meters.iter().map(String::as_str).zip(times);
+        stored.entry(resource_id).or_default().entry(project_id).or_default().extend(meters);
+    }
+    let known_metadata = KnownMetadata::new(changes, metadata);
     let mut found = Vec::new();
     // Samples are in the order of resource, meter and time: those of several tenants that use the same
     // resource id alternate.
-    let is_same =
-        |a: &Sample, b: &Sample| a.resource_id == b.resource_id && a.counter_name == b.counter_name;
-    for samples in changes.new.chunk_by(is_same) {
-        let Some(mappings) = mappings.0.get(samples[0].counter_name.as_str()) else { continue };
-        let mut readings: Vec<(&str, &Sample)> = samples
-            .iter()
-            .filter(|sample| sample.trusted)
-            .filter_map(|sample| Some((sample.project_id.as_deref()?, sample)))
-            .collect();
-        readings.sort_by_key(|(project_id, _)| *project_id);
-        for readings in readings.chunk_by(|a, b| a.0 == b.0) {
-            let (project_id, first) = readings[0];
-            let resource = stored.get(&(first.resource_id.as_str(), Some(project_id)));
-            let stored_to = resource.and_then(|resource| resource.last_at_of(&first.counter_name));
-            let readings = readings.iter().map(|(_, sample)| *sample);
-            let mut series =
-                ChangedSeries::new(project_id, mappings, stored_to, readings.collect());
-            let key = (project_id, series.resource_id, series.counter_name);
-            series.replaced = replaced.get(&key).cloned().unwrap_or_default();
-            found.push(series);
+    for samples in changes.new.chunk_by(|a, b| a.resource_id == b.resource_id) {
+        let resource_id = samples[0].resource_id.as_str();
+        let mut readings = ReadingsBySeries::new();
+        let mut known = stored.remove(resource_id).unwrap_or_default();
+        for sample in samples.iter().filter(|sample| sample.trusted) {
+            let Some(project_id) = sample.project_id.as_deref() else { continue };
+            let meter = sample.counter_name.as_str();
+            readings.entry((project_id, meter)).or_default().push(sample);
+            known.entry(project_id).or_default().entry(meter).or_insert(None);
+        }
+        let known = &known;
+        for (project_id, meters) in known {
+            for meter in meters.keys() {
+                let Some(mappings) = mappings.0.get(*meter) else { continue };
+                let series = Series { project_id: *project_id, resource_id, meter: *meter };
+                found.extend(ChangedSeries::new(
+                    series,
+                    mappings,
+                    known,
+                    &readings,
+                    &known_metadata,
+                ));
+            }
         }
     }
     found
 }
 
-/// Returns the stored readings that better ones replace, by tenant, resource and meter.
-fn replaced_readings(changes: &Changes) -> HashMap<(&str, &str, &str), Vec<ReadingRow>> {
-    let mut replaced = HashMap::<_, Vec<ReadingRow>>::new();
-    let stored = changes.superseded.iter().filter(|row| row.row.is_some() && row.sample.trusted);
-    for sample in stored.map(|row| &row.sample) {
-        if let Some(project_id) = sample.project_id.as_deref() {
-            let key = (project_id, sample.resource_id.as_str(), sample.counter_name.as_str());
-            replaced.entry(key).or_default().push(ReadingRow::from(sample));
+/// A meter of a project's resource.
+#[derive(Clone, Copy)]
+struct Series<'a> {
+    project_id: &'a str,
+    resource_id: &'a str,
+    meter: &'a str,
+}
+
+/// The metadata of changed readings, and the stored readings that they replace.
+struct KnownMetadata<'a> {
+    metadata: &'a HashMap<Uuid, Metadata>,
+    /// By identity. They may have had any metadata.
+    replaced: HashMap<Identity<'a>, ReadingRow>,
+}
+
+impl<'a> KnownMetadata<'a> {
+    fn new(changes: &'a Changes, metadata: &'a HashMap<Uuid, Metadata>) -> Self {
+        let stored =
+            changes.superseded.iter().filter(|row| row.row.is_some()).map(|row| &row.sample);
+        let readings = stored.filter(|sample| sample.trusted);
+        let replaced = readings.map(|sample| (sample.identity(), ReadingRow::from(sample)));
+        KnownMetadata { metadata, replaced: replaced.collect() }
+    }
+
+    fn reading(&self, sample: &Sample) -> Reading<'a> {
+        Reading {
+            at: sample.timestamp,
+            volume: sample.counter_volume,
+            metadata: sample.metadata_id.and_then(|id| self.metadata.get(&id)),
+            is_increase: sample.increase().is_some(),
+            message_id: "",
         }
     }
-    replaced
+
+    fn change(&self, sample: &Sample) -> Change {
+        match self.replaced.contains_key(&sample.identity()) {
+            true => Change { at: sample.timestamp, ended_at: Some(Timestamp::MIN) },
+            false => self.reading(sample).change(),
+        }
+    }
+
+    /// Whether a sample of another meter can change the usage by one of the mappings.
+    fn is_evidence(&self, mappings: &[(i16, &Mapping)], sample: &Sample) -> bool {
+        let reading = self.reading(sample);
+        self.replaced.contains_key(&sample.identity())
+            || mappings
+                .iter()
+                .any(|(_, mapping)| is_evidence(mapping, &sample.counter_name, &reading))
+    }
 }
 
 impl<'a> ChangedSeries<'a> {
-    /// Creates a series from its new readings, in order of time, of which there is at least one.
+    /// Creates the series of a meter, with its changed readings and the other changed evidence; `None` if
+    /// none of its windows can change.
     fn new(
-        project_id: &'a str,
+        series: Series<'a>,
         mappings: &'a [(i16, &'a Mapping)],
-        stored_to: Option<Timestamp>,
-        new: Vec<&'a Sample>,
-    ) -> Self {
-        let reach = |at| mappings.iter().map(move |(_, mapping)| reach(mapping, at));
-        let changed: Vec<Timestamp> = new.iter().map(|sample| sample.timestamp).collect();
-        ChangedSeries {
-            project_id,
-            resource_id: &new[0].resource_id,
-            counter_name: &new[0].counter_name,
-            mappings,
-            spans: join_spans(changed.iter().copied().flat_map(reach).collect()),
-            changed,
-            readings: new.into_iter().map(ReadingRow::from).collect(),
-            replaced: Vec::new(),
-            stored_to,
+        known: &MetersByProject<'a>,
+        readings: &ReadingsBySeries<'a>,
+        metadata: &KnownMetadata<'_>,
+    ) -> Option<Self> {
+        let Series { project_id, resource_id, meter } = series;
+        let has_states = mappings.iter().any(|(_, mapping)| mapping.uses_other_meters());
+        let has_owners = mappings.iter().any(|(_, mapping)| !mapping.is_counter());
+        let own = readings.get(&(project_id, meter)).map_or(&[][..], Vec::as_slice);
+        let others: Vec<(&str, &Sample)> = readings
+            .iter()
+            .filter(|((project, other), _)| has_states && *project == project_id && *other != meter)
+            .flat_map(|((_, other), samples)| samples.iter().map(move |sample| (*other, *sample)))
+            .filter(|(_, sample)| metadata.is_evidence(mappings, sample))
+            .collect();
+        let foreign: Vec<(&str, &Sample)> = readings
+            .iter()
+            .filter(|((project, same), _)| has_owners && *project != project_id && *same == meter)
+            .flat_map(|((project, _), samples)| {
+                samples.iter().map(move |sample| (*project, *sample))
+            })
+            .collect();
+        if own.is_empty() && others.is_empty() && foreign.is_empty() {
+            return None;
         }
+        let meters = known.get(project_id)?;
+        let stored_to = meters.get(meter).copied().flatten();
+        let changes = |samples: &[(&str, &Sample)]| {
+            samples.iter().map(|(_, sample)| metadata.change(sample)).collect::<Vec<_>>()
+        };
+        let is_stored = |(name, at): (&&'a str, &Option<Timestamp>)| at.is_some().then_some(*name);
+        let other_meters = meters.iter().filter_map(is_stored).filter(|other| *other != meter);
+        let other_projects = known.iter().filter(|(project, meters)| {
+            **project != project_id && meters.get(meter).is_some_and(Option::is_some)
+        });
+        let evidence = |samples: &[(&'a str, &Sample)]| {
+            let row = |(source, sample): &(&'a str, &Sample)| EvidenceRow {
+                source: *source,
+                reading: ReadingRow::from(*sample),
+            };
+            samples.iter().map(row).collect::<Vec<_>>()
+        };
+        let mut series = ChangedSeries {
+            project_id,
+            resource_id,
+            counter_name: meter,
+            mappings,
+            changes: reading::Changes {
+                own: own.iter().map(|sample| metadata.change(sample)).collect(),
+                others: changes(&others),
+                foreign: changes(&foreign),
+                hosts: BTreeSet::new(),
+            },
+            spans: Vec::new(),
+            readings: own.iter().map(|sample| ReadingRow::from(*sample)).collect(),
+            replaced: own
+                .iter()
+                .filter_map(|sample| metadata.replaced.get(&sample.identity()).copied())
+                .collect(),
+            others: evidence(&others),
+            foreign: evidence(&foreign),
+            other_meters: if has_states { other_meters.collect() } else { Vec::new() },
+            other_projects: if has_owners {
+                other_projects.map(|(project, _)| *project).collect()
+            } else {
+                Vec::new()
+            },
+            stored_to,
+        };
+        series.spans = series.changed_spans();
+        sort_evidence(&mut series.others);
+        sort_evidence(&mut series.foreign);
+        (!series.spans.is_empty()).then_some(series)
+    }
+
+    /// Returns the spans that contain all windows that can change. Windows further after the meter's last
+    /// reading than it can matter have no usage.
+    fn changed_spans(&self) -> Vec<Span> {
+        let reading::Changes { own, others, foreign, .. } = &self.changes;
+        let last = own.last().map(|change| change.at).max(self.stored_to);
+        let Some(last) = last else { return Vec::new() };
+        let mut spans = Vec::new();
+        for (_, mapping) in self.mappings {
+            let end = reach(mapping, Change { at: last, ended_at: None }).to;
+            let others = if mapping.uses_other_meters() { &others[..] } else { &[] };
+            let foreign = if mapping.is_counter() { &[] } else { &foreign[..] };
+            spans.extend(own.iter().chain(others).chain(foreign).filter_map(|change| {
+                let span = reach(mapping, *change);
+                Span::new(span.from, span.to.min(end))
+            }));
+        }
+        join_spans(spans)
+    }
+
+    /// All readings, and the stored ones that changed ones replace.
+    pub fn rows(&self) -> impl Iterator<Item = &ReadingRow> {
+        let evidence = self.others.iter().chain(&self.foreign).map(|row| &row.reading);
+        self.readings.iter().chain(&self.replaced).chain(evidence)
     }
 
     /// Whether some mapping computes increases of a counter.
@@ -143,22 +294,24 @@ impl<'a> ChangedSeries<'a> {
         self.mappings.iter().any(|(_, mapping)| reach_back(mapping, self.spans[0]).is_none())
     }
 
-    /// Returns the hosts whose counters changed, each with the times from which on its first stored reading is
-    /// needed: the next reading of a host, at any distance, determines the increase since the changed one.
-    /// To be called before stored readings are added.
-    pub fn open_counters(
-        &self,
-        metadata: &HashMap<Uuid, Metadata>,
-    ) -> BTreeSet<(Timestamp, String)> {
-        let mut found = BTreeSet::new();
-        let is_followed = |span: &&Span| self.stored_to >= Some(span.to);
-        for span in self.spans.iter().filter(is_followed).filter(|_| self.is_counter()) {
+    /// Finds out the hosts whose counters change. To be called before stored readings are added.
+    pub fn find_hosts(&mut self, metadata: &HashMap<Uuid, Metadata>) {
+        if self.is_counter() {
             let changed = self.readings.iter().chain(&self.replaced);
-            for reading in changed.filter(|reading| span.contains(reading.at)) {
-                found.insert((span.to, reading.host(metadata)));
-            }
+            self.changes.hosts =
+                changed.map(|reading| (reading.at, reading.host(metadata))).collect();
         }
-        found
+    }
+
+    /// Returns the hosts whose counters change, each with the times from which on its first stored reading is
+    /// needed: the next reading of a host, at any distance, determines the increase since the changed one.
+    pub fn open_counters(&self) -> BTreeSet<(Timestamp, String)> {
+        let is_followed = |span: &&Span| self.stored_to >= Some(span.to);
+        let of_span = |span: &Span| {
+            let hosts = self.changes.hosts.iter().filter(|(at, _)| span.contains(*at));
+            hosts.map(|(_, host)| (span.to, host.clone())).collect::<Vec<_>>()
+        };
+        self.spans.iter().filter(is_followed).flat_map(of_span).collect()
     }
 
     /// Returns the hosts whose last reading before a span may be missing, each with the start of the span,
@@ -170,27 +323,12 @@ impl<'a> ChangedSeries<'a> {
         if self.stored_to.is_none() || !self.is_counter() {
             return Vec::new();
         }
-        let timeline = timeline(&self.readings, metadata);
+        let timeline = timeline(self.project_id, &self.readings, &[], &[], metadata);
         let of_span = |span: &Span| {
             let hosts = timeline.hosts_without_start(*span).into_iter();
             hosts.map(|host| (span.from, host.into_owned())).collect::<Vec<_>>()
         };
         self.spans.iter().flat_map(of_span).collect()
-    }
-
-    /// Returns the times of the next readings of the hosts whose counters a changed reading is or was of.
-    /// `all` is the timeline of [`ChangedSeries::readings`].
-    pub fn next_of_hosts(
-        &self,
-        at: Timestamp,
-        all: &Timeline<'_>,
-        metadata: &HashMap<Uuid, Metadata>,
-    ) -> BTreeSet<Timestamp> {
-        let first = self.readings.partition_point(|reading| reading.at < at);
-        let of_time = self.readings[first..].iter().take_while(|reading| reading.at == at);
-        let of_time = of_time.chain(self.replaced.iter().filter(|reading| reading.at == at));
-        let hosts: BTreeSet<String> = of_time.map(|reading| reading.host(metadata)).collect();
-        hosts.iter().filter_map(|host| all.next_of_host(at, host)).collect()
     }
 
     /// Adds the window of a reading whose usage can change as well.
@@ -205,10 +343,31 @@ impl<'a> ChangedSeries<'a> {
     pub fn needed_spans(&self) -> impl Iterator<Item = NeededSpan> {
         self.spans.iter().filter_map(|span| {
             let floors = self.mappings.iter().map(|(_, mapping)| reach_back(mapping, *span));
-            let floor = floors.min().flatten();
+            let span = self.evidence_span(*span);
+            let floor = floors.min().flatten().map(|floor| floor.min(span.from));
             (self.stored_to? >= floor.unwrap_or(Timestamp::MIN))
-                .then_some(NeededSpan { span: *span, floor })
+                .then_some(NeededSpan { span, floor })
         })
+    }
+
+    /// Returns the other meters and the spans whose stored readings are needed.
+    pub fn needed_others(&self) -> impl Iterator<Item = (&'a str, Span)> {
+        let spans = self.spans.iter().map(|span| self.evidence_span(*span));
+        spans.flat_map(|span| self.other_meters.iter().map(move |meter| (*meter, span)))
+    }
+
+    /// Returns the other projects and the spans whose stored readings of the meter are needed.
+    pub fn needed_foreign(&self) -> impl Iterator<Item = (&'a str, Span)> {
+        let within_reach = |span: &Span| {
+            let froms = self.mappings.iter().filter_map(|(_, mapping)| reach_back(mapping, *span));
+            Span { from: froms.min().unwrap_or(span.from), to: span.to }
+        };
+        let spans = self.spans.iter().map(within_reach);
+        spans.flat_map(|span| self.other_projects.iter().map(move |project| (*project, span)))
+    }
+
+    fn evidence_span(&self, span: Span) -> Span {
+        evidence_span(self.mappings.iter().map(|(_, mapping)| *mapping), span)
     }
 
     /// Adds stored readings, except where a changed one of the same identity replaces them.
@@ -218,17 +377,22 @@ impl<'a> ChangedSeries<'a> {
         self.readings.sort_by_key(ReadingRow::key);
         self.readings.dedup_by_key(|reading| reading.key());
     }
+
+    /// Adds stored readings of other meters, except where a changed one replaces them.
+    pub fn add_others(&mut self, stored: impl IntoIterator<Item = EvidenceRow<'a>>) {
+        self.others.extend(stored);
+        sort_evidence(&mut self.others);
+    }
+
+    /// Adds stored readings of other projects, except where a changed one replaces them.
+    pub fn add_foreign(&mut self, stored: impl IntoIterator<Item = EvidenceRow<'a>>) {
+        self.foreign.extend(stored);
+        sort_evidence(&mut self.foreign);
+    }
 }
 
-/// Sorts spans and joins spans that touch or overlap.
-fn join_spans(mut spans: Vec<Span>) -> Vec<Span> {
-    spans.sort_unstable();
-    let mut joined: Vec<Span> = Vec::with_capacity(spans.len());
-    for span in spans {
-        match joined.last_mut() {
-            Some(last) if span.from <= last.to => last.to = last.to.max(span.to),
-            _ => joined.push(span),
-        }
-    }
-    joined
+/// Sorts evidence by its key. Of several rows of one key the first counts.
+fn sort_evidence(rows: &mut Vec<EvidenceRow<'_>>) {
+    rows.sort_by_key(EvidenceRow::key);
+    rows.dedup_by_key(|row| row.key());
 }

@@ -1,14 +1,16 @@
 //! The usage of windows, computed from their readings.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::series::ChangedSeries;
-use crate::billing::transform::{compute_usage, describe_resource, source_readings};
-use crate::billing::window::{affected_windows, reach};
-use crate::billing::{Mapping, Metadata, Span, Timeline, Transformer, Usage};
+use crate::billing::transform::{
+    changed_windows, compute_usage, describe_resource, source_readings,
+};
+use crate::billing::window::{Change, reach};
+use crate::billing::{Metadata, Usage};
 use crate::projection::metering::read::timeline;
 
 /// A window of one mapping, with all its rows.
@@ -37,12 +39,17 @@ pub(in crate::projection::metering) struct Windows<'a>(pub Vec<Window<'a>>);
 impl<'a> Windows<'a> {
     /// Computes the windows of the series that can have changed.
     pub fn add(&mut self, series: &ChangedSeries<'a>, metadata: &HashMap<Uuid, Metadata>) {
-        let timeline = timeline(&series.readings, metadata);
+        let ChangedSeries { project_id, readings, others, foreign, .. } = series;
+        let timeline = timeline(project_id, readings, others, foreign, metadata);
         for (index, mapping) in series.mappings {
-            let stored_to = series.stored_to.map(|at| reach(mapping, at).to);
-            for window in changed_windows(mapping, series, &timeline, metadata) {
-                let source_readings = source_readings(mapping, &timeline, window).into_iter();
-                let positions = source_readings.map(|index| series.readings[index].position);
+            let reach = |at| reach(mapping, Change { at, ended_at: None });
+            let stored_to = series.stored_to.map(|at| reach(at).to);
+            for window in changed_windows(mapping, &timeline, &series.changes) {
+                let sources = source_readings(mapping, &timeline, window);
+                let own = sources.readings.iter().map(|index| readings[*index].position);
+                let positions = own
+                    .chain(sources.others.iter().map(|index| others[*index].reading.position))
+                    .chain(sources.foreign.iter().map(|index| foreign[*index].reading.position));
                 // No reading determines this window, and none ever did: readings do not go away.
                 let Some(position) = positions.max() else { continue };
                 let usage = compute_usage(mapping, &timeline, window);
@@ -63,25 +70,4 @@ impl<'a> Windows<'a> {
             }
         }
     }
-}
-
-/// Returns the windows whose usage can differ from before.
-fn changed_windows(
-    mapping: &Mapping,
-    series: &ChangedSeries<'_>,
-    timeline: &Timeline<'_>,
-    metadata: &HashMap<Uuid, Metadata>,
-) -> BTreeSet<Span> {
-    let next = |at: Timestamp| {
-        let later = series.readings.partition_point(|reading| reading.at <= at);
-        series.readings.get(later).map(|reading| reading.at)
-    };
-    let affected = |at: &Timestamp| {
-        let next_of_hosts = match mapping.transformer {
-            Transformer::Cumulative => series.next_of_hosts(*at, timeline, metadata),
-            _ => BTreeSet::new(),
-        };
-        affected_windows(mapping, *at, next(*at), next_of_hosts)
-    };
-    series.changed.iter().flat_map(affected).collect()
 }

@@ -17,6 +17,7 @@ pub const MAPPINGS: &str = r#"
     [[usage]]
     meter = "uptime"
     transformer = "uptime"
+    max_gap_s = 3600
     type = "Virtual Machine"
     metadata = { name = ["display_name", "name"], "availability zone" = ["az"] }
 
