@@ -248,10 +248,17 @@ impl<'a> Timeline<'a> {
         if !foreign.is_empty() {
             let owns = own.iter().filter(|reading| is_quiet(reading));
             let owns = owns.map(|reading| Sign { at: reading.at, rank: 1, gone_from: None });
-            let others = foreign.iter().map(|foreign| Sign {
-                at: foreign.at,
-                rank: 2 * u8::from(foreign.is_last),
-                gone_from: Some(foreign.at),
+            let others = foreign.iter().map(|foreign| {
+                let from = later(foreign.at, -reach_us);
+                let to = if foreign.is_last { later(foreign.at, 1) } else { foreign.at };
+                let is_given_away = own.iter().any(|own| from <= own.at && own.at < to);
+                // The first owner in an hour has it from the hour's beginning.
+                let hour = Span::hour_of(foreign.at).from;
+                Sign {
+                    at: foreign.at,
+                    rank: 2 * u8::from(foreign.is_last),
+                    gone_from: Some(if is_given_away { foreign.at } else { hour }),
+                }
             });
             all.extend(gone_spans(owns.chain(others).collect(), reach_us));
         }

@@ -126,8 +126,15 @@ async fn the_database_refuses_what_overlaps_or_changes() {
 async fn killed_in_the_middle_there_is_a_whole_order_or_none() {
     let rounds = if is_long() { 100 } else { 8 };
     let tenants: Vec<String> = (0..rounds).map(|nth| format!("t{nth}")).collect();
-    let samples: Vec<Value> =
-        tenants.iter().flat_map(|tenant| days(tenant, &["2026-11-02", "2026-11-03"])).collect();
+    let samples_of = |tenant: &String| {
+        let mut samples = days(tenant, &["2026-11-02", "2026-11-03"]);
+        for sample in &mut samples {
+            let resource = sample["resource_id"].as_str().unwrap().to_owned();
+            sample["resource_id"] = json!(format!("{resource} of {tenant}"));
+        }
+        samples
+    };
+    let samples: Vec<Value> = tenants.iter().flat_map(samples_of).collect();
     let server = serving(config(""), &samples).await;
     let servers = Servers::new();
     let (mut whole, mut none) = (0, 0);

@@ -67,9 +67,21 @@ fn used(
         let max = |of: &[&Sample]| of.iter().map(|it| it.volume).max().unwrap();
         match meter.as_str() {
             "vcpus" => {
-                for (index, sample) in all.iter().enumerate() {
-                    let next = all.get(index + 1).map_or(i64::MAX, |next| next.at);
-                    let end = next.min(sample.at + HOUR_US).min(to);
+                // The states come from all meters of the instance.
+                let mut states: Vec<&Sample> = samples
+                    .iter()
+                    .filter(|((of, other, _), _)| of == tenant && other == id)
+                    .flat_map(|(_, all)| all)
+                    .filter(|it| it.metadata["status"].is_string())
+                    .collect();
+                states.sort_by_key(|it| it.at);
+                for (index, sample) in states.iter().enumerate() {
+                    let next = states.get(index + 1).map_or(i64::MAX, |next| next.at);
+                    let Some(measured) = all.iter().rfind(|it| it.at <= sample.at) else {
+                        continue;
+                    };
+                    let held = (sample.at + HOUR_US / 2).min(measured.at + 4_200_000_000);
+                    let end = next.min(held).min(to);
                     let tracked = ["active", "building", "paused", "rescued", "resized"];
                     if end > sample.at.max(from)
                         && tracked.contains(&sample.metadata["status"].as_str().unwrap())

@@ -160,12 +160,14 @@ fn examples() -> Vec<Example> {
     ]
 }
 
-/// The samples of all examples. Each example has its own tenant.
+/// The samples of all examples. Each example has its own tenant and resource.
 fn samples(examples: &[Example]) -> Vec<Value> {
     let of = |(number, example): (usize, &Example)| {
         let tenant = format!("tenant {number}");
         let sample = move |(time, volume, metadata): &(String, Value, Value)| {
-            sample(example.meter, &tenant, time, volume.clone(), metadata.clone())
+            let mut sample = sample(example.meter, &tenant, time, volume.clone(), metadata.clone());
+            sample["resource_id"] = json!(format!("r of {tenant}"));
+            sample
         };
         example.samples.iter().map(sample).collect::<Vec<_>>()
     };
