@@ -74,7 +74,7 @@ async fn copy(tx: &Transaction<'_>, table: &str, windows: &[&Window<'_>]) -> Res
 
 /// Lays out the row of one service; `None`: the row of a window in which nothing was used.
 fn lay_out(rows: &mut CopyRows, window: &Window<'_>, used: Option<&Usage>) -> Result<()> {
-    rows.row(10);
+    rows.row(11);
     rows.text(Some(window.project_id));
     rows.time(Some(window.at));
     rows.text(Some(window.resource_id));
