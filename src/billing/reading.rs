@@ -225,11 +225,16 @@ impl<'a> Timeline<'a> {
     /// Returns the spans around `span` in which the resource does not exist or is another project's, in
     /// order and apart. It comes back with the next reading of the tenant that does not report an end.
     /// An end or a foreign reading counts for the hours into which `reach_us` reaches: as long as any state
-    /// before it could hold.
-    pub(super) fn gone(&self, span: Span, reach_us: i64, with_others: bool) -> Vec<Span> {
+    /// before it could hold. Of the readings of other meters, those that fulfil `is_evidence` count.
+    pub(super) fn gone(
+        &self,
+        span: Span,
+        reach_us: i64,
+        is_evidence: impl Fn(&OtherReading<'_>) -> bool,
+    ) -> Vec<Span> {
         let around = Span { from: later(span.from, -reach_us), to: later(span.to, reach_us) };
         let own = self.within(around);
-        let others = if with_others { &self.others[self.other_range(around)] } else { &[] };
+        let others = &self.others[self.other_range(around)];
         let foreign = &self.foreign[self.foreign_range(Span { to: span.to, ..around })];
         let is_quiet = |reading: &Reading<'_>| reading.ended_at().is_none();
         if foreign.is_empty()
@@ -238,7 +243,8 @@ impl<'a> Timeline<'a> {
         {
             return Vec::new();
         }
-        let ends = own.iter().chain(others.iter().map(|other| &other.reading)).map(|reading| {
+        let others = others.iter().filter(|other| is_evidence(other)).map(|other| &other.reading);
+        let ends = own.iter().chain(others).map(|reading| {
             let ended_at = reading.ended_at();
             let from = ended_at.map(|at| at.max(later(reading.at, -reach_us)));
             // An end counts after a reading of the same time.

@@ -64,6 +64,9 @@ fn state_flavor_and_end_come_from_any_meter() {
     assert_eq!(used(&counted, &long), ["m1 6000"]);
     let ended = [with_flavor("10:00", "active", "m1"), deleted("10:26", "2026-11-20T10:25:00")];
     assert_eq!(used(&counted[..1], &ended), ["m1 1500"]);
+    // A sample of another meter that reports nothing begins no new life.
+    let ended = [deleted("10:10", "2026-11-20T10:10:00"), sample("10:20", "1", "")];
+    assert_eq!(used(&[with_flavor("10:00", "active", "m1")], &ended), ["m1 600"]);
     // Samples of other meters alone measure nothing.
     assert_eq!(used(&[], &others), [""; 0]);
 }

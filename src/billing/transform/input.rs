@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use rust_decimal::Decimal;
 
+use super::is_evidence;
 use super::piece::{Consumption, Piece};
 use crate::billing::mapping::Mapping;
 use crate::billing::reading::{Reading, State, Timeline};
@@ -23,7 +24,9 @@ impl<'t, 'a> Input<'t, 'a> {
     pub(super) fn new(mapping: &'t Mapping, timeline: &'t Timeline<'a>, range: Span) -> Self {
         let gone = match mapping.is_counter() {
             true => Vec::new(),
-            false => timeline.gone(range, mapping.reach_us(), mapping.uses_other_meters()),
+            false => timeline.gone(range, mapping.reach_us(), |other| {
+                is_evidence(mapping, other.meter, &other.reading)
+            }),
         };
         Input { mapping, timeline, range, gone }
     }
