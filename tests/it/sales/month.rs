@@ -95,7 +95,11 @@ fn used(
                 for of in windows.values() {
                     let images: Vec<&str> =
                         of.iter().filter_map(|it| it.metadata["image_ref"].as_str()).collect();
-                    let size = of.iter().filter_map(|it| it.metadata["root_gb"].as_i64()).max();
+                    let size_of = |it: &&Sample| {
+                        let disk = it.metadata["flavor"]["disk"].as_i64();
+                        disk.or_else(|| it.metadata["root_gb"].as_i64())
+                    };
+                    let size = of.iter().filter_map(size_of).max();
                     if let Some(size) =
                         size.filter(|_| !images.is_empty() && !images.contains(&"None"))
                     {
