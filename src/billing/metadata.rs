@@ -53,7 +53,7 @@ impl Metadata {
         let is_deleted = |key: &&str| {
             self.get(key).is_some_and(|word| state::vm_state(&word) == Some(state::DELETED))
         };
-        STATE_KEYS.iter().any(|key| is_deleted(&key))
+        STATE_KEYS.iter().any(is_deleted)
             || self.get(EVENT_TYPE_KEY).is_some_and(|event_type| {
                 DELETION_TYPES.iter().any(|end| event_type.ends_with(end))
             })

@@ -112,10 +112,11 @@ pub struct Changes {
 }
 
 /// Returns the items of each list that the other one, sorted by the key, does not contain.
-fn differing<T: PartialEq, K: Ord>(before: &[T], after: &[T], key: impl Fn(&T) -> K) -> Vec<T>
-where
-    T: Copy,
-{
+fn differing<T: Copy + PartialEq, K: Ord>(
+    before: &[T],
+    after: &[T],
+    key: impl Fn(&T) -> K,
+) -> Vec<T> {
     let missing = |items: &[T], from: &[T]| -> Vec<T> {
         let is_missing = |item: &&T| {
             let index = from.binary_search_by_key(&key(item), &key).ok();

@@ -118,7 +118,7 @@ pub(in crate::projection::metering) fn changed_series<'a>(
         for (project_id, meters) in known {
             for meter in meters.keys() {
                 let Some(mappings) = mappings.0.get(*meter) else { continue };
-                let series = Series { project_id: *project_id, resource_id, meter: *meter };
+                let series = Series { project_id, resource_id, meter };
                 found.extend(ChangedSeries::new(
                     series,
                     mappings,
@@ -225,7 +225,7 @@ impl<'a> ChangedSeries<'a> {
         });
         let evidence = |samples: &[(&'a str, &Sample)]| {
             let row = |(source, sample): &(&'a str, &Sample)| EvidenceRow {
-                source: *source,
+                source,
                 reading: ReadingRow::from(*sample),
             };
             samples.iter().map(row).collect::<Vec<_>>()
