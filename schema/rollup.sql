@@ -49,12 +49,12 @@ CREATE TABLE series (
     metric   text COLLATE "C" NOT NULL,
     first_at timestamptz NOT NULL,
     last_at  timestamptz NOT NULL,
-    alive_at timestamptz NOT NULL,
+    alive_at timestamptz,
     PRIMARY KEY (host, metric)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE  series          IS 'One row per host and metric that was ever measured';
 COMMENT ON COLUMN series.first_at IS 'Earliest time of a sample; last_at is the latest';
-COMMENT ON COLUMN series.alive_at IS 'Latest time at which a sample shows that its host was alive: the time of the sample or, if the host''s clock was ahead, of its arrival';
+COMMENT ON COLUMN series.alive_at IS 'Latest time at which a sample shows that its host was alive: the time of the sample or, if the host''s clock was ahead, of its arrival. Null in rows from before the horizon that a version without this column wrote: last_at';
 
 -- Rejected values. There is not a row per value, because a broken sender repeats it every second; there is a row
 -- per day of the log, because days of the log may be dropped.

@@ -32,7 +32,7 @@ pub(super) async fn load_spans(tx: &Transaction<'_>, keys: &[Key]) -> Result<Vec
     let rows = tx
         .query(
             "-- rollup::load_spans
-             SELECT k.n, s.first_at, s.last_at, s.alive_at
+             SELECT k.n, s.first_at, s.last_at, coalesce(s.alive_at, s.last_at)
              FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (host, metric, n)
              JOIN series AS s ON s.host = k.host AND s.metric = k.metric",
             &[&hosts, &metrics],

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{run, run_lines};
+use super::{import, run, run_lines};
 use crate::support::events::now;
 use crate::support::server::Server;
 
@@ -101,4 +101,18 @@ async fn a_time_in_the_past_has_the_last_sample_before_it() {
         assert_eq!(host(server, "h", "at=0001-01-01T00:00:00Z").await["last_at"], Value::Null);
     })
     .await;
+}
+
+/// A replay keeps the rows from before the horizon, also those of a version that did not have the column.
+#[tokio::test]
+async fn a_row_of_an_earlier_version_has_its_last_sample() {
+    let first = "2026-11-20T10:00:00Z".parse::<Timestamp>().unwrap();
+    let second = first + SignedDuration::from_mins(1);
+    let server = Server::with_projector().await;
+    import(&server, &[&sampled("h", first)]).await;
+    server.sql.batch_execute("UPDATE rollup.series SET alive_at = NULL").await.unwrap();
+    let at = "at=2026-11-20T10:02:00Z";
+    assert_eq!(host(&server, "h", at).await["last_at"], "2026-11-20T10:00:00Z");
+    import(&server, &[&sampled("h", second)]).await;
+    assert_eq!(host(&server, "h", at).await["last_at"], "2026-11-20T10:01:00Z");
 }

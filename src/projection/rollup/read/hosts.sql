@@ -8,8 +8,10 @@ WITH page AS (
 SELECT p.host, h.* FROM page AS p, LATERAL (
     SELECT coalesce(array_agg(metric ORDER BY metric), '{}') AS metrics,
            min(first_at) AS first_at, max(last_at) AS latest_at,
-           max(CASE WHEN alive_at <= $3::timestamptz THEN alive_at ELSE before.at END) AS alive_at
-    FROM rollup.series AS s
+           max(CASE WHEN s.alive_at <= $3::timestamptz THEN s.alive_at ELSE before.at END) AS alive_at
+    FROM (
+        SELECT host, metric, first_at, last_at, coalesce(alive_at, last_at) AS alive_at FROM rollup.series
+    ) AS s
     LEFT JOIN LATERAL (
         -- Whole days, then the hours of the last day, then the minutes of the last hour. Of the minute that
         -- contains $3 it is not known which samples come before it.
@@ -30,6 +32,6 @@ SELECT p.host, h.* FROM page AS p, LATERAL (
                AND b.start > $3 - interval '1 hour'
              ORDER BY b.start DESC LIMIT 1)
         ) AS candidate
-    ) AS before ON alive_at > $3
+    ) AS before ON s.alive_at > $3
     WHERE s.host = p.host
 ) AS h ORDER BY p.host
