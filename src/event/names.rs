@@ -6,7 +6,7 @@ use super::json;
 
 /// An id, and a name that a message reports for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
+pub struct IdName {
     /// The id of a project or a user.
     pub id: String,
     /// Its name.
@@ -17,9 +17,9 @@ pub struct Named {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContextNames {
     /// The project on whose behalf the request was made; not always the one that owns the resource.
-    pub project: Option<Named>,
+    pub project: Option<IdName>,
     /// The user who made it.
-    pub user: Option<Named>,
+    pub user: Option<IdName>,
 }
 
 raw_object! {
@@ -35,13 +35,13 @@ raw_object! {
     }
 }
 
-impl Named {
+impl IdName {
     /// Pairs an id with the name reported for it. `None` if one of them is missing, or the name is no name:
     /// a null that became a text, or the id once more.
     pub fn new(id: Option<&str>, name: Option<&str>) -> Option<Self> {
         let (id, name) = (id?, name?.trim());
         let is_name = !name.is_empty() && !is_written_null(name) && name != id;
-        is_name.then(|| Named { id: id.to_owned(), name: name.to_owned() })
+        is_name.then(|| IdName { id: id.to_owned(), name: name.to_owned() })
     }
 }
 
@@ -56,7 +56,7 @@ pub fn context_names(body: &[u8]) -> ContextNames {
         let context: Context = serde_json::from_str(text)?;
         let named = |ids: [Value<'_>; 2], name: Value<'_>| {
             let id = ids.into_iter().find_map(Value::owner_id);
-            Named::new(id.as_deref(), name.text().as_deref())
+            IdName::new(id.as_deref(), name.text().as_deref())
         };
         Ok::<_, serde_json::Error>(ContextNames {
             project: named([context.project_id, context.tenant], context.project_name),
@@ -76,7 +76,7 @@ mod tests {
             br#"{"event_type": "compute.instance.create.end", "payload": {"tenant_id": "other"},
             "_context_project_id": "p", "_context_project_name": "Blue Whale Ltd",
             "_context_user": "u", "_context_user_id": null, "_context_user_name": "None"}"#;
-        let project = Named { id: "p".into(), name: "Blue Whale Ltd".into() };
+        let project = IdName { id: "p".into(), name: "Blue Whale Ltd".into() };
         let names = context_names(body);
         assert_eq!(names, ContextNames { project: Some(project), user: None });
         for body in ["", "[]", r#"{"payload": {"_context_project_name": "x"}}"#, "{\"a_name\": 1}"]
@@ -87,11 +87,11 @@ mod tests {
 
     #[test]
     fn a_name_is_more_than_the_id_or_a_null() {
-        let name = |name| Named::new(Some("p"), Some(name)).map(|named| named.name);
+        let name = |name| IdName::new(Some("p"), Some(name)).map(|named| named.name);
         assert_eq!(name(" Blue Whale "), Some("Blue Whale".to_owned()));
         for text in ["", " ", "None", "null", "p"] {
             assert_eq!(name(text), None, "{text}");
         }
-        assert_eq!(Named::new(None, Some("Blue Whale")), None);
+        assert_eq!(IdName::new(None, Some("Blue Whale")), None);
     }
 }

@@ -30,7 +30,7 @@ const METADATA_MAX: usize = 10_000;
 const REACH_H_MAX: i64 = 2 * 31 * 24;
 
 /// Readings that counted at the position and were superseded since, by series.
-type Superseded = HashMap<Series, Vec<ReadingRow>>;
+type SupersededReadings = HashMap<Series, Vec<ReadingRow>>;
 
 /// The readings of a tenant as of a position.
 pub(super) struct Readings<'t> {
@@ -40,7 +40,7 @@ pub(super) struct Readings<'t> {
     /// No readings are needed from this time on.
     until: Timestamp,
     /// Superseded readings of the tenant, and of the other projects that have come up, by project.
-    superseded: HashMap<String, Superseded>,
+    superseded: HashMap<String, SupersededReadings>,
     metadata: HashMap<Uuid, Metadata>,
 }
 
@@ -245,7 +245,7 @@ impl<'t> Readings<'t> {
             return Ok(Vec::new());
         }
         if !self.superseded.contains_key(project_id) {
-            let mut superseded = Superseded::new();
+            let mut superseded = SupersededReadings::new();
             for row in read::superseded_readings(tx, project_id, position, until).await? {
                 superseded.entry(row.series).or_default().push(row.reading);
             }

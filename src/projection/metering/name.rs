@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::located::{LocatedRow, RowChanges};
 use crate::event::ID_MAX;
-use crate::event::names::Named;
+use crate::event::names::IdName;
 use crate::projection::engine::table::{Columns, TableRow, table, text_enum};
 
 /// The things that have names.
@@ -55,8 +55,8 @@ pub(super) struct Report<'a> {
 
 impl ReportedName {
     /// Creates the row of one report. `None` if the id or the name is too long to be one.
-    pub fn new(kind: NameKind, named: Named, report: Report<'_>) -> Option<Self> {
-        let Named { id, name } = named;
+    pub fn new(kind: NameKind, named: IdName, report: Report<'_>) -> Option<Self> {
+        let IdName { id, name } = named;
         (id.len() <= ID_MAX && name.len() <= ID_MAX).then(|| ReportedName {
             kind,
             id,

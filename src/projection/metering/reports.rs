@@ -9,7 +9,7 @@ use super::name::{NameKind, Report, ReportedName, reports_of_event};
 use crate::billing::{Metadata, VolumeType};
 use crate::event::Event;
 use crate::event::meter::Sample;
-use crate::event::names::{Named, context_names};
+use crate::event::names::{IdName, context_names};
 
 /// The names that the events so far report.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ pub(super) struct Reports {
 struct MetadataNames {
     project: Option<String>,
     user: Option<String>,
-    volume_type: Option<Named>,
+    volume_type: Option<IdName>,
 }
 
 impl MetadataNames {
@@ -38,7 +38,7 @@ impl MetadataNames {
         let metadata = Metadata::read(body);
         let text = |key| metadata.get(key).map(std::borrow::Cow::into_owned);
         let volume_type = VolumeType::read(&metadata)
-            .and_then(|reported| Named::new(reported.id.as_deref(), reported.name.as_deref()));
+            .and_then(|reported| IdName::new(reported.id.as_deref(), reported.name.as_deref()));
         MetadataNames { project: text("project_name"), user: text("user_name"), volume_type }
     }
 }
@@ -70,7 +70,7 @@ impl Reports {
         });
         let described = described.unwrap_or_default();
         let named = |id: &Option<String>, field: &Option<String>, other: &Option<String>| {
-            Named::new(id.as_deref(), field.as_deref().or(other.as_deref()))
+            IdName::new(id.as_deref(), field.as_deref().or(other.as_deref()))
         };
         let project = named(&sample.project_id, &sample.project_name, &described.project);
         let user = named(&sample.user_id, &sample.user_name, &described.user);
@@ -79,7 +79,7 @@ impl Reports {
         self.add(NameKind::VolumeType, described.volume_type, report);
     }
 
-    fn add(&mut self, kind: NameKind, named: Option<Named>, report: Report<'_>) {
+    fn add(&mut self, kind: NameKind, named: Option<IdName>, report: Report<'_>) {
         self.of_event.extend(named.and_then(|named| ReportedName::new(kind, named, report)));
     }
 

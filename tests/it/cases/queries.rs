@@ -8,14 +8,14 @@ use super::import;
 use crate::support::server::Server;
 
 /// A query of a document, by its first line, and its rows as JSON. `P` is the first sample's position.
-struct Expected {
+struct QueryAnswer {
     document: &'static str,
     first_line: &'static str,
     rows: Vec<Value>,
 }
 
-fn expected() -> Vec<Expected> {
-    let query = |document, first_line, rows: Value| Expected {
+fn expected() -> Vec<QueryAnswer> {
+    let query = |document, first_line, rows: Value| QueryAnswer {
         document,
         first_line,
         rows: rows.as_array().unwrap().clone(),
@@ -219,7 +219,7 @@ async fn every_query_of_the_documents() {
             .position(|of| (of.document, of.first_line) == (document.as_str(), first_line));
         let place =
             place.unwrap_or_else(|| panic!("{document}: no rows are expected of {first_line}"));
-        let Expected { rows, .. } = expected.swap_remove(place);
+        let QueryAnswer { rows, .. } = expected.swap_remove(place);
         let query = query.replace("<= P", "<= 1").replace(" P <", " 1 <");
         let statement = format!("SELECT to_jsonb(t)::text FROM ({query}) AS t");
         let found = client.query(&statement, &[]).await.unwrap();

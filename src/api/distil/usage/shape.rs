@@ -34,7 +34,7 @@ struct UsageOf {
     /// Negative quantities, which no rate can bill. Left out where there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
-    unrated: Vec<Unrated>,
+    unrated: Vec<NegativeQuantity>,
     /// As `start`, to the µs.
     #[schema(value_type = String, format = DateTime)]
     from: Timestamp,
@@ -79,7 +79,7 @@ struct Service {
 
 /// A negative quantity, which is neither usage nor taken off the usage at other times.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-struct Unrated {
+struct NegativeQuantity {
     /// The resource.
     resource_id: String,
     /// The service's name.
@@ -141,9 +141,9 @@ fn resources(bill: &Bill<'_>) -> BTreeMap<String, Resource> {
     resources
 }
 
-fn unrated(bill: &Bill<'_>) -> Vec<Unrated> {
+fn unrated(bill: &Bill<'_>) -> Vec<NegativeQuantity> {
     let negative = bill.totals().filter(|used| used.is_negative);
-    let unrated = negative.map(|used| Unrated {
+    let unrated = negative.map(|used| NegativeQuantity {
         resource_id: used.resource_id.to_owned(),
         service: used.service.to_owned(),
         volume: used.volume.to_string(),
