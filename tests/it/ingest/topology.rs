@@ -114,7 +114,8 @@ async fn bindings_are_made_again_after_an_exchange_was_deleted() {
     declare_as_oslo(&cloud, "nova").await;
     assert!(bound(&broker, "nova").await.is_empty());
     // The management API lists a new connection only after some seconds.
-    eventually("connections are closed", || async { broker.close_connections().await > 0 }).await;
+    eventually("connections are closed", || async { !broker.close_connections().await.is_empty() })
+        .await;
     eventually("bound again", || async { bound(&broker, "nova").await.len() == 2 }).await;
     let (_connection, cloud) = broker.channel().await;
     publish(&cloud, "nova", "notifications.info", &fixture("instance/delete-start.json"), &[])

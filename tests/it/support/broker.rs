@@ -98,18 +98,23 @@ impl TestBroker {
         left
     }
 
-    /// Closes all connections of this vhost from the broker's side.
-    pub async fn close_connections(&self) -> usize {
+    /// Returns the connections of this vhost, as the management API tells of them.
+    pub async fn connections(&self) -> Vec<serde_json::Value> {
         let url = format!("{}/api/vhosts/{}/connections", self.management, self.vhost);
-        let http = reqwest::Client::new();
-        let open: Vec<serde_json::Value> =
-            http.get(url).send().await.unwrap().json().await.unwrap();
-        for connection in &open {
-            let name = connection["name"].as_str().unwrap().replace(' ', "%20").replace('>', "%3E");
-            let url = format!("{}/api/connections/{name}", self.management);
-            http.delete(url).send().await.unwrap();
+        reqwest::Client::new().get(url).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Closes all connections of this vhost from the broker's side. Returns their names.
+    pub async fn close_connections(&self) -> Vec<String> {
+        let mut closed = Vec::new();
+        for connection in self.connections().await {
+            let name = connection["name"].as_str().unwrap();
+            let path = name.replace(' ', "%20").replace('>', "%3E");
+            let url = format!("{}/api/connections/{path}", self.management);
+            reqwest::Client::new().delete(url).send().await.unwrap();
+            closed.push(name.to_owned());
         }
-        open.len()
+        closed
     }
 }
 
