@@ -3,6 +3,8 @@
 
 use super::samples::*;
 use crate::billing::Span;
+use crate::billing::reading::Timeline;
+use crate::billing::transform::{changed_windows, source_readings};
 
 fn ten_to_eleven() -> Span {
     span("10:00", "11:00")
@@ -113,4 +115,17 @@ fn a_sample_of_another_project_ends_what_is_used() {
     assert_eq!(used("transformer = 'count'\ncarry_over = true"), ["m 0.5"]);
     assert_eq!(used("transformer = 'average'\nunit = 'x'"), ["m 0.5"]);
     assert_eq!(used("transformer = 'sum'\nunit = 'x'"), ["m 2"]);
+}
+
+#[test]
+fn a_window_that_depends_on_other_readings_than_before_is_changed() {
+    let mapping = mapping("transformer = 'average'\nunit = 'x'\nmax_gap_s = 9000");
+    let all = [notified("11:00"), deleted("11:13", "2026-11-20T09:09:00")];
+    let noon = span("12:00", "13:00");
+    let foreign = |timeline: &Timeline<'_>| source_readings(&mapping, timeline, noon).foreign.len();
+    let before = timeline_with(&all[1..], &[], &[at("10:00")]);
+    let after = timeline_with(&all, &[], &[at("10:00")]);
+    // The reading of another project no longer counts, since one of this project's followed it.
+    assert_eq!((foreign(&before), foreign(&after)), (1, 0));
+    assert!(changed_windows(&mapping, &after, &after.changes_from(&before)).contains(&noon));
 }

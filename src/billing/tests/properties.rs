@@ -8,13 +8,13 @@ use proptest::sample::select;
 
 use super::samples::*;
 use crate::billing::order::{Charges, Heading, Reason};
-use crate::billing::reading::ForeignReading;
+use crate::billing::reading::{ForeignReading, OtherReading, Timeline};
 use crate::billing::settings::Settings;
 use crate::billing::transform::{
     changed_windows, compute_usage, describe_resource, source_readings,
 };
 use crate::billing::window::{evidence_span, reach_back};
-use crate::billing::{Amount, Basis, Bill, Mapping, Order, Span, Unit, Usage, Volume};
+use crate::billing::{Amount, Basis, Bill, Mapping, Order, Reading, Span, Unit, Usage, Volume};
 
 /// One mapping of each transformer, with every option that changes which windows a sample affects.
 const ALL: [&str; 13] = [
@@ -48,6 +48,20 @@ fn times() -> impl Strategy<Value = Timestamp> {
         0..=21_600_000_000_i64,
     ];
     us.prop_map(move |us| Timestamp::from_microsecond(start + us).unwrap())
+}
+
+/// Returns the readings that a window depends on.
+fn used_readings<'t>(
+    mapping: &Mapping,
+    timeline: &'t Timeline<'_>,
+    window: Span,
+) -> (Vec<&'t Reading<'t>>, Vec<&'t OtherReading<'t>>, Vec<&'t ForeignReading>) {
+    let sources = source_readings(mapping, timeline, window);
+    (
+        sources.readings.iter().map(|index| &timeline.readings()[*index]).collect(),
+        sources.others.iter().map(|index| &timeline.others()[*index]).collect(),
+        sources.foreign.iter().map(|index| &timeline.foreign()[*index]).collect(),
+    )
 }
 
 fn spans() -> impl Strategy<Value = Span> {
@@ -250,6 +264,9 @@ proptest! {
             };
             let is_new = before != after;
             prop_assert!(!uses || !is_new || changed.contains(&window), "{window:?} depends on it");
+            // Each window that depends on other readings than before is changed.
+            let (old, new) = (used_readings(&mapping, &before, window), used_readings(&mapping, &after, window));
+            prop_assert!(old == new || changed.contains(&window), "{window:?} depended on others");
         }
     }
 

@@ -209,6 +209,11 @@ pub fn changed_windows(
             true => uptime::next_known(mapping, timeline, change.at),
             false => timeline.after(change.at).map(|reading| reading.at),
         };
+        // Which readings of other projects count is known only at the next reading that reports no end.
+        let next = match mapping.is_counter() {
+            true => next,
+            false => next.zip(timeline.next_owned(change.at)).map(|(next, owned)| next.max(owned)),
+        };
         windows.extend(affected_windows(mapping, *change, next));
     }
     if matches!(mapping.transformer, Transformer::Cumulative) {
