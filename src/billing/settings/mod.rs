@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::sync::LazyLock;
+
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -58,13 +60,17 @@ struct LocatedRate {
 }
 
 impl Default for Settings {
-    /// Returns the built-in example. A test reads it; if it could not be read, nothing would be billed.
+    /// Returns the built-in example.
     fn default() -> Self {
-        let empty =
-            Settings { mappings: Vec::new(), rates: Rates::default(), terms: Terms::default() };
-        read_example().unwrap_or(empty)
+        DEFAULT.clone()
     }
 }
+
+/// The built-in example, read once. A test reads it; if it could not be read, nothing would be billed.
+static DEFAULT: LazyLock<Settings> = LazyLock::new(|| {
+    let empty = Settings { mappings: Vec::new(), rates: Rates::default(), terms: Terms::default() };
+    read_example().unwrap_or(empty)
+});
 
 fn read_example() -> Result<Settings, SettingsError> {
     let sections = toml::from_str(EXAMPLE).map_err(|error| parse_error(EXAMPLE, &error))?;

@@ -1,6 +1,7 @@
 //! Messages with samples, tables in memory to fold them into, and the contents of these tables.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::LazyLock;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -82,6 +83,11 @@ pub fn file() -> File {
 }
 
 pub fn mappings() -> Vec<Mapping> {
+    MAPPINGS.clone()
+}
+
+/// Parsed once: many worlds are made, and parsing takes longer than what they test.
+static MAPPINGS: LazyLock<Vec<Mapping>> = LazyLock::new(|| {
     let all = [
         "meter = 'm'\ntransformer = 'average'\nunit = 'x'\nmax_gap_s = 9000\nservice = 'average'",
         "meter = 'm'\ntransformer = 'max'\nunit = 'x'\nmetadata = { name = ['name'] }",
@@ -92,7 +98,7 @@ pub fn mappings() -> Vec<Mapping> {
         "meter = 'n'\ntransformer = 'count'\nservice = 'count'\nfilter = { name = 'one' }\ncarry_over = true",
     ];
     all.map(|text| toml::from_str(text).unwrap()).to_vec()
-}
+});
 
 /// The key of a window of a mapping: tenant, start, resource, and the mapping's index.
 pub type WindowKey = (String, Timestamp, String, i16);
