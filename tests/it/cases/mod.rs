@@ -16,6 +16,7 @@ mod names;
 mod negative;
 mod owners;
 mod queries;
+mod queue;
 mod requests;
 mod states;
 mod volume_types;

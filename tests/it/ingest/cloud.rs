@@ -18,8 +18,8 @@ use crate::support::{eventually, is_long};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cloud_s_answers_equal_its_truth_by_queue_and_by_file() {
     let (db, broker) = (database().await, broker().await);
-    let times = if is_long() { 10 } else { 1 };
-    let plan = metered_cloud(200 * times, 2000 * times, 7);
+    let times = if is_long() { 30 } else { 1 };
+    let plan = metered_cloud(67 * times, 670 * times, 7);
     let process = Process::start("up", &db, &broker);
     process.wait_until_ready().await;
     publish(&plan, &broker).await;

@@ -21,7 +21,7 @@ impl Random {
 }
 
 fn instances() -> u32 {
-    if is_long() { 2000 } else { 150 }
+    if is_long() { 2000 } else { 100 }
 }
 
 /// Starts a process and waits until it has declared its queues, in which messages wait while it is dead.

@@ -50,7 +50,7 @@ async fn explained(client: &Client, sql: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_sample_of_a_cloud_is_there_once_and_the_sums_are_exact() {
     let (db, broker) = (database().await, broker().await);
-    let plan = metered_cloud(0, if is_long() { 1_000_000 } else { 10_000 }, 13);
+    let plan = metered_cloud(0, if is_long() { 1_000_000 } else { 5_000 }, 13);
     let process = Process::start("up", &db, &broker);
     process.wait_until_ready().await;
     publish(&plan, &broker).await;
@@ -66,7 +66,7 @@ async fn every_sample_of_a_cloud_is_there_once_and_the_sums_are_exact() {
     let wrong = compare_meters(&plan.truth().meters, &sums);
     assert!(wrong.is_empty(), "{wrong:#?}");
     let count: u64 = plan.truth().meters.iter().map(|meter| meter.samples).sum();
-    assert_eq!(count, if is_long() { 1_000_000 } else { 10_000 });
+    assert_eq!(count, if is_long() { 1_000_000 } else { 5_000 });
     assert_eq!(db.number("SELECT count(*) FROM metering.rejected").await, 0);
 }
 

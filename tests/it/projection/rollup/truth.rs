@@ -127,7 +127,7 @@ async fn digests(db: &TestDatabase) -> Vec<String> {
 async fn every_bucket_of_a_fleet_is_exact_and_a_replay_makes_the_same_rows() {
     let fleet = match is_long() {
         true => Fleet { hosts: 1000, seconds: 3600 },
-        false => Fleet { hosts: 100, seconds: 360 },
+        false => Fleet { hosts: 40, seconds: 360 },
     };
     let (db, broker) = (database().await, broker().await);
     let process = Process::start("up", &db, &broker);
