@@ -82,12 +82,14 @@ impl CopyRows {
     /// # Errors
     ///
     /// When the text is not a plain decimal number, or longer than PostgreSQL's numbers.
-    pub fn numeric(&mut self, value: Option<&str>) -> Result<(), NotNumeric> {
+    pub fn numeric(&mut self, value: Option<&str>) -> Result<(), NotWritable> {
         let Some(text) = value else {
             self.null();
             return Ok(());
         };
-        let number = Numeric::parse(text).ok_or_else(|| NotNumeric(text.to_owned()))?;
+        let number = Numeric::parse(text).ok_or_else(|| {
+            NotWritable(format!("{text:?} is not a decimal number that PostgreSQL can store"))
+        })?;
         self.buffer.put_i32(8 + 2 * i32::from(number.count));
         self.buffer.put_i16(number.count);
         self.buffer.put_i16(number.weight);
@@ -102,15 +104,14 @@ impl CopyRows {
     /// # Errors
     ///
     /// When the value does not fit the type.
-    pub fn value(
-        &mut self,
-        value: &(dyn ToSql + Sync),
-        sql: &Type,
-    ) -> Result<(), Box<dyn std::error::Error + Sync + Send>> {
+    pub fn value(&mut self, value: &(dyn ToSql + Sync), sql: &Type) -> Result<(), NotWritable> {
+        let refused =
+            |error: Box<dyn std::error::Error + Sync + Send>| NotWritable(error.to_string());
         let at = self.buffer.len();
         self.buffer.put_i32(-1);
-        if let IsNull::No = value.to_sql_checked(sql, &mut self.buffer)? {
-            let length = i32::try_from(self.buffer.len() - at - 4)?;
+        if let IsNull::No = value.to_sql_checked(sql, &mut self.buffer).map_err(refused)? {
+            let length = self.buffer.len() - at - 4;
+            let length = i32::try_from(length).map_err(|error| refused(error.into()))?;
             self.buffer[at..at + 4].copy_from_slice(&length.to_be_bytes());
         }
         Ok(())
@@ -163,10 +164,10 @@ impl<'a> FromSql<'a> for WireValue<'a> {
     }
 }
 
-/// The error that a text is not a decimal number.
+/// The error that a value does not fit the type of its column, with the reason.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} is not a decimal number that PostgreSQL can store")]
-pub struct NotNumeric(String);
+#[error("{0}")]
+pub struct NotWritable(String);
 
 /// A `numeric` in its binary format: digits in base 10 000, the first of which has the value of 10 000 to the
 /// power of the weight.

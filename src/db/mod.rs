@@ -12,7 +12,7 @@ use tokio_postgres::{Client, NoTls};
 use crate::config::ConfigError;
 use crate::secret::ConnectionString;
 
-pub use copy::{CopyRows, NotNumeric, copy_in};
+pub use copy::{CopyRows, NotWritable, copy_in};
 
 /// The role that every command except `migrate` works as: it may read the log and append to it, but not change
 /// it.
@@ -347,6 +347,11 @@ pub fn is_transient(error: &tokio_postgres::Error) -> bool {
                 || ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))
         }
     }
+}
+
+/// Replaces NUL characters, which PostgreSQL's texts cannot contain.
+pub fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 /// Returns the error with its cause or, for an error of the server, its message, detail and SQLSTATE:

@@ -203,8 +203,12 @@ pub(super) fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
 /// The value if it is a [`string`] that is not empty, with U+FFFD for NUL, which PostgreSQL's texts
 /// cannot contain.
 pub(super) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
-    let text = string(raw).filter(|text| !text.is_empty())?;
-    Some(if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text })
+    Some(without_nul(string(raw).filter(|text| !text.is_empty())?))
+}
+
+/// Replaces NUL by U+FFFD.
+pub(super) fn without_nul(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.contains('\0') { text.replace('\0', "\u{fffd}").into() } else { text }
 }
 
 /// Whether a text is Python's or JSON's null as a text: a sender made a text of a value that it did not have.

@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio_postgres::{Client, GenericClient, Row};
 
+use crate::db::without_nul;
+
 /// A delivery that did not become an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
@@ -90,11 +92,6 @@ pub(super) async fn insert(
             .await?;
     }
     Ok(stored)
-}
-
-/// Replaces NUL characters, which PostgreSQL's texts cannot hold.
-fn without_nul(text: &str) -> String {
-    text.replace('\0', "\u{fffd}")
 }
 
 const COLUMNS: &str =

@@ -14,9 +14,9 @@ pub mod sales;
 pub mod timing;
 
 pub use engine::{
-    Comparison, Decode, FrozenRows, LivePosition, Progress, Projection, RowsVersion, Slot,
-    Snapshot, Status, StretchFacts, Wait, applied_positions, compare, live_position,
-    lock_tables_shared, moment, position, replay, run, snapshot, statuses,
+    Comparison, Decode, FrozenRows, LivePosition, Progress, Projection, RowsVersion, SetAsideEvent,
+    Slot, Snapshot, Status, StretchFacts, Wait, applied_positions, compare, list_set_aside,
+    live_position, lock_tables_shared, moment, position, replay, run, snapshot, statuses,
     try_lock_tables_exclusive, unlock_tables, wait_until_applied,
 };
 

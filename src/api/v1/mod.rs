@@ -6,6 +6,7 @@ mod events;
 pub(super) mod intake;
 mod projections;
 mod sales_order_samples;
+mod skipped;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,6 +18,7 @@ pub(super) fn routes() -> OpenApiRouter<State> {
         .merge(projections::routes())
         .merge(events::routes())
         .merge(dead_letters::routes())
+        .merge(skipped::routes())
         .merge(deployments::routes())
         .routes(routes!(sales_order_samples::list))
 }

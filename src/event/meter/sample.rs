@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::super::fields::{Value, raw_object, string};
+use super::super::fields::{Value, raw_object, string, without_nul};
 use super::super::header::{cut, cut_id};
 use super::super::{json, span};
 use super::volume;
@@ -129,5 +129,5 @@ fn metadata(raw: &RawValue) -> String {
 fn as_written(bytes: &[u8], text: &str, raw: &RawValue) -> String {
     let written = String::from_utf8_lossy(&bytes[span::of(text, raw)]);
     let is_string = written.starts_with('"');
-    cut(string(raw).filter(|_| is_string).unwrap_or(written))
+    cut(without_nul(string(raw).filter(|_| is_string).unwrap_or(written)))
 }

@@ -98,6 +98,7 @@ fn an_invalid_sample_has_its_reason_and_its_readable_parts() {
         ("-Infinity", Some("-Infinity"), "counter_volume is not a number"),
         ("\"unknown\"", Some("unknown"), "counter_volume is not a number"),
         ("\"\\u010d\"", Some("č"), "counter_volume is not a number"),
+        ("\"5\\u0000\"", Some("5\u{fffd}"), "counter_volume is not a number"),
         ("[1, NaN]", Some("[1, NaN]"), "counter_volume is not a number"),
         ("1e400", Some("1e400"), "counter_volume is beyond ±79228162514264337593543950335"),
     ] {

@@ -4,7 +4,7 @@
 
 use tokio_postgres::{Client, GenericClient};
 
-use super::{LeaseLost, Projection};
+use super::{LeaseLost, Projection, set_aside};
 use crate::db::READER_ROLE;
 
 /// One of the two sets of a projection's tables.
@@ -148,6 +148,7 @@ pub(super) async fn remove(
             &[&projection.name, &slot.as_str()],
         )
         .await?;
+    set_aside::forget(&transaction, projection, slot).await?;
     transaction
         .batch_execute(&format!("DROP SCHEMA IF EXISTS {} CASCADE", slot.schema(projection)))
         .await?;

@@ -1,5 +1,6 @@
 //! Rebuilds a read model aside and compares it, row by row, with the live one at the same position
-//! (`verify --read-models`). Rows before a horizon are left out, because they cannot be rebuilt.
+//! (`verify --read-models`). Rows before a horizon are left out, because they cannot be rebuilt, and so are events
+//! that the live read model goes without.
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use super::checkpoint::{self, Slot};
 use super::feed::Feed;
 use super::frozen;
 use super::live;
+use super::set_aside;
 use super::step::connect;
 use crate::config::File;
 use crate::db::Database;
@@ -64,7 +66,8 @@ pub async fn compare(
             projection.ddl
         ))
         .await?;
-    let mut feed = Feed::until(database, projection, file, 0, position);
+    let without = set_aside::positions(&transaction, projection).await?;
+    let mut feed = Feed::of_all_but(without, database, projection, file, position);
     while let Some(prepared) = feed.next().await? {
         if stop.is_cancelled() {
             bail!("stopped");

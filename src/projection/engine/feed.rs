@@ -1,6 +1,7 @@
 //! Feeds a projection: reads and decodes the next stretch of the log on a thread of its own while the one
 //! before is applied.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -8,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{Projection, StretchFacts};
 use crate::config::File;
 use crate::db::Database;
+use crate::event::Recorded;
 use crate::lifecycle::run_on_own_thread;
 use crate::log::Reader;
 
@@ -46,7 +48,7 @@ impl Feed {
         position: i64,
         wake: watch::Receiver<i64>,
     ) -> Feed {
-        Feed::start(database, projection, file, position, End::Never(wake))
+        Feed::start(database, projection, file, position, End::Never(wake), BTreeSet::new())
     }
 
     /// Feeds the events after `position` up to and including position `until`.
@@ -57,7 +59,18 @@ impl Feed {
         position: i64,
         until: i64,
     ) -> Feed {
-        Feed::start(database, projection, file, position, End::At(until))
+        Feed::start(database, projection, file, position, End::At(until), BTreeSet::new())
+    }
+
+    /// Feeds all events up to and including position `until`, except those at the positions `without`.
+    pub fn of_all_but(
+        without: BTreeSet<i64>,
+        database: &Database,
+        projection: &'static Projection,
+        file: &Arc<File>,
+        until: i64,
+    ) -> Feed {
+        Feed::start(database, projection, file, 0, End::At(until), without)
     }
 
     fn start(
@@ -66,12 +79,14 @@ impl Feed {
         file: &Arc<File>,
         position: i64,
         end: End,
+        without: BTreeSet<i64>,
     ) -> Feed {
         // Bounds memory to three stretches: one is applied, one waits here, one is being read.
         let (sender, receiver) = mpsc::channel(1);
         let (database, file) = (database.clone(), Arc::clone(file));
         let thread = run_on_own_thread(&format!("read {}", projection.name), move || async move {
-            if let Err(error) = read(&database, projection, &file, position, end, &sender).await {
+            let source = Source { database, projection, file, without };
+            if let Err(error) = source.read(position, end, &sender).await {
                 let _ = sender.send(Err(error)).await;
             }
         });
@@ -94,36 +109,49 @@ impl Feed {
     }
 }
 
-async fn read(
-    database: &Database,
+/// What a feed reads.
+struct Source {
+    database: Database,
     projection: &'static Projection,
-    file: &File,
-    mut position: i64,
-    mut end: End,
-    sender: &mpsc::Sender<anyhow::Result<PreparedStretch>>,
-) -> anyhow::Result<()> {
-    let client = database.connect(None).await?;
-    let reader = Reader::new(projection.families);
-    loop {
-        let until = match &end {
-            End::Never(_) => i64::MAX,
-            End::At(until) => *until,
-        };
-        let mut decode = (projection.decode)(file);
-        let read = reader
-            .for_each(&client, position, until, projection.stretch, |event| decode.read(event))
-            .await?;
-        if read.position == position {
-            let End::Never(wake) = &mut end else { return Ok(()) };
-            // The next look decides, woken or not: a lost notification costs a moment, never an event.
-            let _ = tokio::time::timeout(POLL, wake.changed()).await;
-            continue;
-        }
-        position = read.position;
-        let prepared =
-            PreparedStretch { to: position, events: read.events, decoded: decode.finish() };
-        if sender.send(Ok(prepared)).await.is_err() {
-            return Ok(());
+    file: Arc<File>,
+    /// The positions that are left out.
+    without: BTreeSet<i64>,
+}
+
+impl Source {
+    async fn read(
+        &self,
+        mut position: i64,
+        mut end: End,
+        sender: &mpsc::Sender<anyhow::Result<PreparedStretch>>,
+    ) -> anyhow::Result<()> {
+        let client = self.database.connect(None).await?;
+        let reader = Reader::new(self.projection.families);
+        loop {
+            let until = match &end {
+                End::Never(_) => i64::MAX,
+                End::At(until) => *until,
+            };
+            let mut decode = (self.projection.decode)(&self.file);
+            let take = |event: Recorded| {
+                if !self.without.contains(&event.position) {
+                    decode.read(event);
+                }
+            };
+            let read =
+                reader.for_each(&client, position, until, self.projection.stretch, take).await?;
+            if read.position == position {
+                let End::Never(wake) = &mut end else { return Ok(()) };
+                // The next look decides, woken or not: a lost notification costs a moment, never an event.
+                let _ = tokio::time::timeout(POLL, wake.changed()).await;
+                continue;
+            }
+            position = read.position;
+            let prepared =
+                PreparedStretch { to: position, events: read.events, decoded: decode.finish() };
+            if sender.send(Ok(prepared)).await.is_err() {
+                return Ok(());
+            }
         }
     }
 }

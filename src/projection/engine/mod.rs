@@ -11,6 +11,7 @@ mod replay;
 mod runner;
 #[cfg(test)]
 pub(super) mod scratch;
+mod set_aside;
 mod status;
 mod step;
 pub(super) mod table;
@@ -39,6 +40,7 @@ pub use live::{
 };
 pub use replay::{Progress, replay};
 pub use runner::run;
+pub use set_aside::{SetAsideEvent, list_set_aside};
 pub use status::{Status, statuses};
 
 /// A projection: how its rows are made, as a struct of functions.

@@ -12,7 +12,7 @@ use super::checkpoint::{self, Slot};
 use super::feed::Feed;
 use super::frozen;
 use super::step::{Step, connect};
-use super::{LeaseLost, Projection, StandBy};
+use super::{LeaseLost, Projection, StandBy, set_aside};
 use crate::config::File;
 use crate::db::{self, Database};
 use crate::log::{self, Horizons};
@@ -166,6 +166,7 @@ async fn swap(database: &Database, mut step: Step, copied: Horizons) -> Result<(
             projection.name
         ))
         .await?;
+    set_aside::swap(&transaction, projection).await?;
     // A fence beyond both: a process that projected into the old tables is refused and starts again.
     let swapped = transaction
         .execute(

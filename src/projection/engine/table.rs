@@ -2,7 +2,7 @@
 //! by column, written by COPY and deleted by a condition. Tables that take most of the rows lay out their
 //! COPY by hand.
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Row, Transaction};
 
@@ -49,7 +49,7 @@ pub(in crate::projection) async fn copy<T: TableRow>(
     for row in rows {
         laid_out.row(T::TYPES.len() as i16);
         for (value, sql) in row.values().into_iter().zip(T::TYPES) {
-            laid_out.value(value, sql).map_err(|error| anyhow!("writing {table}: {error}"))?;
+            laid_out.value(value, sql).with_context(|| format!("writing {table}"))?;
         }
     }
     copy_in(tx, &statement, laid_out).await.with_context(|| format!("writing {table}"))?;

@@ -3,5 +3,6 @@
 mod deployment;
 mod engine;
 mod metering;
+mod odd_values;
 mod rollup;
 mod timing;

@@ -2,3 +2,4 @@
 
 mod replay;
 mod runner;
+mod set_aside;
