@@ -58,6 +58,19 @@ pub fn stop_on_signal() -> std::io::Result<CancellationToken> {
     Ok(stop)
 }
 
+/// Makes the process go on when its terminal closes (SIGHUP). There is nothing to read again: the log goes to stderr, and
+/// the configuration is read at the start.
+///
+/// # Errors
+///
+/// When the signal handler cannot be installed.
+pub fn ignore_hangup() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    // The handler stays when the stream is dropped.
+    signal(SignalKind::hangup()).map(drop)
+}
+
 /// Runs a future on a thread and a runtime of its own. The tasks it spawns, above all its database connections,
 /// share that thread: handing rows and batches between them then takes no switch of threads, which was a third
 /// of a replay's time. Dropping the receiver cancels the future.

@@ -57,6 +57,7 @@ pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
         None => Route::Amqp { cluster: env.config.amqp_urls[0].clone() },
     };
     let stop = lifecycle::stop_on_signal()?;
+    lifecycle::ignore_hangup()?;
     let options = agent::Options {
         host: options.host,
         interval: Duration::from_secs(options.interval.into()),

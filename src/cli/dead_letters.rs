@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Result, bail};
 
 use super::environment::Environment;
-use super::output::{AnswerIsNo, print_table, say};
+use super::output::{AnswerIsNo, note, print_table, say};
 use crate::health::Health;
 use crate::ingest::redrive::{self, RedriveOutcome, redrive};
 use crate::ingest::{Decoder, Sink};
@@ -76,7 +76,7 @@ pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
             let Some(stored) = log::show_dead_letter(&client, id).await? else {
                 bail!("there is no dead letter {id}");
             };
-            eprintln!(
+            note!(
                 "dead letter {id}, {}, received {} from {}: {}",
                 stored.status.as_str(),
                 stored.received_at,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::environment::Environment;
-use super::output::{AnswerIsNo, say};
+use super::output::{AnswerIsNo, note, say};
 use crate::health::Health;
 use crate::ingest::{Decoder, Sink, file};
 use crate::lifecycle;
@@ -37,7 +37,7 @@ pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
         undecodable += imported.undecodable;
     }
     if undecodable > 0 {
-        eprintln!(
+        note!(
             "stackledger: {undecodable} lines could not be read: see `stackledger dead-letters list`"
         );
         return Err(AnswerIsNo.into());

@@ -108,7 +108,7 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command) -> anyhow::Result<()> {
     let config = Config::from_env()?;
-    telemetry::init(&config.log, config.log_format)?;
+    let _lines = telemetry::init(&config.log, config.log_format)?;
     let env = Environment { config: Arc::new(config) };
     match command {
         Command::Up => roles::run(&env, roles::Roles::ALL).await,
@@ -142,7 +142,7 @@ fn report(error: &anyhow::Error) -> ExitCode {
         return ExitCode::from(1);
     }
     let line = format!("{error:#}").replace('\n', " ");
-    eprintln!("stackledger: {}", output::printable(&line));
+    output::note!("stackledger: {}", output::printable(&line));
     let is_usage = error.chain().any(|cause| cause.is::<ConfigError>());
     ExitCode::from(if is_usage { 2 } else { 1 })
 }

@@ -29,6 +29,15 @@ macro_rules! say {
 }
 pub(super) use say;
 
+/// Prints a line on stderr as `eprintln!` does, but goes on if it cannot be written.
+macro_rules! note {
+    ($($argument:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stderr(), $($argument)*);
+    }};
+}
+pub(in crate::cli) use note;
+
 /// Prints a table whose columns are as wide as their widest cell. Columns that contain only numbers
 /// are aligned to the right.
 pub(super) fn print_table(headings: &[&str], rows: &[Vec<String>]) {

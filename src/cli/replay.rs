@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::environment::Environment;
-use super::output::say;
+use super::output::{note, say};
 use crate::lifecycle;
 use crate::projection::{self, ALL, Progress, Projection};
 
@@ -95,7 +95,7 @@ impl ProgressDisplay {
                 let left = (progress.head - progress.position).max(0) as f64
                     * progress.elapsed.as_secs_f64()
                     / progress.position.max(1) as f64;
-                eprintln!(
+                note!(
                     "{}: position {} of {}, {:.0} events/s, {left:.0} s left",
                     self.name,
                     progress.position,

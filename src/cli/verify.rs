@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::environment::Environment;
-use super::output::{AnswerIsNo, say};
+use super::output::{AnswerIsNo, note, say};
 use crate::db::Database;
 use crate::log::{self, Anchor, DroppedLeaf, Report};
 use crate::projection::{self, ALL, Comparison, Projection};
@@ -34,7 +34,7 @@ pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
     let applied = projection::applied_positions(&client).await?;
     let report = log::verify(&mut client, &options.against, &applied, |events| {
         if events.is_multiple_of(500_000) {
-            eprintln!("{events} events checked");
+            note!("{events} events checked");
         }
     })
     .await?;
@@ -136,7 +136,7 @@ async fn verify_orders(
 ) -> Result<bool> {
     let report = sales::verify(database, &env.config.file, stop, |orders| {
         if orders.is_multiple_of(100) {
-            eprintln!("{orders} orders checked");
+            note!("{orders} orders checked");
         }
     })
     .await?;

@@ -13,7 +13,7 @@ use super::error::RequestError;
 use super::report::{FormatOptions, ReportItem, ReportWriter, TenantAnswer};
 use super::server::{Client, ServerOptions};
 use crate::cli::environment::Environment;
-use crate::cli::output::{AnswerIsNo, printable};
+use crate::cli::output::{AnswerIsNo, note, printable};
 
 /// The options of a command that asks about tenants.
 #[derive(Debug, clap::Args)]
@@ -62,7 +62,7 @@ pub(super) async fn ask_for_each<T: ReportItem>(
             Ok(answer) => writer.add(answer),
             Err(error) => {
                 let text = error.to_string();
-                eprintln!("stackledger: {}: {}", printable(tenant), printable(&text));
+                note!("stackledger: {}: {}", printable(tenant), printable(&text));
                 errors.insert(tenant.as_str(), text);
                 Ok(())
             }

@@ -41,6 +41,7 @@ pub(super) async fn run(env: &Environment, roles: Roles) -> Result<()> {
     telemetry::init_metrics();
     tokio::spawn(telemetry::run_upkeep());
     let stop = lifecycle::stop_on_signal()?;
+    lifecycle::ignore_hangup()?;
     let database = if roles.migrate {
         let database = env.database()?;
         let client = database.connect_as_given().await;

@@ -1,6 +1,7 @@
 //! The command line: its help, its exit codes and its errors.
 
 mod client;
+mod logging;
 mod migrate;
 
 use std::process::{Command, Output};

@@ -57,6 +57,17 @@ impl Process {
         broker: &TestBroker,
         variables: &[(&str, &str)],
     ) -> Process {
+        Process::start_on(Stdio::inherit(), role, database, broker, variables)
+    }
+
+    /// As [`Process::start_with`], with another stderr. Nobody reads a pipe.
+    pub fn start_on(
+        stderr: Stdio,
+        role: &str,
+        database: &TestDatabase,
+        broker: &TestBroker,
+        variables: &[(&str, &str)],
+    ) -> Process {
         let port = free_port();
         let address = format!("127.0.0.1:{port}");
         let child = command(database, Some(broker))
@@ -64,9 +75,21 @@ impl Process {
             .env("LISTEN", &address)
             .envs(variables.iter().copied())
             .stdout(Stdio::null())
+            .stderr(stderr)
             .spawn()
             .unwrap();
         Process { child, url: format!("http://{address}") }
+    }
+
+    /// Closes the pipe that is its stderr.
+    pub fn close_stderr(&mut self) {
+        self.child.stderr.take().expect("stderr is a pipe");
+    }
+
+    /// Sends it a signal, such as `HUP`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.pid().to_string()]).status();
+        assert!(sent.unwrap().success());
     }
 
     pub fn pid(&self) -> u32 {
@@ -98,8 +121,7 @@ impl Process {
     /// Stops it by SIGTERM. Returns its exit code, and the time it took to end.
     pub async fn terminate(mut self) -> (Option<i32>, Duration) {
         let started = std::time::Instant::now();
-        let sent = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
-        assert!(sent.success());
+        self.signal("TERM");
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return (status.code(), started.elapsed());

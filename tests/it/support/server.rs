@@ -1,6 +1,6 @@
 //! A server for each test, in the test's own process.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 use stackledger::api::{self, State};
@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
+use tracing_appender::non_blocking::WorkerGuard;
 
 use crate::support::database::{TestDatabase, database};
 use crate::support::eventually;
@@ -30,6 +31,9 @@ pub struct Server {
     pub sql: Client,
     pub db: TestDatabase,
 }
+
+/// Writes the log lines of this process until it ends.
+static LINES: OnceLock<WorkerGuard> = OnceLock::new();
 
 /// Defaults for the columns that only the projection needs, so that tests write only the columns they are
 /// about.
@@ -96,7 +100,7 @@ impl Server {
     }
 
     async fn bare_on(db: TestDatabase, tokens: &[&str], file: Arc<File>) -> Server {
-        stackledger::telemetry::init("error", LogFormat::Text).unwrap();
+        LINES.get_or_init(|| stackledger::telemetry::init("error", LogFormat::Text).unwrap());
         let sql = db.superuser().await;
         // Rights that `migrate` grants on the database itself are not cloned with it.
         let grant = "DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO stackledger_app',
