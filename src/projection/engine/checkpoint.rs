@@ -4,35 +4,9 @@
 
 use tokio_postgres::{Client, GenericClient};
 
+use super::slot::Slot;
 use super::{LeaseLost, Projection, set_aside};
 use crate::db::READER_ROLE;
-
-/// One of the two sets of a projection's tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slot {
-    /// The tables that answer queries.
-    Live,
-    /// The tables that a replay fills.
-    Next,
-}
-
-impl Slot {
-    /// Returns the slot's name in SQL.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Slot::Live => "live",
-            Slot::Next => "next",
-        }
-    }
-
-    /// Returns the name of the PostgreSQL schema of these tables.
-    pub fn schema(self, projection: &Projection) -> String {
-        match self {
-            Slot::Live => projection.name.to_owned(),
-            Slot::Next => format!("{}__next", projection.name),
-        }
-    }
-}
 
 /// The length of a lease. After a crash a standby waits as long.
 pub const LEASE_SECONDS: f64 = 5.0;

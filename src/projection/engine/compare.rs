@@ -8,11 +8,12 @@ use anyhow::{Context, Result, bail};
 use tokio_util::sync::CancellationToken;
 
 use super::Projection;
-use super::checkpoint::{self, Slot};
+use super::checkpoint;
 use super::feed::Feed;
 use super::frozen;
 use super::live;
 use super::set_aside;
+use super::slot::Slot;
 use super::step::connect;
 use crate::config::File;
 use crate::db::Database;

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use tokio_postgres::{Client, Transaction};
 
 use super::Projection;
-use super::checkpoint::{self, Lease, Slot};
+use super::checkpoint::{self, Lease};
+use super::slot::Slot;
 use crate::event::Family;
 use crate::log::{self, Horizons};
 

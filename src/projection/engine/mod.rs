@@ -12,6 +12,7 @@ mod runner;
 #[cfg(test)]
 pub(super) mod scratch;
 mod set_aside;
+mod slot;
 mod status;
 mod step;
 pub(super) mod table;
@@ -30,7 +31,7 @@ use crate::event::{Family, Recorded};
 use crate::log::Limit;
 
 pub use checkpoint::{
-    RowsVersion, Slot, lock_tables_shared, position, try_lock_tables_exclusive, unlock_tables,
+    RowsVersion, lock_tables_shared, position, try_lock_tables_exclusive, unlock_tables,
 };
 pub use compare::{Comparison, compare};
 pub use frozen::FrozenRows;
@@ -41,6 +42,7 @@ pub use live::{
 pub use replay::{Progress, replay};
 pub use runner::run;
 pub use set_aside::{SetAsideEvent, list_set_aside};
+pub use slot::Slot;
 pub use status::{Status, statuses};
 
 /// A projection: how its rows are made, as a struct of functions.

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use tokio_util::sync::CancellationToken;
 
-use super::checkpoint::{self, Slot};
+use super::checkpoint;
 use super::feed::Feed;
 use super::frozen;
+use super::slot::Slot;
 use super::step::{Step, connect};
 use super::{LeaseLost, Projection, StandBy, set_aside};
 use crate::config::File;

@@ -10,8 +10,9 @@ use tokio::task::JoinSet;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
-use super::checkpoint::{self, RowsVersion, Slot};
+use super::checkpoint::{self, RowsVersion};
 use super::feed::Feed;
+use super::slot::Slot;
 use super::step::{Step, describe};
 use super::{LeaseLost, Projection, StandBy, replay, wake};
 use crate::config::{Config, File};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio_postgres::GenericClient;
 
 use super::Projection;
-use super::checkpoint::Slot;
+use super::slot::Slot;
 use crate::db::{self, NotWritable};
 
 /// An event that a projection set aside.

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use tokio_postgres::Client;
 
-use super::checkpoint::{self, Lease, Slot};
+use super::checkpoint::{self, Lease};
 use super::feed::PreparedStretch;
+use super::slot::Slot;
 use super::{LeaseLost, Projection, set_aside};
 use crate::config::File;
 use crate::db::{self, Database};
