@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::value::RawValue;
 
-use crate::event::fields::{Value, id, string};
+use crate::event::fields::{Value, id, string, without_nul};
 
 /// Reads the optional parts of one payload.
 #[derive(Default)]
@@ -63,7 +63,7 @@ impl PartReader {
         for (name, raw) in pairs {
             match scalar(raw) {
                 Some(value) if !name.is_empty() && !value.is_empty() => {
-                    values.insert(name.replace('\0', "\u{fffd}"), value);
+                    values.insert(without_nul(name.into()).into_owned(), value);
                 }
                 Some(_) => {}
                 None if raw.get() == "null" => {}
@@ -92,5 +92,5 @@ pub(super) fn scalar(raw: &RawValue) -> Option<String> {
     if is_plain {
         return Some(json.to_owned());
     }
-    string(raw).map(|text| text.replace('\0', "\u{fffd}"))
+    string(raw).map(|text| without_nul(text).into_owned())
 }

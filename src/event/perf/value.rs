@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 use serde_json::value::RawValue;
 
-use super::super::fields::{Value, string};
+use super::super::fields::{Value, string, without_nul};
 use super::super::number::{self, NumberFault};
 use super::super::time;
 
@@ -64,11 +64,5 @@ fn parse_epoch(text: &str) -> Option<Timestamp> {
 /// The name of a metric; `None` if it is empty. U+FFFD replaces NUL, which PostgreSQL's texts cannot
 /// contain.
 pub(super) fn metric_name<'a>(name: &Cow<'a, str>) -> Option<Cow<'a, str>> {
-    if name.is_empty() {
-        None
-    } else if name.contains('\0') {
-        Some(name.replace('\0', "\u{fffd}").into())
-    } else {
-        Some(name.clone())
-    }
+    (!name.is_empty()).then(|| without_nul(name.clone()))
 }

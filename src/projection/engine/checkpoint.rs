@@ -85,7 +85,8 @@ pub(super) async fn create(
         )
         .await?;
     if is_new > 0 {
-        // Tables without a checkpoint are the remains of a crash.
+        // Tables without a checkpoint are the remains of a crash, and so are their events that were set aside.
+        set_aside::forget(&transaction, projection, slot).await?;
         transaction
             .batch_execute(&format!(
                 "DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema};

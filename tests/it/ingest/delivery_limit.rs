@@ -68,6 +68,17 @@ async fn is_left(broker: &TestBroker, messages: u32) {
     eventually("the messages are in the queue", || async { broker.left().await == messages }).await;
 }
 
+/// Consumes from a quorum queue, which is bound and has no fault.
+async fn consumed() -> (TestDatabase, TestBroker, Consumer) {
+    let (db, broker) = (database().await, broker().await);
+    let (_connection, cloud) = broker.channel().await;
+    declare_as_oslo(&cloud, "nova").await;
+    let consuming = consume_file(&db, &broker, quorum());
+    eventually("the queue is bound", || is_bound(&broker)).await;
+    is_well(&consuming).await;
+    (db, broker, consuming)
+}
+
 fn low() -> Value {
     json!({"pattern": ".*", "apply-to": "queues", "definition": {"delivery-limit": 3}})
 }
@@ -106,12 +117,7 @@ async fn a_queue_with_a_low_limit_is_not_consumed_and_keeps_its_messages() {
 /// RabbitMQ 4 has a limit of 20 by default. A client takes the messages and loses its connection 25 times.
 #[tokio::test]
 async fn a_queue_of_ours_has_no_limit() {
-    let (db, broker) = (database().await, broker().await);
-    let (_connection, cloud) = broker.channel().await;
-    declare_as_oslo(&cloud, "nova").await;
-    let consuming = consume_file(&db, &broker, quorum());
-    eventually("the queue is bound", || is_bound(&broker)).await;
-    is_well(&consuming).await;
+    let (db, broker, consuming) = consumed().await;
     consuming.stop().await;
     publish_some(&broker, "held", 50).await;
     for nth in 0..25 {
@@ -131,12 +137,7 @@ async fn a_queue_of_ours_has_no_limit() {
 /// A policy that comes later ends the consumer, which first stores what it was given.
 #[tokio::test]
 async fn a_policy_that_comes_later_is_noticed() {
-    let (db, broker) = (database().await, broker().await);
-    let (_connection, cloud) = broker.channel().await;
-    declare_as_oslo(&cloud, "nova").await;
-    let consuming = consume_file(&db, &broker, quorum());
-    eventually("the queue is bound", || is_bound(&broker)).await;
-    is_well(&consuming).await;
+    let (db, broker, consuming) = consumed().await;
     publish_some(&broker, "before", 5).await;
     holds(&db, 5).await;
     broker.put("policies", "low", &low()).await;

@@ -47,6 +47,24 @@ async fn publish_some(broker: &TestBroker, count: u32) {
     }
 }
 
+/// A process that holds five messages, since its database is away.
+struct Held {
+    postgres: PrivateServer,
+    broker: TestBroker,
+    db: TestDatabase,
+    process: Process,
+}
+
+async fn hold_five() -> Held {
+    let (postgres, broker) = (PrivateServer::postgres().await, broker().await);
+    let db = postgres.database().await;
+    let process = started(&db, &broker).await;
+    postgres.stop(Shutdown::Fast).await;
+    publish_some(&broker, 5).await;
+    shows(&process, "database: ", true).await;
+    Held { postgres, broker, db, process }
+}
+
 /// Closes the connections until the broker has the messages again and the process has connected anew: until it has
 /// noticed that a connection is lost, it may still store the messages that came over it.
 async fn give_back(broker: &TestBroker, messages: u32) {
@@ -120,12 +138,7 @@ async fn a_lost_broker_shows_while_the_database_is_away() {
 /// The messages that could not be stored are gone, and no others come.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_s_return_shows_without_a_message() {
-    let (postgres, broker) = (PrivateServer::postgres().await, broker().await);
-    let db = postgres.database().await;
-    let process = started(&db, &broker).await;
-    postgres.stop(Shutdown::Fast).await;
-    publish_some(&broker, 5).await;
-    shows(&process, "database: ", true).await;
+    let Held { postgres, broker, db, process } = hold_five().await;
     give_back(&broker, 5).await;
     let (_connection, channel) = broker.channel().await;
     channel.queue_purge(QUEUE.into(), QueuePurgeOptions::default()).await.unwrap();
@@ -139,12 +152,7 @@ async fn the_database_s_return_shows_without_a_message() {
 /// The end of a queue does not wait for the messages that are held.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_that_is_deleted_while_the_database_is_away_is_declared_again() {
-    let (postgres, broker) = (PrivateServer::postgres().await, broker().await);
-    let db = postgres.database().await;
-    let process = started(&db, &broker).await;
-    postgres.stop(Shutdown::Fast).await;
-    publish_some(&broker, 5).await;
-    shows(&process, "database: ", true).await;
+    let Held { postgres, broker, db, process } = hold_five().await;
     let (_connection, channel) = broker.channel().await;
     channel.queue_delete(QUEUE.into(), QueueDeleteOptions::default()).await.unwrap();
     eventually("the queue is declared again", || async {
@@ -169,12 +177,7 @@ async fn a_queue_that_is_deleted_while_the_database_is_away_is_declared_again() 
 /// A message that was given back when the connection was lost stays with the broker: each delivery counts.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_delivered_again_while_the_database_is_away() {
-    let (postgres, broker) = (PrivateServer::postgres().await, broker().await);
-    let db = postgres.database().await;
-    let process = started(&db, &broker).await;
-    postgres.stop(Shutdown::Fast).await;
-    publish_some(&broker, 5).await;
-    shows(&process, "database: ", true).await;
+    let Held { postgres, broker, db, process } = hold_five().await;
     assert_eq!(broker.left().await, 0, "the messages are held");
     give_back(&broker, 5).await;
     for _ in 0..20 {
