@@ -4,18 +4,18 @@
 //! both report them by turns. So a reading is compared with the last one of its own host, at any distance.
 //! Readings that name no host are one counter.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::metadata::Metadata;
 use super::reading::{Reading, Timeline};
 use super::window::Span;
 
 impl<'a> Reading<'a> {
     /// Returns the name of the host that measured; `""` if the reading names none.
-    pub fn host(&self) -> Cow<'a, str> {
-        self.metadata.map_or(Cow::Borrowed(""), |metadata| metadata.host())
+    pub fn host(&self) -> &'a str {
+        self.metadata.map_or("", Metadata::host)
     }
 }
 
@@ -36,10 +36,10 @@ impl Timeline<'_> {
     /// Returns the hosts of the readings within the span, except that of the last reading before it: their
     /// own last readings before the span, which determine their first increases in it, may be missing in
     /// a timeline that has only the last reading of all.
-    pub fn hosts_without_start(&self, span: Span) -> BTreeSet<Cow<'_, str>> {
+    pub fn hosts_without_start(&self, span: Span) -> BTreeSet<&str> {
         let mut hosts: BTreeSet<_> = self.within(span).iter().map(Reading::host).collect();
         if let Some(before) = self.before(span.from) {
-            hosts.remove(&before.host());
+            hosts.remove(before.host());
         }
         hosts
     }

@@ -5,13 +5,19 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::state;
+use super::state::Word;
 use crate::event::{json, time};
 
 /// The key with the time at which the resource was deleted.
 const DELETED_AT_KEY: &str = "deleted_at";
-/// Keys of the state, in the API's words and in `vm_state`'s.
-const STATE_KEYS: [&str; 2] = ["status", "state"];
+/// The key of the state in the API's words.
+const STATUS_KEY: &str = "status";
+/// The key of the state in the words of `vm_state`.
+const STATE_KEY: &str = "state";
+/// The key that samples made of notifications contain: when the instance was launched.
+const LAUNCHED_KEY: &str = "launched_at";
+const FLAVOR_KEYS: [&str; 6] =
+    ["flavor.name", "instance_type", "flavor_name", "flavor.id", "instance_flavor_id", "flavor_id"];
 /// The key with the type of the notification that a sample is made of, where its metadata is the whole
 /// payload.
 const EVENT_TYPE_KEY: &str = "event_type";
@@ -27,12 +33,29 @@ const HOST_MAX: usize = 255;
 
 /// The metadata of a sample, parsed once. Empty if the text is not a JSON object.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Metadata(Map<String, Value>);
+pub struct Metadata {
+    fields: Map<String, Value>,
+    facts: Facts,
+}
+
+/// What the rules ask of every reading, looked up once: many readings share one metadata.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Facts {
+    deleted_at: Option<Timestamp>,
+    reports_deletion: bool,
+    status: Option<Word>,
+    state: Option<Word>,
+    flavor: Option<String>,
+    is_launched: bool,
+    host: String,
+}
 
 impl Metadata {
     /// Parses the text of `resource_metadata` of a sample's body.
     pub fn read(text: &str) -> Self {
-        Metadata(json::parse(text.as_bytes()).unwrap_or_default())
+        let fields: Map<String, Value> = json::parse(text.as_bytes()).unwrap_or_default();
+        let facts = Facts::find(&fields);
+        Metadata { fields, facts }
     }
 
     /// Returns the value under a key such as `flavor.name`. The key may be a member itself (some
@@ -40,40 +63,78 @@ impl Metadata {
     /// too. Numbers keep their spelling; booleans are `true` and `false`. `None` if the value is
     /// absent, `null`, `""`, an object or a list.
     pub fn get(&self, key: &str) -> Option<Cow<'_, str>> {
-        find(&self.0, key)
-    }
-
-    /// Returns when the resource was deleted, if the metadata contains it.
-    pub(super) fn deleted_at(&self) -> Option<Timestamp> {
-        time::parse(&self.get(DELETED_AT_KEY)?)
-    }
-
-    /// Whether it reports that the resource was deleted, by its state or by the notification's type.
-    pub(super) fn reports_deletion(&self) -> bool {
-        let is_deleted = |key: &&str| {
-            self.get(key).is_some_and(|word| state::vm_state(&word) == Some(state::DELETED))
-        };
-        STATE_KEYS.iter().any(is_deleted)
-            || self.get(EVENT_TYPE_KEY).is_some_and(|event_type| {
-                DELETION_TYPES.iter().any(|end| event_type.ends_with(end))
-            })
+        find(&self.fields, key)
     }
 
     /// Returns the value of the first of these keys that has one.
     pub fn first<'a, K: AsRef<str>>(&'a self, keys: &[K]) -> Option<Cow<'a, str>> {
-        keys.iter().find_map(|key| self.get(key.as_ref()))
+        first(&self.fields, keys)
+    }
+
+    /// Returns when the resource was deleted, if the metadata contains it.
+    pub(super) fn deleted_at(&self) -> Option<Timestamp> {
+        self.facts.deleted_at
+    }
+
+    /// Whether it reports that the resource was deleted, by its state or by the notification's type.
+    pub(super) fn reports_deletion(&self) -> bool {
+        self.facts.reports_deletion
+    }
+
+    /// Returns the state in the API's words.
+    pub(super) fn status(&self) -> Option<&Word> {
+        self.facts.status.as_ref()
+    }
+
+    /// Returns the state in the words of `vm_state`.
+    pub(super) fn state(&self) -> Option<&Word> {
+        self.facts.state.as_ref()
+    }
+
+    /// Returns the flavor's name; its id if the metadata contains no name.
+    pub(super) fn flavor(&self) -> Option<&str> {
+        self.facts.flavor.as_deref()
+    }
+
+    /// Whether it contains when the instance was launched.
+    pub(super) fn is_launched(&self) -> bool {
+        self.facts.is_launched
     }
 
     /// Returns the name of the host that measured; `""` if the metadata names none. A text column of the
     /// database can contain it.
-    pub fn host(&self) -> Cow<'_, str> {
-        let Some(host) = self.first(&HOST_KEYS) else { return Cow::Borrowed("") };
-        if host.len() <= HOST_MAX && !host.contains('\0') {
-            return host;
-        }
-        let end = host.floor_char_boundary(HOST_MAX);
-        host[..end].replace('\0', "\u{fffd}").into()
+    pub fn host(&self) -> &str {
+        &self.facts.host
     }
+}
+
+impl Facts {
+    fn find(fields: &Map<String, Value>) -> Self {
+        let word = |key| find(fields, key).map(|word| Word::read(&word));
+        let (status, state) = (word(STATUS_KEY), word(STATE_KEY));
+        let is_deletion =
+            |event_type: Cow<'_, str>| DELETION_TYPES.iter().any(|end| event_type.ends_with(end));
+        Facts {
+            deleted_at: find(fields, DELETED_AT_KEY).and_then(|at| time::parse(&at)),
+            reports_deletion: [&status, &state].into_iter().flatten().any(Word::is_deleted)
+                || find(fields, EVENT_TYPE_KEY).is_some_and(is_deletion),
+            status,
+            state,
+            flavor: first(fields, &FLAVOR_KEYS).map(Cow::into_owned),
+            is_launched: find(fields, LAUNCHED_KEY).is_some(),
+            host: first(fields, &HOST_KEYS).map(host_name).unwrap_or_default(),
+        }
+    }
+}
+
+/// Returns a host's name as a text column of the database can contain it.
+fn host_name(host: Cow<'_, str>) -> String {
+    let end = host.floor_char_boundary(HOST_MAX);
+    host[..end].replace('\0', "\u{fffd}")
+}
+
+fn first<'a, K: AsRef<str>>(fields: &'a Map<String, Value>, keys: &[K]) -> Option<Cow<'a, str>> {
+    keys.iter().find_map(|key| find(fields, key.as_ref()))
 }
 
 fn find<'a>(object: &'a Map<String, Value>, key: &str) -> Option<Cow<'a, str>> {

@@ -282,7 +282,7 @@ impl<'a> Timeline<'a> {
             own: own.iter().map(Reading::change).collect(),
             others: others.iter().map(|other| other.reading.change()).collect(),
             foreign: foreign.iter().map(without_end).collect(),
-            hosts: own.iter().map(|reading| (reading.at, reading.host().into_owned())).collect(),
+            hosts: own.iter().map(|reading| (reading.at, reading.host().to_owned())).collect(),
         }
     }
 

@@ -61,15 +61,43 @@ const CODES: [&str; 12] = [
 pub(super) const ACTIVE: &str = "active";
 
 /// The `vm_state` of an instance that does not exist any more.
-pub(super) const DELETED: &str = "deleted";
+const DELETED: &str = "deleted";
+
+/// A word for a state, as a sample contains it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Word {
+    /// The `vm_state` that it stands for; the word itself, normalized, if nobody is known to use it.
+    pub(super) canonical: String,
+    /// Whether it is a word that somebody is known to use.
+    pub(super) is_known: bool,
+    /// Whether it stands for several states, so that a `vm_state` beside it decides.
+    pub(super) is_coarse: bool,
+}
+
+impl Word {
+    /// Reads a word.
+    pub(super) fn read(word: &str) -> Self {
+        let normal = normalize(word);
+        let is_coarse = IS_COARSE.contains(&normal.as_str());
+        match vm_state(&normal) {
+            Some(vm_state) => Word { canonical: vm_state.to_owned(), is_known: true, is_coarse },
+            None => Word { canonical: normal, is_known: false, is_coarse },
+        }
+    }
+
+    /// Whether the resource does not exist any more.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.is_known && self.canonical == DELETED
+    }
+}
 
 /// Returns the spelling in which words are compared: `Soft-Deleted` is `soft_deleted`.
-pub(super) fn normalize(word: &str) -> String {
+fn normalize(word: &str) -> String {
     word.trim().to_lowercase().replace(['-', ' '], "_")
 }
 
 /// Returns the `vm_state` that a word stands for; `None` if nobody is known to use the word.
-pub(super) fn vm_state(word: &str) -> Option<&'static str> {
+fn vm_state(word: &str) -> Option<&'static str> {
     let word = normalize(word);
     WORDS.iter().find(|(known, _)| *known == word).map(|(_, vm_state)| *vm_state)
 }
@@ -78,11 +106,6 @@ pub(super) fn vm_state(word: &str) -> Option<&'static str> {
 /// is in neither stands for itself.
 pub(super) fn canonical(word: &str) -> String {
     vm_state(word).map_or_else(|| normalize(word), str::to_owned)
-}
-
-/// Whether the word stands for several states, so that a `vm_state` beside it decides.
-pub(super) fn is_coarse(word: &str) -> bool {
-    IS_COARSE.contains(&normalize(word).as_str())
 }
 
 /// Returns the `vm_state` of a code of the meter `state`.

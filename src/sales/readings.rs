@@ -215,7 +215,7 @@ impl<'t> Readings<'t> {
             let rows = &all[index].own;
             let timeline = read::timeline(self.tenant_id, rows, &[], &[], &self.metadata);
             for host in timeline.hosts_without_start(span) {
-                let (series, host) = (series.clone(), host.into_owned());
+                let (series, host) = (series.clone(), host.to_owned());
                 indexes.push(index);
                 keys.push(HostKey { series, host, before: span.from });
             }

@@ -15,20 +15,14 @@ use rust_decimal::prelude::ToPrimitive;
 use super::input::Input;
 use super::piece::{Consumption, Piece};
 use crate::billing::mapping::Mapping;
+use crate::billing::metadata::Metadata;
 use crate::billing::reading::{Reading, Timeline};
-use crate::billing::state;
+use crate::billing::state::{self, Word};
 use crate::billing::transform::UNKNOWN_STATE;
 use crate::billing::window::{Span, later};
 
 /// The meter whose volume is the code of a state.
 const STATE_METER: &str = "state";
-
-const STATUS_KEY: &str = "status";
-const STATE_KEY: &str = "state";
-/// The key that samples made of notifications contain: when the instance was launched.
-const LAUNCHED_KEY: &str = "launched_at";
-const FLAVOR_KEYS: [&str; 6] =
-    ["flavor.name", "instance_type", "flavor_name", "flavor.id", "instance_flavor_id", "flavor_id"];
 
 /// How a state is billed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,12 +95,14 @@ const ROLES: [Role; 3] = [Role::Measure, Role::State, Role::Flavor];
 impl Role {
     /// Whether the reading has the role. A reading that reports an end has none.
     fn is_of(self, mapping: &Mapping, meter: &str, reading: &Reading<'_>) -> bool {
-        let has = |keys: &[&str]| reading.metadata.is_some_and(|found| found.first(keys).is_some());
+        let has = |is_there: fn(&Metadata) -> bool| reading.metadata.is_some_and(is_there);
         reading.ended_at().is_none()
             && match self {
                 Role::Measure => meter == mapping.meter && mapping.filter.applies(reading.metadata),
-                Role::State => meter == STATE_METER || has(&[STATUS_KEY, STATE_KEY]),
-                Role::Flavor => has(&FLAVOR_KEYS),
+                Role::State => {
+                    meter == STATE_METER || has(|it| it.status().or(it.state()).is_some())
+                }
+                Role::Flavor => has(|it| it.flavor().is_some()),
             }
     }
 }
@@ -116,7 +112,7 @@ impl Role {
 pub(super) fn is_evidence(mapping: &Mapping, meter: &str, reading: &Reading<'_>) -> bool {
     reading.ended_at().is_some()
         || ROLES.iter().any(|role| role.is_of(mapping, meter, reading))
-        || reading.metadata.is_some_and(|metadata| metadata.get(LAUNCHED_KEY).is_some())
+        || reading.metadata.is_some_and(Metadata::is_launched)
 }
 
 /// Returns the time after `at` from which on no reading up to `at` matters: by then the instance was measured
@@ -188,7 +184,7 @@ struct Evidence<'t> {
     reported: Option<(Timestamp, State)>,
     /// The state that a reading without one repeats or lets infer, if no reported state held then.
     repeated: Option<(Timestamp, State)>,
-    flavor: Option<(Timestamp, Cow<'t, str>)>,
+    flavor: Option<(Timestamp, &'t str)>,
 }
 
 impl<'t> Evidence<'t> {
@@ -205,7 +201,7 @@ impl<'t> Evidence<'t> {
         if is_own && input.mapping.filter.applies(reading.metadata) {
             self.measured = input.passes(reading).then_some(reading.at);
         }
-        if let Some(flavor) = reading.metadata.and_then(|metadata| metadata.first(&FLAVOR_KEYS)) {
+        if let Some(flavor) = reading.metadata.and_then(Metadata::flavor) {
             self.flavor = Some((reading.at, flavor));
         }
         if let Some(state) = reported_state(meter, reading, tracked) {
@@ -216,8 +212,7 @@ impl<'t> Evidence<'t> {
         if self.reported.as_ref().is_some_and(|(at, _)| later(*at, gaps.max_gap_us) > reading.at) {
             return;
         }
-        let is_launched =
-            reading.metadata.is_some_and(|metadata| metadata.get(LAUNCHED_KEY).is_some());
+        let is_launched = reading.metadata.is_some_and(Metadata::is_launched);
         let is_recent = |at: &Timestamp| later(*at, gaps.audit_gap_us) > reading.at;
         let last = self.reported.as_ref().filter(|(at, _)| is_recent(at));
         let state = match last {
@@ -254,32 +249,24 @@ impl<'t> Evidence<'t> {
     fn flavor(&self, gaps: Gaps, span: Span) -> (Option<(Cow<'t, str>, Span)>, Option<Span>) {
         let Some((at, flavor)) = &self.flavor else { return (None, Some(span)) };
         let known_to = later(*at, gaps.audit_gap_us).clamp(span.from, span.to);
-        let known = Span::new(span.from, known_to).map(|span| (flavor.clone(), span));
+        let known = Span::new(span.from, known_to).map(|span| (Cow::Borrowed(*flavor), span));
         (known, Span::new(known_to, span.to))
     }
 }
 
 /// Returns the state that the metadata reports; else, of the meter `state`, the one of the volume's code.
 fn reported_state(meter: &str, reading: &Reading<'_>, tracked: &BTreeSet<String>) -> Option<State> {
-    let get = |key| reading.metadata.and_then(|metadata| metadata.get(key));
-    let (status, vm_state) = (get(STATUS_KEY), get(STATE_KEY));
-    let known = |word: &str| {
-        let word = state::canonical(word);
-        let is_known = tracked.contains(&word) || state::vm_state(&word).is_some();
-        is_known.then_some(word)
-    };
-    let by_status = status.as_deref().filter(|word| !state::is_coarse(word)).and_then(known);
-    let found = by_status
-        .or_else(|| vm_state.as_deref().and_then(known))
-        .or_else(|| status.as_deref().and_then(known));
-    if let Some(found) = found {
-        let is_tracked = tracked.contains(&found);
-        return Some(if is_tracked { State::Tracked } else { State::Untracked });
-    }
-    match status.or(vm_state) {
-        Some(word) => Some(State::Unknown(Some(state::normalize(&word)))),
-        None if meter == STATE_METER => Some(decode_state(reading.volume, tracked)),
-        None => None,
+    let status = reading.metadata.and_then(Metadata::status);
+    let vm_state = reading.metadata.and_then(Metadata::state);
+    let is_known = |word: &&Word| word.is_known || tracked.contains(&word.canonical);
+    let by_status = status.filter(|word| !word.is_coarse).filter(is_known);
+    let found = by_status.or(vm_state.filter(is_known)).or(status.filter(is_known));
+    match (found, status.or(vm_state)) {
+        (Some(found), _) if tracked.contains(&found.canonical) => Some(State::Tracked),
+        (Some(_), _) => Some(State::Untracked),
+        (None, Some(word)) => Some(State::Unknown(Some(word.canonical.clone()))),
+        (None, None) if meter == STATE_METER => Some(decode_state(reading.volume, tracked)),
+        (None, None) => None,
     }
 }
 

@@ -77,7 +77,8 @@ pub(super) async fn samples(
                     s.source, s.message_id, s.trusted, s.metadata_id, s.event_id, s.position
              FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::numeric[])
                   WITH ORDINALITY AS k (resource_id, counter_name, at, project_id, increase, n)
-             JOIN {} AS s ON s.resource_id = k.resource_id AND s.counter_name = k.counter_name
+             JOIN {} AS s ON s.resource_id = k.resource_id
+                         AND s.counter_name COLLATE \"POSIX\" = k.counter_name
                          AND s.\"timestamp\" = k.at AND s.project_id IS NOT DISTINCT FROM k.project_id
                          AND s.increase IS NOT DISTINCT FROM k.increase",
             month.table()

@@ -16,7 +16,7 @@ impl MetadataText {
     pub fn new(body: String) -> Self {
         // Parsing takes longer than a search for a text that both keys contain, unless it is escaped.
         let host = if body.contains("host") || body.contains('\\') {
-            Metadata::read(&body).host().into_owned()
+            Metadata::read(&body).host().to_owned()
         } else {
             String::new()
         };

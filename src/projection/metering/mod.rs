@@ -50,7 +50,7 @@ use crate::projection::engine::table::copy;
 /// The read model.
 pub const PROJECTION: Projection = Projection {
     name: "metering",
-    version: 3,
+    version: 4,
     // The request contexts of all notifications have the names of projects and users.
     families: &[Family::Meter, Family::Instance, Family::Other],
     config,

@@ -64,7 +64,7 @@ impl ReadingRow {
         metadata: &HashMap<Uuid, Metadata>,
     ) -> String {
         let metadata = self.metadata_id.and_then(|id| metadata.get(&id));
-        metadata.map(|metadata| metadata.host().into_owned()).unwrap_or_default()
+        metadata.map(|metadata| metadata.host().to_owned()).unwrap_or_default()
     }
 }
 
@@ -127,7 +127,7 @@ pub fn timeline<'m>(
 /// is the condition on its time. `as_of` is the parameter with the position as of which the tables are
 /// read, unless all rows count; a row of `superseded` has to be superseded after it besides.
 ///
-/// The index of identities serves it, by resource, meter and time. Live look-ups are for many keys at once:
+/// The index of identities serves it, by resource, meter and time; the collation is that index's alone. Live look-ups are for many keys at once:
 /// `IS NOT DISTINCT FROM` keeps the planner from the index by project and time, in which all samples of a
 /// tenant are neighbours. As of a position there is one tenant, and `=` lets the index of identities
 /// compare it as well; otherwise the planner combines that index with the one of positions and reads more.
@@ -139,7 +139,7 @@ pub(super) fn condition(times: &str, as_of: Option<&str>) -> String {
         }
     };
     format!(
-        "resource_id = k.resource_id AND counter_name = k.counter_name AND {times}
+        "resource_id = k.resource_id AND counter_name COLLATE \"POSIX\" = k.counter_name AND {times}
          AND {rest}"
     )
 }

@@ -141,7 +141,7 @@ pub async fn samples(
     let meters = meters_to_read(client, filter).await?;
     let rows = client
         .query(
-            &page_statement(meters.is_some()),
+            &page_statement(meters.is_some(), filter.resource_id.is_some()),
             &[
                 &meters,
                 &filter.project_id,
@@ -184,11 +184,17 @@ async fn meters_to_read(
 }
 
 /// Returns the statement that reads a page: of the meters `$1`, each sorted by itself before they are
-/// merged; or of all meters at once, in which case `$1` is null.
-fn page_statement(by_meter: bool) -> String {
+/// merged; or of all meters at once, in which case `$1` is null. `of_resource`: `$3` is not null.
+fn page_statement(by_meter: bool, of_resource: bool) -> String {
+    let meter = match (by_meter, of_resource) {
+        (false, _) => "$1::text[] IS NULL",
+        // The collation is that of the index of identities.
+        (true, true) => "counter_name COLLATE \"POSIX\" = m.name",
+        (true, false) => "counter_name = m.name",
+    };
     let page = format!(
         "SELECT * FROM metering.sample
-         WHERE {}
+         WHERE {meter}
            AND ($2::text IS NULL OR project_id = $2)
            AND ($3::text IS NULL OR resource_id = $3)
            AND ($4::timestamptz IS NULL OR \"timestamp\" >= $4)
@@ -196,8 +202,7 @@ fn page_statement(by_meter: bool) -> String {
            AND ($6::timestamptz IS NULL OR \"timestamp\" >= $6)
            AND ($6::timestamptz IS NULL OR ({ORDER})
                 > ($6, $7::text, $8::text, $9::text, coalesce($11::numeric, '-infinity')))
-         ORDER BY {ORDER} LIMIT $10",
-        if by_meter { "counter_name = m.name" } else { "$1::text[] IS NULL" },
+         ORDER BY {ORDER} LIMIT $10"
     );
     let source = if by_meter {
         format!("unnest($1::text[]) AS m (name), LATERAL ({page}) AS s")

@@ -326,7 +326,7 @@ impl<'a> ChangedSeries<'a> {
         let timeline = timeline(self.project_id, &self.readings, &[], &[], metadata);
         let of_span = |span: &Span| {
             let hosts = timeline.hosts_without_start(*span).into_iter();
-            hosts.map(|host| (span.from, host.into_owned())).collect::<Vec<_>>()
+            hosts.map(|host| (span.from, host.to_owned())).collect::<Vec<_>>()
         };
         self.spans.iter().flat_map(of_span).collect()
     }
@@ -352,7 +352,9 @@ impl<'a> ChangedSeries<'a> {
 
     /// Returns the other meters and the spans whose stored readings are needed.
     pub fn needed_others(&self) -> impl Iterator<Item = (&'a str, Span)> {
-        let spans = self.spans.iter().map(|span| self.evidence_span(*span));
+        // Spans that are apart may be within reach of the same readings.
+        let spans = self.spans.iter().map(|span| self.evidence_span(*span)).collect();
+        let spans = join_spans(spans).into_iter();
         spans.flat_map(|span| self.other_meters.iter().map(move |meter| (*meter, span)))
     }
 

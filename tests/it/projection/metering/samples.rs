@@ -8,6 +8,7 @@ use crate::support::broker::broker;
 use crate::support::cloud::{metered_cloud, publish, wait_until_complete};
 use crate::support::database::{TestDatabase, database};
 use crate::support::events::append;
+use crate::support::eventually;
 use crate::support::is_long;
 use crate::support::process::{Process, command, succeed};
 use crate::support::projector::{project, wait_until_applied};
@@ -97,6 +98,37 @@ async fn a_replay_makes_the_same_rows_and_the_view_follows_it() {
     succeed(replay).await;
     assert_eq!(counted().await, before, "a statement prepared before finds the new tables");
     assert_eq!(db.number("SELECT count(*) FROM metering.meter_samples").await, 192);
+}
+
+/// However few samples there are, and without statistics: in the index of meters those of all resources are neighbours.
+#[tokio::test(flavor = "multi_thread")]
+async fn series_are_looked_up_in_the_index_of_identities() {
+    let db = database().await;
+    let projecting = project(&db);
+    // 6000 samples, then the same ones with other ids.
+    for round in 0..2 {
+        for minute in 0..20 {
+            let again = |nth: u32| {
+                let sample = sample(minute, &format!("r-{nth}"), json!(nth));
+                with(sample, &json!({"message_id": format!("{round}-{nth}")}))
+            };
+            let samples: Vec<Value> = (0..300).map(again).collect();
+            let id = u128::from(round * 20 + minute);
+            append(&db.database, &[polled(id, &samples)]).await;
+        }
+        wait_until_applied(&db).await;
+    }
+    projecting.stop().await;
+    let scans = |columns: &str| {
+        let statement = format!(
+            "SELECT coalesce(sum(idx_scan), 0)::bigint FROM pg_stat_user_indexes
+             WHERE indexrelname LIKE 'sample\\_202611\\_{columns}%'"
+        );
+        let db = &db;
+        async move { db.number(&statement).await }
+    };
+    eventually("the scans are counted", || async { scans("resource_id").await > 0 }).await;
+    assert_eq!(scans("counter_name").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
