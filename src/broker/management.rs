@@ -105,6 +105,26 @@ struct Overview {
     rabbitmq_version: Option<String>,
 }
 
+/// What is in a queue, and who takes it.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct QueueSummary {
+    /// The queue's name.
+    pub name: String,
+    /// The number of its messages; 0 until the queue has reported its statistics.
+    #[serde(default)]
+    pub messages: u64,
+    /// The number of its consumers; 0 until the queue has reported its statistics.
+    #[serde(default)]
+    pub consumers: u64,
+}
+
+/// A binding of a queue.
+#[derive(Debug, Deserialize)]
+struct BindingSource {
+    /// The exchange; `""` for the default one, to which every queue is bound.
+    source: String,
+}
+
 /// The part of a queue's description that concerns its limit.
 #[derive(Debug, Deserialize)]
 struct Description {
@@ -163,6 +183,29 @@ impl Management {
         let path = format!("queues/{}/{}", encoded(vhost), encoded(queue));
         let description: Option<Description> = self.get(&path).await?;
         Ok(description.map_or(DeliveryLimit::Unknown, |description| description.delivery_limit()))
+    }
+
+    /// Reads the queues of a vhost.
+    ///
+    /// # Errors
+    ///
+    /// When the API is away or refuses.
+    pub async fn list_queues(&self, vhost: &str) -> Result<Vec<QueueSummary>, ManagementError> {
+        let vhost = utf8_percent_encode(vhost, NON_ALPHANUMERIC);
+        let path = format!("queues/{vhost}?columns=name,messages,consumers");
+        Ok(self.get(&path).await?.unwrap_or_default())
+    }
+
+    /// Whether a queue is bound to an exchange other than the default one.
+    ///
+    /// # Errors
+    ///
+    /// When the API is away or refuses.
+    pub async fn is_bound(&self, vhost: &str, queue: &str) -> Result<bool, ManagementError> {
+        let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+        let path = format!("queues/{}/{}/bindings", encoded(vhost), encoded(queue));
+        let bindings: Vec<BindingSource> = self.get(&path).await?.unwrap_or_default();
+        Ok(bindings.iter().any(|binding| !binding.source.is_empty()))
     }
 
     /// Reads the broker's version.

@@ -2,7 +2,9 @@
 //! broker reports of itself and its queues.
 
 mod cluster;
+mod frames;
 mod management;
+mod transport;
 mod version;
 
 use std::sync::LazyLock;
@@ -16,7 +18,8 @@ use tokio::runtime::{Builder, Handle};
 use crate::secret::ConnectionString;
 
 pub use cluster::{Cluster, NoNode};
-pub use management::{DeliveryLimit, LimitOrigin, Management, ManagementError};
+pub use frames::SUBSTITUTE;
+pub use management::{DeliveryLimit, LimitOrigin, Management, ManagementError, QueueSummary};
 pub use version::{BrokerVersion, read_version};
 
 /// Pause between polls of the brokers' sockets.
@@ -111,7 +114,8 @@ pub async fn connect_within(
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     // The socket of a connection is watched by the runtime that the connection is made on.
     let connecting = WATCHER.spawn(async move {
-        tokio::time::timeout(timeout, Connection::connect(&url, properties)).await
+        let connecting = Connection::connect_with_runtime(&url, properties, transport::runtime());
+        tokio::time::timeout(timeout, connecting).await
     });
     match connecting.await {
         Ok(Ok(connected)) => connected,

@@ -41,10 +41,7 @@ impl Batch {
                 self.events.push(event);
             }
             Err(reason) => {
-                self.bytes += original.len();
-                metrics::counter!("stackledger_dead_letters_total").increment(1);
-                tracing::warn!(reason, origin = origin(), "kept a message as a dead letter");
-                self.dead_letters.push(DeadLetter {
+                self.push_dead_letter(DeadLetter {
                     reason,
                     origin: origin(),
                     compression: compression.map(str::to_owned),
@@ -52,6 +49,15 @@ impl Batch {
                 });
             }
         }
+    }
+
+    /// Adds a dead letter, and says so.
+    pub fn push_dead_letter(&mut self, dead_letter: DeadLetter) {
+        let DeadLetter { reason, origin, body, .. } = &dead_letter;
+        self.bytes += body.len();
+        metrics::counter!("stackledger_dead_letters_total").increment(1);
+        tracing::warn!(reason, origin, "kept a message as a dead letter");
+        self.dead_letters.push(dead_letter);
     }
 
     /// The number of its messages.

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, ShortString};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 
+use crate::broker::SUBSTITUTE;
 use crate::event::{Attributes, Compression};
 
 /// A message as it is decoded.
@@ -19,13 +20,12 @@ pub(super) struct Message {
 /// Reads a message. A CloudEvent in binary mode has its attributes in the headers: `ce-…` by the binding for RabbitMQ,
 /// `cloudEvents_…` or `cloudEvents:…` by the one for AMQP, whose properties RabbitMQ makes headers of.
 pub(super) fn read(properties: &BasicProperties, body: Vec<u8>) -> Message {
-    let mut message = Message { body, compression: None, attributes: String::new() };
+    let compression = find_compression(properties);
+    let mut message = Message { body, compression, attributes: String::new() };
     let Some(headers) = properties.headers() else { return message };
     let mut attributes = Attributes::default();
     for (header, value) in headers.inner() {
-        if header.as_str() == "compression" {
-            message.compression = text(value).filter(|name| !name.is_empty());
-        } else if let Some(name) = Attributes::name(header.as_str())
+        if let Some(name) = Attributes::name(header.as_str())
             && let Some(value) = attribute(&name, value)
         {
             attributes.put(name, value);
@@ -49,6 +49,53 @@ pub(super) fn read(properties: &BasicProperties, body: Vec<u8>) -> Message {
         None => message.attributes = format!(", CloudEvent {attributes}"),
     }
     message
+}
+
+/// Returns the name of the body's compression.
+pub(super) fn find_compression(properties: &BasicProperties) -> Option<String> {
+    let mut headers = properties.headers().as_ref()?.inner().iter();
+    let (_, value) = headers.find(|(name, _)| name.as_str() == "compression")?;
+    text(value).filter(|name| !name.is_empty())
+}
+
+/// Returns why a message cannot be read because of its properties: one of their short strings is not UTF-8, so that it is
+/// unknown what it is or belongs to. The transport marks these ([`SUBSTITUTE`]).
+pub(super) fn find_unreadable(properties: &BasicProperties) -> Option<String> {
+    let texts = [
+        ("content_type", properties.content_type()),
+        ("content_encoding", properties.content_encoding()),
+        ("correlation_id", properties.correlation_id()),
+        ("reply_to", properties.reply_to()),
+        ("expiration", properties.expiration()),
+        ("message_id", properties.message_id()),
+        ("type", properties.kind()),
+        ("user_id", properties.user_id()),
+        ("app_id", properties.app_id()),
+        ("cluster_id", properties.cluster_id()),
+    ];
+    let is_unreadable = |text: &ShortString| text.as_str().contains(SUBSTITUTE);
+    let property = texts.into_iter().find(|(_, text)| text.as_ref().is_some_and(is_unreadable));
+    match property {
+        Some((name, _)) => Some(format!("the property {name} is not UTF-8")),
+        None => {
+            let has = properties.headers().as_ref().is_some_and(has_unreadable_name);
+            has.then(|| "the name of a header is not UTF-8".to_owned())
+        }
+    }
+}
+
+fn has_unreadable_name(table: &FieldTable) -> bool {
+    table.inner().iter().any(|(name, value)| {
+        name.as_str().contains(SUBSTITUTE) || has_unreadable_name_within(value)
+    })
+}
+
+fn has_unreadable_name_within(value: &AMQPValue) -> bool {
+    match value {
+        AMQPValue::FieldTable(table) => has_unreadable_name(table),
+        AMQPValue::FieldArray(values) => values.as_slice().iter().any(has_unreadable_name_within),
+        _ => false,
+    }
 }
 
 /// Returns the value as a text, if it is one.
@@ -85,8 +132,6 @@ fn attribute(name: &str, value: &AMQPValue) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use lapin::types::FieldTable;
-
     use super::*;
     use crate::event;
 

@@ -27,6 +27,7 @@ use crate::config::{Config, Queue, QueueType};
 use crate::db::Database;
 use crate::health::Health;
 use crate::lifecycle::{Backoff, run_on_own_thread};
+use crate::log::DeadLetter;
 use crate::secret::ConnectionString;
 
 /// Shortest pause before a queue that the broker refused is tried again.
@@ -244,6 +245,16 @@ impl Pipeline {
                     prefetch.record(delivery.data.len());
                     last_tag = delivery.delivery_tag;
                     let (exchange, key) = (delivery.exchange, delivery.routing_key);
+                    if let Some(reason) = properties::find_unreadable(&delivery.properties) {
+                        let queue = &self.queue.name;
+                        batch.push_dead_letter(DeadLetter {
+                            reason,
+                            origin: format!("queue {queue}, exchange {exchange}, routing key {key}"),
+                            compression: properties::find_compression(&delivery.properties),
+                            body: delivery.data,
+                        });
+                        continue;
+                    }
                     let message = properties::read(&delivery.properties, delivery.data);
                     batch.push(&self.decoder, message.body, message.compression.as_deref(), || {
                         let attributes = &message.attributes;
