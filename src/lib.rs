@@ -26,6 +26,7 @@ pub mod http;
 pub mod lifecycle;
 pub mod secret;
 pub mod sketch;
+pub mod supervise;
 pub mod telemetry;
 
 // A replay spends a quarter of its time on short-lived allocations with the C library's allocator;

@@ -22,40 +22,77 @@ pub fn random_id() -> Uuid {
     Uuid::new_v4()
 }
 
+/// Returns the name of this process for people: its pid and host.
+pub fn process_name() -> String {
+    let host = sysinfo::System::host_name().unwrap_or_else(|| "an unknown host".to_owned());
+    format!("pid {} on {host}", std::process::id())
+}
+
 /// How long a process may take to finish its work in hand after it was asked to stop.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// When a process that was asked to stop ends whatever it does, so that nothing has to kill it after the ten seconds
+/// that are usual.
+const STOP_MAX: Duration = Duration::from_millis(9_500);
+
 /// Returns a token that the first SIGTERM or SIGINT cancels. A second signal ends the process at once, by which
-/// nothing is lost: messages in hand are redelivered.
+/// nothing is lost: messages in hand are redelivered. A process that does not end by itself is ended after 9.5 s, with
+/// exit code 1.
 ///
 /// # Errors
 ///
-/// When the signal handlers cannot be installed.
+/// When the signal handlers cannot be installed, or their thread cannot be started.
 pub fn stop_on_signal() -> std::io::Result<CancellationToken> {
-    use tokio::signal::unix::{SignalKind, signal};
-
     let stop = CancellationToken::new();
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::spawn({
+    let (sender, installed) = std::sync::mpsc::channel();
+    // On a thread and a runtime of their own: the other threads may all be busy or stuck.
+    let watch = {
         let stop = stop.clone();
-        async move {
-            for signals in 0.. {
-                tokio::select! {
-                    _ = terminate.recv() => {}
-                    _ = interrupt.recv() => {}
-                }
-                if signals > 0 {
-                    std::process::exit(130);
-                }
-                tracing::info!(
-                    "stopping after the work in hand (a second signal ends the process at once)"
-                );
-                stop.cancel();
+        move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            match runtime {
+                Ok(runtime) => runtime.block_on(watch_signals(stop, sender)),
+                Err(error) => drop(sender.send(Err(error))),
             }
         }
-    });
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(watch)?;
+    installed.recv().map_err(std::io::Error::other)??;
     Ok(stop)
+}
+
+/// Waits for signals for as long as the process runs. Sends whether their handlers could be installed.
+async fn watch_signals(
+    stop: CancellationToken,
+    installed: std::sync::mpsc::Sender<std::io::Result<()>>,
+) {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let handlers = signal(SignalKind::terminate())
+        .and_then(|terminate| Ok((terminate, signal(SignalKind::interrupt())?)));
+    let (mut terminate, mut interrupt) = match handlers {
+        Ok(handlers) => handlers,
+        Err(error) => return drop(installed.send(Err(error))),
+    };
+    let _ = installed.send(Ok(()));
+    let mut next = async || {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    next().await;
+    tracing::info!("stopping after the work in hand (a second signal ends the process at once)");
+    stop.cancel();
+    if tokio::time::timeout(STOP_MAX, next()).await.is_ok() {
+        std::process::exit(130);
+    }
+    tracing::error!(
+        "the process does not end and is ended; what it holds is redelivered or was not acked"
+    );
+    // The line is written by another thread.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    std::process::exit(1);
 }
 
 /// Makes the process go on when its terminal closes (SIGHUP). There is nothing to read again: the log goes to stderr, and

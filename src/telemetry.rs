@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio_util::sync::CancellationToken;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
@@ -93,12 +94,11 @@ pub fn init_metrics() -> &'static PrometheusHandle {
     })
 }
 
-/// Aggregates the histograms' samples from time to time, for as long as the process runs: otherwise they pile up
-/// until `/metrics` is read, and not every process serves it.
-pub async fn run_upkeep() {
+/// Aggregates the histograms' samples from time to time until `stop`: otherwise they pile up until `/metrics` is read,
+/// and not every process serves it.
+pub async fn run_upkeep(stop: CancellationToken) {
     const INTERVAL: std::time::Duration = std::time::Duration::from_secs(5);
-    loop {
-        tokio::time::sleep(INTERVAL).await;
+    while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
         init_metrics().run_upkeep();
     }
 }

@@ -188,7 +188,7 @@ async fn consume(database: &Database, amqp_url: &str, count: usize) -> Result<Ru
     }
     let run = stopwatch.stop(count);
     stop.cancel();
-    consuming.await?;
+    consuming.await??;
     Ok(run)
 }
 

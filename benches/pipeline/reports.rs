@@ -74,9 +74,11 @@ pub async fn run(database_url: &str, count: u32, rounds: usize) -> Result<()> {
 async fn serve(database: Database) -> Result<String> {
     let (health, stop) = (Arc::new(Health::default()), CancellationToken::new());
     let (decoder, file) = (Decoder::default(), Arc::new(File::default()));
+    let (intake, requests) = Intake::new(decoder);
+    tokio::spawn(requests.append(database.clone(), Arc::clone(&health), stop.clone()));
     let state = State {
         pool: database.query_pool(4)?,
-        intake: Intake::start(database.clone(), decoder, Arc::clone(&health), stop.clone()),
+        intake,
         health,
         sales_orders: SalesOrders::new(database.clone(), Arc::clone(&file)),
         database,

@@ -75,7 +75,15 @@ pub async fn run(options: Options, stop: &CancellationToken) -> Result<Summary> 
     let stop = stop.child_token();
     let buffer = Arc::new(Buffer::new(options.capacity));
     let carrier = Carrier::new(options.route)?;
-    let delivering = tokio::spawn(deliver::run(carrier, Arc::clone(&buffer), stop.clone()));
+    let delivering = tokio::spawn({
+        let deliver = deliver::run(carrier, Arc::clone(&buffer), stop.clone());
+        // However delivering ends, sampling ends with it.
+        let end = stop.clone().drop_guard();
+        async move {
+            let _end = end;
+            deliver.await
+        }
+    });
     let sampled =
         sample(&options.host, options.interval, options.selection, &buffer, stop.clone()).await;
     // If sampling failed, the samples taken so far are still delivered.

@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::error::ConfigError;
 use super::export::Export;
 use super::metering::Metering;
-use super::queues::{Source, check_queue_names, default_sources};
+use super::queues::{BuiltInSources, Source, default_sources};
 use super::reports::Reports;
 use super::retention::Retention;
 use crate::billing::mapping::MappingToml;
@@ -38,8 +38,10 @@ pub struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawFile {
-    #[serde(default = "default_sources", rename = "source")]
-    sources: Vec<Source>,
+    #[serde(default)]
+    sources: BuiltInSources,
+    #[serde(default)]
+    source: Vec<Source>,
     #[serde(default)]
     metering: Metering,
     #[serde(default)]
@@ -86,9 +88,9 @@ impl File {
         text: &str,
         read_rates: impl FnOnce(&str) -> std::io::Result<String>,
     ) -> Result<File, String> {
-        let RawFile { sources, metering, export, retention, reports, billing, usage, rate } =
+        let RawFile { sources, source, metering, export, retention, reports, billing, usage, rate } =
             toml::from_str(text).map_err(|error| parse_error(text, &error).to_string())?;
-        check_queue_names(&sources)?;
+        let sources = sources.with(source)?;
         export.check()?;
         reports.check()?;
         let rates = match billing.rates_file.clone().filter(|name| !name.is_empty()) {
@@ -143,7 +145,7 @@ mod tests {
     fn unknown_keys_are_refused() {
         assert_eq!(
             read("\nexchanges = []").unwrap_err(),
-            "line 2: exchanges: unknown field `exchanges`, expected one of `source`, `metering`, \
+            "line 2: exchanges: unknown field `exchanges`, expected one of `sources`, `source`, `metering`, \
              `export`, `retention`, `reports`, `billing`, `usage`, `rate`"
         );
     }

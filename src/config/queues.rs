@@ -1,4 +1,4 @@
-//! `[[source]]` of the TOML file: the exchanges that are consumed, and the queues bound to them.
+//! `[sources]` and `[[source]]` of the TOML file: the exchanges that are consumed, and the queues bound to them.
 
 use serde::Deserialize;
 
@@ -52,8 +52,49 @@ pub enum QueueType {
     Quorum,
 }
 
+/// Which built-in sources are consumed.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BuiltInSources {
+    /// Their exchanges; `None`: all.
+    built_in: Option<Vec<String>>,
+}
+
+impl BuiltInSources {
+    /// Adds the sources of the file to the built-in ones. A queue of the file replaces the built-in one of its name.
+    pub fn with(&self, given: Vec<Source>) -> Result<Vec<Source>, String> {
+        check_queue_names(&given)?;
+        let mut sources = default_sources();
+        if let Some(kept) = &self.built_in {
+            let is_known = |name: &&String| sources.iter().any(|it| it.exchange == **name);
+            if let Some(unknown) = kept.iter().find(|name| !is_known(name)) {
+                let known: Vec<&str> = sources.iter().map(|it| it.exchange.as_str()).collect();
+                return Err(format!(
+                    "[sources] built_in: {unknown:?} is none of the built-in sources, which are {}",
+                    known.join(", ")
+                ));
+            }
+            sources.retain(|source| kept.contains(&source.exchange));
+        }
+        for source in given {
+            for before in &mut sources {
+                before.queues.retain(|queue| source.queues.iter().all(|it| it.name != queue.name));
+            }
+            match sources.iter_mut().find(|before| before.exchange == source.exchange) {
+                Some(before) => {
+                    before.ours |= source.ours;
+                    before.queues.extend(source.queues);
+                }
+                None => sources.push(source),
+            }
+        }
+        sources.retain(|source| !source.queues.is_empty());
+        Ok(sources)
+    }
+}
+
 /// Refuses a queue that is listed twice, as every queue has one source.
-pub(super) fn check_queue_names(sources: &[Source]) -> Result<(), String> {
+fn check_queue_names(sources: &[Source]) -> Result<(), String> {
     let mut names: Vec<&str> =
         sources.iter().flat_map(|source| &source.queues).map(|queue| queue.name.as_str()).collect();
     names.sort_unstable();
@@ -110,22 +151,69 @@ mod tests {
 
     #[derive(Deserialize)]
     struct Sources {
+        #[serde(default)]
+        sources: BuiltInSources,
+        #[serde(default)]
         source: Vec<Source>,
     }
 
-    fn read(text: &str) -> Vec<Source> {
-        toml::from_str::<Sources>(text).unwrap().source
+    fn read(text: &str) -> Result<Vec<Source>, String> {
+        let Sources { sources, source } = toml::from_str(text).unwrap();
+        sources.with(source)
+    }
+
+    fn names(sources: &[Source]) -> Vec<(&str, Vec<&str>)> {
+        let mut names = Vec::new();
+        for Source { exchange, queues, .. } in sources {
+            names.push((exchange.as_str(), queues.iter().map(|queue| &*queue.name).collect()));
+        }
+        names
+    }
+
+    const OURS: [&str; 3] = ["stackledger.recipe", "stackledger.perf", "stackledger.deployment"];
+
+    #[test]
+    fn a_source_is_added_to_the_built_in_ones() {
+        let sources = read(
+            "[[source]]\nexchange = 'heat'\n[[source.queue]]\nname = 'q'\nkeys = ['notifications.*']\ntype = 'quorum'",
+        )
+        .unwrap();
+        assert_eq!(
+            names(&sources),
+            [
+                ("nova", vec!["stackledger.instance"]),
+                ("ceilometer", vec!["stackledger.meter"]),
+                ("stackledger", OURS.to_vec()),
+                ("heat", vec!["q"])
+            ]
+        );
+        assert_eq!(sources[..3], default_sources());
+        assert!(!sources[3].ours);
+        assert_eq!(sources[3].queues[0].queue_type, QueueType::Quorum);
+        assert!(sources[3].queues[0].check_delivery_limit);
     }
 
     #[test]
-    fn further_exchanges_can_be_named() {
-        let sources = read(
-            "[[source]]\nexchange = 'heat'\n[[source.queue]]\nname = 'q'\nkeys = ['notifications.*']\ntype = 'quorum'",
+    fn a_queue_replaces_the_built_in_one_of_its_name() {
+        let queue = "[[source.queue]]\nname = 'stackledger.perf'\nkeys = ['perf.a']";
+        let sources = read(&format!("[[source]]\nexchange = 'stackledger'\n{queue}")).unwrap();
+        let (recipe, perf, deployment) = (OURS[0], OURS[1], OURS[2]);
+        assert_eq!(names(&sources)[2], ("stackledger", vec![recipe, deployment, perf]));
+        assert!(sources[2].ours && sources[2].queues[2].keys == ["perf.a"]);
+        let sources = read(&format!("[[source]]\nexchange = 'metrics'\n{queue}")).unwrap();
+        assert_eq!(names(&sources)[2], ("stackledger", vec![recipe, deployment]));
+        assert_eq!(names(&sources)[3], ("metrics", vec![perf]));
+    }
+
+    #[test]
+    fn built_in_sources_can_be_taken_out() {
+        let sources = read("[sources]\nbuilt_in = ['nova']").unwrap();
+        assert_eq!(names(&sources), [("nova", vec!["stackledger.instance"])]);
+        assert_eq!(read("[sources]\nbuilt_in = []").unwrap(), []);
+        assert_eq!(
+            read("[sources]\nbuilt_in = ['nova', 'heat']").unwrap_err(),
+            "[sources] built_in: \"heat\" is none of the built-in sources, which are nova, ceilometer, stackledger"
         );
-        assert_eq!(sources[0].exchange, "heat");
-        assert!(!sources[0].ours);
-        assert_eq!(sources[0].queues[0].queue_type, QueueType::Quorum);
-        assert!(sources[0].queues[0].check_delivery_limit);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Consuming from brokers: one connection per broker or cluster, made again whenever it ends, with a consumer per queue
 //! and a task that keeps the queues bound.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +15,14 @@ use super::bindable::BindableQueues;
 use super::link;
 use super::queue::Consumer;
 use super::topology::{self, Binding};
+use super::unconsumed;
 use crate::broker::{self, Cluster, Management, NoNode};
 use crate::config::{Config, Queue, Source};
 use crate::db::Database;
 use crate::health::Health;
 use crate::lifecycle::Backoff;
 use crate::secret::ConnectionString;
+use crate::supervise::supervise;
 
 /// Interval at which a missing exchange is looked for again.
 const MISSING_EXCHANGE_INTERVAL: Duration = Duration::from_secs(1);
@@ -35,12 +37,16 @@ const REBIND_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Consumes from every broker of the configuration until asked to stop. Brokers and the database may go away
 /// and return meanwhile.
+///
+/// # Errors
+///
+/// When the task of a broker panics again and again.
 pub async fn run(
     database: Database,
     config: Arc<Config>,
     health: Arc<Health>,
     stop: CancellationToken,
-) {
+) -> Result<()> {
     let mut brokers = JoinSet::new();
     for (nth, cluster) in config.amqp_urls.iter().enumerate() {
         let broker = Broker {
@@ -52,9 +58,19 @@ pub async fn run(
             health: Arc::clone(&health),
             stop: stop.clone(),
         };
-        brokers.spawn(async move { broker.run().await });
+        let (broker, stop) = (Arc::new(broker), stop.clone());
+        brokers.spawn(async move {
+            let begin = || {
+                let broker = Arc::clone(&broker);
+                async move { broker.run().await }
+            };
+            supervise(&broker.part, &broker.health, &stop, begin).await
+        });
     }
-    while brokers.join_next().await.is_some() {}
+    while let Some(ended) = brokers.join_next().await {
+        ended??;
+    }
+    Ok(())
 }
 
 /// One broker of the configuration, or one cluster, of which one node is consumed from at a time.
@@ -170,6 +186,10 @@ impl Broker {
         let bindable = BindableQueues::default();
         let management = Management::new(self.management.as_ref(), node)
             .map_err(|error| anyhow!("the management API's client cannot be made: {error}"))?;
+        let vhost = connection.status().vhost().to_string();
+        let configured = sources.iter().flat_map(|source| &source.queues);
+        let configured: BTreeSet<&str> = configured.map(|queue| queue.name.as_str()).collect();
+        let unconsumed = format!("queues at {} that nobody consumes", self.cluster);
         for queue in sources.iter().flat_map(|source| &source.queues) {
             let consumer = Consumer {
                 connection: Arc::clone(&connection),
@@ -191,6 +211,9 @@ impl Broker {
                 Err(anyhow!(error).context("the connection ended"))
             }
             result = self.keep_bound(&connection, sources, &bindable) => result,
+            never = unconsumed::watch(&management, &vhost, &configured, &unconsumed, &self.health) => {
+                match never {}
+            }
             ended = tasks.join_next() => match ended {
                 Some(Ok(Err(error))) => Err(error),
                 Some(Err(panic)) => Err(anyhow!(panic)),

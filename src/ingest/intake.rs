@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::batch::Batch;
@@ -14,6 +14,7 @@ use crate::db::Database;
 use crate::event::Event;
 use crate::health::Health;
 use crate::log::Refusal;
+use crate::supervise::{GivenUp, supervise};
 
 /// Maximum number of requests that wait while an append is in progress.
 const REQUESTS_MAX: usize = 1024;
@@ -49,7 +50,7 @@ pub struct IntakeReceipt {
 #[error("the log cannot take events now")]
 pub struct IntakeUnavailable;
 
-/// A handle to the task that appends the events of HTTP requests.
+/// A handle to the task that appends the events of HTTP requests ([`Requests`]).
 #[derive(Clone)]
 pub struct Intake {
     requests: mpsc::Sender<Request>,
@@ -58,16 +59,11 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Starts the task, which ends when all handles are dropped.
-    pub fn start(
-        database: Database,
-        decoder: Decoder,
-        health: Arc<Health>,
-        stop: CancellationToken,
-    ) -> Intake {
-        let (requests, receiver) = mpsc::channel(REQUESTS_MAX);
-        tokio::spawn(append_requests(receiver, Sink::new(database, health, stop)));
-        Intake { requests, budget: Arc::new(Semaphore::new(BODIES_KIB_MAX)), decoder }
+    /// Creates the handle, and the requests that it fills: nothing is appended until those run.
+    pub fn new(decoder: Decoder) -> (Intake, Requests) {
+        let (sender, receiver) = mpsc::channel(REQUESTS_MAX);
+        let budget = Arc::new(Semaphore::new(BODIES_KIB_MAX));
+        (Intake { requests: sender, budget, decoder }, Requests(Arc::new(Mutex::new(receiver))))
     }
 
     /// Appends the events and returns when they are durable.
@@ -91,8 +87,38 @@ impl Intake {
     }
 }
 
+/// The requests that wait for an append.
+pub struct Requests(Arc<Mutex<mpsc::Receiver<Request>>>);
+
+impl Requests {
+    /// Appends the events of requests until all handles are dropped, or until asked to stop.
+    ///
+    /// # Errors
+    ///
+    /// When the task panics again and again. The requests of which it had the events are answered with
+    /// [`IntakeUnavailable`].
+    pub async fn append(
+        self,
+        database: Database,
+        health: Arc<Health>,
+        stop: CancellationToken,
+    ) -> Result<(), GivenUp> {
+        // A handle that is dropped is no fault.
+        let stop = stop.child_token();
+        supervise("intake", &health, &stop, || {
+            let (requests, ended) = (Arc::clone(&self.0), stop.clone());
+            let sink = Sink::new(database.clone(), Arc::clone(&health), stop.clone());
+            async move {
+                append_requests(&mut *requests.lock().await, sink).await;
+                ended.cancel();
+            }
+        })
+        .await
+    }
+}
+
 /// Appends the events of waiting requests, many requests in one append, and sends each request its receipt.
-async fn append_requests(mut requests: mpsc::Receiver<Request>, mut sink: Sink) {
+async fn append_requests(requests: &mut mpsc::Receiver<Request>, mut sink: Sink) {
     while let Some(first) = requests.recv().await {
         let mut batch = Batch::default();
         let mut receipts = Vec::new();

@@ -17,6 +17,7 @@ mod queue;
 pub mod redrive;
 mod sink;
 mod topology;
+mod unconsumed;
 
 pub use batch::{BATCH_BYTES_MAX, BODY_BYTES_MAX, Batch};
 pub use decoder::{Decoder, find_reserved_attribute};

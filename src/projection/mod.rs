@@ -14,10 +14,10 @@ pub mod sales;
 pub mod timing;
 
 pub use engine::{
-    Comparison, Decode, FrozenRows, LivePosition, Progress, Projection, RowsVersion, SetAsideEvent,
-    Slot, Snapshot, Status, StretchFacts, Wait, applied_positions, compare, list_set_aside,
-    live_position, lock_tables_shared, moment, position, replay, run, snapshot, statuses,
-    try_lock_tables_exclusive, unlock_tables, wait_until_applied,
+    Comparison, Conflict, Decode, FrozenRows, LivePosition, Progress, Projection, RowsVersion,
+    SetAsideEvent, Slot, Snapshot, Status, StretchFacts, Wait, applied_positions, compare,
+    conflicts, list_set_aside, live_position, lock_tables_shared, moment, position, replay, run,
+    snapshot, statuses, try_lock_tables_exclusive, unlock_tables, wait_until_applied,
 };
 
 /// Every projection.

@@ -9,6 +9,7 @@ mod cases;
 mod cli;
 mod export;
 mod ingest;
+mod lifecycle;
 mod log;
 mod projection;
 mod retention;

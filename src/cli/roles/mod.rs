@@ -4,7 +4,7 @@ mod hourly;
 
 use std::sync::Arc;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -13,6 +13,7 @@ use crate::api;
 use crate::health::Health;
 use crate::ingest::{Decoder, amqp, intake::Intake};
 use crate::sales::SalesOrders;
+use crate::supervise::supervise;
 use crate::{lifecycle, projection, telemetry};
 
 /// Database connections that answer queries: more than the cores of most servers, and fewer than the
@@ -39,7 +40,6 @@ impl Roles {
 /// Runs the roles until a signal asks to stop, and then finishes the work in hand.
 pub(super) async fn run(env: &Environment, roles: Roles) -> Result<()> {
     telemetry::init_metrics();
-    tokio::spawn(telemetry::run_upkeep());
     let stop = lifecycle::stop_on_signal()?;
     lifecycle::ignore_hangup()?;
     let database = if roles.migrate {
@@ -60,13 +60,23 @@ pub(super) async fn run(env: &Environment, roles: Roles) -> Result<()> {
     };
     let health = Arc::new(Health::default());
     let mut tasks: JoinSet<Result<()>> = JoinSet::new();
+    tasks.spawn({
+        let (health, stop) = (Arc::clone(&health), stop.clone());
+        let begin = {
+            let stop = stop.clone();
+            move || telemetry::run_upkeep(stop.clone())
+        };
+        async move { Ok(supervise("upkeep of metrics", &health, &stop, begin).await?) }
+    });
     if roles.serve {
         let address = env.config.listen;
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("LISTEN={address} cannot be listened on"))?;
         let decoder = Decoder::new(&env.config);
-        let intake = Intake::start(database.clone(), decoder, Arc::clone(&health), stop.clone());
+        let (intake, requests) = Intake::new(decoder);
+        let appending = requests.append(database.clone(), Arc::clone(&health), stop.clone());
+        tasks.spawn(async move { Ok(appending.await?) });
         let state = api::State {
             pool: database.query_pool(QUERY_CONNECTIONS)?,
             intake,
@@ -83,20 +93,14 @@ pub(super) async fn run(env: &Environment, roles: Roles) -> Result<()> {
         tasks.spawn(hourly::create_partitions(database.clone(), stop.clone()));
         let (database, config) = (database.clone(), Arc::clone(&env.config));
         let (health, stop) = (Arc::clone(&health), stop.clone());
-        tasks.spawn(async move {
-            amqp::run(database, config, health, stop).await;
-            Ok(())
-        });
+        tasks.spawn(amqp::run(database, config, health, stop));
     }
     if roles.project {
         let file = Arc::clone(&env.config.file);
         tasks.spawn(hourly::drop_old_data(database.clone(), file, stop.clone()));
         let (database, config) = (database.clone(), Arc::clone(&env.config));
         let (health, stop) = (Arc::clone(&health), stop.clone());
-        tasks.spawn(async move {
-            projection::run(projection::ALL, database, config, health, stop).await;
-            Ok(())
-        });
+        tasks.spawn(projection::run(projection::ALL, database, config, health, stop));
     }
     // A task ends only when it is asked to stop, or fails. The first one that ends stops the others.
     let first = tokio::select! {
@@ -116,6 +120,6 @@ pub(super) async fn run(env: &Environment, roles: Roles) -> Result<()> {
         Some(Ok(result)) if is_asked_to_stop => result,
         Some(Ok(Ok(()))) => bail!("a task ended without being asked to"),
         Some(Ok(Err(error))) => Err(error),
-        Some(Err(panic)) => Err(panic.into()),
+        Some(Err(panic)) => Err(Error::new(panic).context("a task cannot go on")),
     }
 }

@@ -23,12 +23,14 @@ pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
     let (position, hash) = log::read_head(&client).await?;
     let horizons = log::read_horizons(&client).await?;
     let projections = projection::statuses(&client, lifecycle::now()).await?;
+    let conflicts = projection::conflicts(&client).await?;
     let exports = export::progress(&client).await?;
     let dead_letters = log::count_open(&client).await?;
     let mut queues = Vec::new();
-    for cluster in &env.config.amqp_urls {
+    for (nth, cluster) in env.config.amqp_urls.iter().enumerate() {
+        let management = env.config.amqp_management_urls.get(nth);
         let names = env.config.file.sources.iter().flat_map(|s| &s.queues).map(|q| q.name.as_str());
-        queues.extend(read_depths(cluster, names.collect()).await);
+        queues.extend(read_depths(cluster, management, names.collect()).await);
     }
     if options.json {
         let projections: Vec<Value> = projections
@@ -37,6 +39,15 @@ pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
                 json!({
                     "name": p.name, "state": p.state, "checkpoint": p.checkpoint, "head": p.head,
                     "lag_events": p.lag_events, "lag_s": p.lag_s, "skipped": p.skipped, "error": p.error,
+                })
+            })
+            .collect();
+        let conflicts: Vec<Value> = conflicts
+            .iter()
+            .map(|c| {
+                json!({
+                    "projection": c.projection, "process": c.process, "began_at": c.began_at,
+                    "with": c.with, "difference": c.difference,
                 })
             })
             .collect();
@@ -53,7 +64,7 @@ pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
         let status = json!({
             "head": {"position": position, "hash": hash},
             "horizons": {"perf": horizons.perf, "meter": horizons.meter},
-            "projections": projections, "exports": exports, "queues": queues,
+            "projections": projections, "conflicts": conflicts, "exports": exports, "queues": queues,
             "dead_letters": dead_letters,
         });
         say!("{status:#}");
@@ -83,6 +94,15 @@ pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
             })
             .collect::<Vec<_>>(),
     );
+    for c in &conflicts {
+        say!(
+            "conflict: {} stands by for {}, because of {}: {}",
+            c.process,
+            c.projection,
+            c.with,
+            c.difference
+        );
+    }
     if !exports.is_empty() {
         print_table(
             &["export", "table", "position", "lag_events", "moved_at", "error"],

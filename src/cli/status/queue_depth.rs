@@ -4,7 +4,8 @@ use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use serde_json::{Value, json};
 
-use crate::broker::{self, Cluster};
+use crate::broker::{self, Cluster, Management};
+use crate::secret::ConnectionString;
 
 /// The state of a queue on a broker.
 pub(super) struct QueueDepth {
@@ -39,9 +40,14 @@ impl QueueDepth {
     }
 }
 
-/// Reads the depths of these queues on one broker or cluster. One that is away gives one entry with the
-/// error, because the rest of the status is still worth knowing.
-pub(super) async fn read_depths(cluster: &Cluster, names: Vec<&str>) -> Vec<QueueDepth> {
+/// Reads the depths of these queues on one broker or cluster, and of its other queues `stackledger.*` that nobody consumes,
+/// if its management API answers. A broker that is away gives one entry with the error, because the rest of the status is
+/// still worth knowing.
+pub(super) async fn read_depths(
+    cluster: &Cluster,
+    management: Option<&ConnectionString>,
+    names: Vec<&str>,
+) -> Vec<QueueDepth> {
     let depth = |queue: &str, messages, consumers, error| QueueDepth {
         broker: cluster.to_string(),
         queue: queue.to_owned(),
@@ -49,12 +55,12 @@ pub(super) async fn read_depths(cluster: &Cluster, names: Vec<&str>) -> Vec<Queu
         consumers,
         error,
     };
-    let connection = match broker::connect_any(cluster, 0, "stackledger status").await {
-        Ok((_, connection)) => connection,
+    let (node, connection) = match broker::connect_any(cluster, 0, "stackledger status").await {
+        Ok(connected) => connected,
         Err(error) => return vec![depth("-", None, None, Some(error.to_string()))],
     };
     let mut depths = Vec::new();
-    for name in names {
+    for name in names.iter().copied() {
         // A channel for each queue: a passive declare of a queue that does not exist closes it.
         let declared = match connection.create_channel().await {
             Ok(channel) => {
@@ -70,6 +76,20 @@ pub(super) async fn read_depths(cluster: &Cluster, names: Vec<&str>) -> Vec<Queu
             Err(_) => depth(name, None, None, Some("not declared yet".to_owned())),
         });
     }
+    let vhost = connection.status().vhost().to_string();
     broker::disconnect(&connection).await;
+    if let Ok(management) = Management::new(management, &cluster.nodes()[node]) {
+        let others = management.list_queues(&vhost).await.unwrap_or_default().into_iter();
+        let others = others.filter(|queue| {
+            queue.name.starts_with("stackledger.")
+                && queue.consumers == 0
+                && !names.contains(&queue.name.as_str())
+        });
+        let count = |count: u64| Some(u32::try_from(count).unwrap_or(u32::MAX));
+        let reason = || Some("it is not in the configuration".to_owned());
+        depths.extend(others.map(|queue| {
+            depth(&queue.name, count(queue.messages), count(queue.consumers), reason())
+        }));
+    }
     depths
 }

@@ -2,6 +2,7 @@
 //! ahead ([`Decode`]), applies a stretch and moves the checkpoint in one transaction, replays into fresh
 //! tables and swaps them in, and compares live rows with replayed ones.
 
+mod candidate;
 mod checkpoint;
 mod compare;
 mod feed;
@@ -30,6 +31,7 @@ use crate::config::File;
 use crate::event::{Family, Recorded};
 use crate::log::Limit;
 
+pub use candidate::{Conflict, conflicts};
 pub use checkpoint::{
     RowsVersion, lock_tables_shared, position, try_lock_tables_exclusive, unlock_tables,
 };
@@ -108,7 +110,7 @@ pub type Apply =
 pub struct LeaseLost;
 
 /// The reason why a process leaves a projection to another one.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StandBy {
     /// Another process is replaying it.
     #[error("another process is replaying it")]
@@ -116,6 +118,16 @@ pub enum StandBy {
     /// A newer program made its tables.
     #[error("its tables were made by a newer stackledger")]
     Newer,
+    /// The configuration of another process counts.
+    #[error(
+        "{process} projects it with another configuration ({difference}): give both the same, or stop one of them"
+    )]
+    Conflict {
+        /// The other process.
+        process: String,
+        /// How the configurations differ.
+        difference: String,
+    },
 }
 
 /// Decodes the events of a stretch one by one, as the database sends them. It keeps the facts, which are

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use tokio_util::sync::CancellationToken;
 
+use super::candidate;
 use super::checkpoint;
 use super::feed::Feed;
 use super::frozen;
@@ -104,6 +105,7 @@ async fn begin(
 ) -> Result<Step> {
     let (slot, made) = (Slot::Next, &projection.rows_version(file));
     let mut client = connect(database, projection, slot).await?;
+    candidate::check(&client, projection, made).await?;
     for _ in 0..2 {
         checkpoint::create(&mut client, projection, slot, made).await?;
         let Some(held) = checkpoint::acquire(&client, projection, slot, holder).await? else {

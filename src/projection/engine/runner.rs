@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
+use super::candidate::{self, Candidate};
 use super::checkpoint::{self, RowsVersion};
 use super::feed::Feed;
 use super::slot::Slot;
@@ -18,7 +19,8 @@ use super::{LeaseLost, Projection, StandBy, replay, wake};
 use crate::config::{Config, File};
 use crate::db::{self, Database};
 use crate::health::Health;
-use crate::lifecycle::{Backoff, random_id, run_on_own_thread};
+use crate::lifecycle::{Backoff, process_name, random_id, run_on_own_thread};
+use crate::supervise::{GivenUp, supervise};
 
 /// Pause between two tries of a standby to take the lease.
 const STANDBY_INTERVAL: Duration = Duration::from_millis(500);
@@ -27,16 +29,37 @@ const EXTEND_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs the projections until `stop` is cancelled. A projection that fails stops alone: it reports the error
 /// and tries again from time to time, while the others go on.
+///
+/// # Errors
+///
+/// When the task that listens for appends panics again and again.
 pub async fn run(
     projections: &'static [&'static Projection],
     database: Database,
     config: Arc<Config>,
     health: Arc<Health>,
     stop: CancellationToken,
-) {
-    let wake = wake::listen(database.clone(), stop.clone());
-    let holder = format!("{}-{}", std::process::id(), random_id().simple());
+) -> Result<()> {
+    let (heads, wake) = watch::channel(0);
+    let projected = projections.iter().map(|it| (*it, it.rows_version(&config.file)));
+    let candidate = Candidate {
+        holder: format!("{}-{}", std::process::id(), random_id().simple()),
+        process: process_name(),
+        projections: projected.collect(),
+    };
     let mut tasks = JoinSet::new();
+    tasks.spawn(keep_announcing(
+        database.clone(),
+        candidate.clone(),
+        Arc::clone(&health),
+        stop.clone(),
+    ));
+    tasks.spawn(keep_listening(
+        database.clone(),
+        Arc::new(heads),
+        Arc::clone(&health),
+        stop.clone(),
+    ));
     for projection in projections {
         let runner = Runner {
             database: database.clone(),
@@ -45,29 +68,52 @@ pub async fn run(
             rows_version: projection.rows_version(&config.file),
             file: Arc::clone(&config.file),
             health: Arc::clone(&health),
-            holder: holder.clone(),
+            candidate: candidate.clone(),
             wake: wake.clone(),
             stop: stop.clone(),
         };
         tasks.spawn(keep_running(runner));
     }
-    while tasks.join_next().await.is_some() {}
+    while let Some(ended) = tasks.join_next().await {
+        ended??;
+    }
+    Ok(())
 }
 
-/// Runs a projection on a thread of its own, and again after a panic: the cause may pass, and the other
-/// projections are not concerned.
-async fn keep_running(runner: Runner) {
+async fn keep_announcing(
+    database: Database,
+    candidate: Candidate,
+    health: Arc<Health>,
+    stop: CancellationToken,
+) -> Result<(), GivenUp> {
+    let begin = || candidate.clone().keep_announcing(database.clone(), stop.clone());
+    supervise("announcing the projector", &health, &stop, begin).await
+}
+
+async fn keep_listening(
+    database: Database,
+    heads: Arc<watch::Sender<i64>>,
+    health: Arc<Health>,
+    stop: CancellationToken,
+) -> Result<(), GivenUp> {
+    let begin = || wake::listen(database.clone(), Arc::clone(&heads), stop.clone());
+    supervise("listening for appends", &health, &stop, begin).await
+}
+
+/// Runs a projection on a thread of its own, and again after a panic, however often: the cause may pass, and neither the
+/// other projections nor the log are concerned.
+async fn keep_running(runner: Runner) -> Result<(), GivenUp> {
     const AFTER_PANIC: Duration = Duration::from_secs(5);
     loop {
         let (thread, part) = (runner.clone(), runner.part.clone());
         if run_on_own_thread(&part, move || async move { thread.run().await }).await.is_ok() {
-            return;
+            return Ok(());
         }
         runner.health.set_fault(&part, "it panicked");
         tracing::error!("{part} panicked; trying again");
         tokio::select! {
             () = tokio::time::sleep(AFTER_PANIC) => {}
-            () = runner.stop.cancelled() => return,
+            () = runner.stop.cancelled() => return Ok(()),
         }
     }
 }
@@ -86,7 +132,7 @@ struct Runner {
     rows_version: RowsVersion,
     file: Arc<File>,
     health: Arc<Health>,
-    holder: String,
+    candidate: Candidate,
     wake: watch::Receiver<i64>,
     stop: CancellationToken,
 }
@@ -100,6 +146,11 @@ impl Runner {
             let mut is_database_away = false;
             match self.session(part, &mut backoff).await {
                 Ok(()) => return,
+                Err(error) if matches!(error.downcast_ref(), Some(StandBy::Conflict { .. })) => {
+                    if self.health.set_fault(part, error.to_string()) {
+                        tracing::error!("{part}: {error}; standing by");
+                    }
+                }
                 Err(error) if error.is::<StandBy>() => {
                     self.health.clear_fault(part);
                     tracing::info!("{part}: {error}; standing by");
@@ -131,10 +182,13 @@ impl Runner {
     /// Takes the lease and applies events until the lease is lost. Returns `Ok` only after `stop`.
     async fn session(&self, part: &str, backoff: &mut Backoff) -> Result<()> {
         let mut client = self.database.connect(Some(&Slot::Live.schema(self.projection))).await?;
+        self.candidate.announce(&client).await?;
+        candidate::check(&client, self.projection, &self.rows_version).await?;
         self.prepare(&mut client).await?;
         let held = loop {
             if let Some(held) =
-                checkpoint::acquire(&client, self.projection, Slot::Live, &self.holder).await?
+                checkpoint::acquire(&client, self.projection, Slot::Live, &self.candidate.holder)
+                    .await?
             {
                 break held;
             }
@@ -201,7 +255,7 @@ impl Runner {
                     &self.database,
                     self.projection,
                     &self.file,
-                    &self.holder,
+                    &self.candidate.holder,
                     &self.stop,
                     |_| {},
                 )

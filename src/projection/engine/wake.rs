@@ -1,6 +1,7 @@
 //! Wakes feeds: one connection per process listens for appends. While it is lost, feeds poll.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use tokio::sync::watch;
@@ -11,23 +12,23 @@ use crate::db::Database;
 use crate::lifecycle::Backoff;
 use crate::log::NOTIFY_CHANNEL;
 
-/// Starts listening. The value of the channel is the last head that an append announced.
-pub(super) fn listen(database: Database, stop: CancellationToken) -> watch::Receiver<i64> {
-    let (sender, receiver) = watch::channel(0);
-    tokio::spawn(async move {
-        let mut backoff = Backoff::for_readiness();
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                // Ends only with the connection. The cause does not matter: feeds poll meanwhile.
-                ended = forward_notifications(&database, &sender) => if ended.is_ok() { backoff.reset() },
-            }
-            if !backoff.wait(&stop).await {
-                return;
-            }
+/// Listens until `stop`, and sends each head that an append announces.
+pub(super) async fn listen(
+    database: Database,
+    heads: Arc<watch::Sender<i64>>,
+    stop: CancellationToken,
+) {
+    let mut backoff = Backoff::for_readiness();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            // Ends only with the connection. The cause does not matter: feeds poll meanwhile.
+            ended = forward_notifications(&database, &heads) => if ended.is_ok() { backoff.reset() },
         }
-    });
-    receiver
+        if !backoff.wait(&stop).await {
+            return;
+        }
+    }
 }
 
 /// Forwards the heads that appends announce until the connection ends.

@@ -6,3 +6,4 @@ mod directions;
 mod documents;
 mod source;
 mod tables;
+mod tasks;

@@ -200,7 +200,7 @@ async fn status_shows_log_queues_projections_and_dead_letters() {
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(
         keys(&json),
-        ["dead_letters", "exports", "head", "horizons", "projections", "queues"]
+        ["conflicts", "dead_letters", "exports", "head", "horizons", "projections", "queues"]
     );
     assert_eq!(keys(&json["head"]), ["hash", "position"]);
     let position = db.number("SELECT position FROM log.head").await;

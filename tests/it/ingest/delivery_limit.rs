@@ -16,7 +16,7 @@ const QUEUE: &str = "stackledger.instance";
 
 fn sources(further: &str) -> File {
     format!(
-        "[[source]]\nexchange = 'nova'\n[[source.queue]]\nname = '{QUEUE}'\nkeys = ['notifications.*']\n{further}"
+        "[sources]\nbuilt_in = []\n[[source]]\nexchange = 'nova'\n[[source.queue]]\nname = '{QUEUE}'\nkeys = ['notifications.*']\n{further}"
     )
     .parse()
     .unwrap()

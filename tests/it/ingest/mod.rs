@@ -14,3 +14,5 @@ mod recovery;
 mod signatures;
 mod sink;
 mod topology;
+mod unconsumed;
+mod unreadable;

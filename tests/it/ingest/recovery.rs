@@ -21,7 +21,7 @@ async fn started(db: &TestDatabase, broker: &TestBroker) -> Process {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
     let file = folder.join(crate::support::unique("toml"));
     let source = format!(
-        "[[source]]\nexchange = 'nova'\n[[source.queue]]\nname = '{QUEUE}'\nkeys = ['notifications.*']\n"
+        "[sources]\nbuilt_in = []\n[[source]]\nexchange = 'nova'\n[[source.queue]]\nname = '{QUEUE}'\nkeys = ['notifications.*']\n"
     );
     std::fs::write(&file, source).unwrap();
     let (_connection, cloud) = broker.channel().await;

@@ -195,7 +195,7 @@ async fn further_exchanges_and_quorum_queues_come_from_the_configuration() {
     let (db, broker) = (database().await, broker().await);
     let (_connection, cloud) = broker.channel().await;
     declare_as_oslo(&cloud, "heat").await;
-    let file = "[[source]]\nexchange = 'heat'\n[[source.queue]]\nname = 'stackledger.heat'\nkeys = ['notifications.*']\n\
+    let file = "[sources]\nbuilt_in = []\n[[source]]\nexchange = 'heat'\n[[source.queue]]\nname = 'stackledger.heat'\nkeys = ['notifications.*']\n\
          type = 'quorum'\nmax_length_bytes = 1000000"
         .parse()
         .unwrap();
@@ -252,7 +252,7 @@ async fn messages_routed_to_a_quorum_queue_that_replaces_another_are_in_the_log(
 async fn ten_clouds(cloud: &Channel) -> (Vec<String>, String) {
     cloud.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
     let exchanges: Vec<String> = (0..10).map(|nth| format!("cloud-{nth}")).collect();
-    let mut file = String::new();
+    let mut file = "[sources]\nbuilt_in = []\n".to_owned();
     for exchange in &exchanges {
         declare_as_oslo(cloud, exchange).await;
         file += &format!(

@@ -15,7 +15,7 @@ use super::database::TestDatabase;
 pub struct Consumer {
     pub health: Arc<Health>,
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    task: JoinHandle<anyhow::Result<()>>,
 }
 
 /// Consumes from the built-in sources.
@@ -56,6 +56,6 @@ impl Consumer {
     /// Stops it as a signal does.
     pub async fn stop(self) {
         self.stop.cancel();
-        self.task.await.unwrap();
+        self.task.await.unwrap().unwrap();
     }
 }

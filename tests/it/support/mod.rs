@@ -11,6 +11,7 @@ pub mod perf;
 pub mod process;
 pub mod procfs;
 pub mod projector;
+pub mod raw_amqp;
 pub mod samples;
 pub mod server;
 pub mod services;

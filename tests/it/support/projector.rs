@@ -14,7 +14,7 @@ use super::eventually;
 /// Projections that run until they are stopped.
 pub struct Projector {
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    task: JoinHandle<anyhow::Result<()>>,
 }
 
 /// Runs all projections.
@@ -35,7 +35,7 @@ impl Projector {
     /// Stops them as a signal does.
     pub async fn stop(self) {
         self.stop.cancel();
-        self.task.await.unwrap();
+        self.task.await.unwrap().unwrap();
     }
 }
 

@@ -107,14 +107,11 @@ impl Server {
                      current_database()); END $$";
         sql.batch_execute(grant).await.unwrap();
         let (health, stop) = (Arc::new(Health::default()), CancellationToken::new());
+        let (intake, requests) = Intake::new(Decoder::default());
+        tokio::spawn(requests.append(db.database.clone(), Arc::clone(&health), stop.clone()));
         let state = State {
             pool: db.database.query_pool(8).unwrap(),
-            intake: Intake::start(
-                db.database.clone(),
-                Decoder::default(),
-                Arc::clone(&health),
-                stop.clone(),
-            ),
+            intake,
             health: Arc::clone(&health),
             database: db.database.clone(),
             sales_orders: SalesOrders::new(db.database.clone(), Arc::clone(&file)),

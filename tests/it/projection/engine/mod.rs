@@ -1,5 +1,6 @@
 //! Running, replaying and handing over projections.
 
+mod candidate;
 mod replay;
 mod runner;
 mod set_aside;
