@@ -31,9 +31,9 @@ mount -t proc proc "$root/proc"
 version=$(chroot "$root" dpkg-query -W -f '${Version}' rabbitmq-server)
 [[ $version == 3.10.8-* ]] || { echo "another version: $version" >&2; exit 1; }
 
-chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/var/tmp LANG=C.UTF-8 \
     RABBITMQ_NODENAME="finding$$@localhost" RABBITMQ_NODE_PORT=25871 RABBITMQ_DIST_PORT=25872 \
-    RABBITMQ_MNESIA_BASE=/root/data RABBITMQ_LOG_BASE=/root/log RABBITMQ_PID_FILE=/root/pid \
+    RABBITMQ_MNESIA_BASE=/var/tmp/data RABBITMQ_LOG_BASE=/var/tmp/log RABBITMQ_PID_FILE=/var/tmp/pid \
     /usr/lib/rabbitmq/bin/rabbitmq-server >/dev/null 2>&1 &
 broker=$!
 
