@@ -16,6 +16,9 @@ const AROUND_PAYLOAD: usize = HEADER_LENGTH + 1;
 /// Longest payload that is looked into: more than the frames that brokers are asked for.
 const PAYLOAD_MAX: usize = 1 << 20;
 
+/// How deep tables and lists may lie in each other: a stack has an end.
+const DEPTH_MAX: usize = 64;
+
 const METHOD: u8 = 1;
 const CONTENT_HEADER: u8 = 2;
 
@@ -93,7 +96,7 @@ impl Payload<'_> {
         for bit in (2..16).rev().filter(|bit| flags & (1 << bit) != 0) {
             match bit {
                 // headers
-                13 => self.table()?,
+                13 => self.table(0)?,
                 // delivery_mode and priority
                 12 | 11 => self.skip(1)?,
                 // timestamp
@@ -104,17 +107,17 @@ impl Payload<'_> {
         Some(())
     }
 
-    fn table(&mut self) -> Option<()> {
+    fn table(&mut self, depth: usize) -> Option<()> {
         let end = self.length()?;
         while self.at < end {
             self.short_string()?;
-            self.value()?;
+            self.value(depth)?;
         }
         Some(())
     }
 
     /// Reads a value, by the types that RabbitMQ uses.
-    fn value(&mut self) -> Option<()> {
+    fn value(&mut self, depth: usize) -> Option<()> {
         let kind = *self.bytes.get(self.at)?;
         self.at += 1;
         match kind {
@@ -131,11 +134,11 @@ impl Payload<'_> {
             b'A' => {
                 let end = self.length()?;
                 while self.at < end {
-                    self.value()?;
+                    self.value(within(depth)?)?;
                 }
                 Some(())
             }
-            b'F' => self.table(),
+            b'F' => self.table(within(depth)?),
             _ => None,
         }
     }
@@ -166,6 +169,11 @@ impl Payload<'_> {
         self.at += bytes;
         (self.at <= self.bytes.len()).then_some(())
     }
+}
+
+/// Returns the depth of what lies in a value of this depth; `None`: too deep to be read.
+fn within(depth: usize) -> Option<usize> {
+    (depth < DEPTH_MAX).then_some(depth + 1)
 }
 
 /// Replaces the bytes that are not UTF-8.
@@ -264,6 +272,23 @@ mod tests {
         assert_eq!(frames.make_readable(&mut body[..9]), 9);
         assert_eq!(frames.make_readable(&mut body[9..]), 4);
         assert_eq!(frames.make_readable(&mut header), length);
+    }
+
+    #[test]
+    fn values_may_lie_in_each_other_as_deep_as_a_frame_allows() {
+        let length = PAYLOAD_MAX - 100;
+        let mut headers = short(b"deep");
+        while headers.len() + 5 < length {
+            headers.push(b'A');
+            headers.extend(((length - headers.len() - 4) as u32).to_be_bytes());
+        }
+        headers.resize(length, b'V');
+        let table = [&(length as u32).to_be_bytes()[..], &headers].concat();
+        let payload = [&[0; 12][..], b"\x20\0", &table].concat();
+        let mut deep = frame(CONTENT_HEADER, &payload);
+        let before = deep.clone();
+        assert_eq!(Frames::default().make_readable(&mut deep), before.len());
+        assert_eq!(deep, before);
     }
 
     proptest! {

@@ -18,6 +18,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the API may take to answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The beginning of the names of our queues.
+const OUR_QUEUES: &str = "stackledger.";
+
 /// Port of the management API where none is configured.
 const PORT: u16 = 15672;
 
@@ -116,6 +119,13 @@ pub struct QueueSummary {
     /// The number of its consumers; 0 until the queue has reported its statistics.
     #[serde(default)]
     pub consumers: u64,
+}
+
+impl QueueSummary {
+    /// Whether the queue has the name of one of ours, and nobody consumes it.
+    pub fn is_left(&self) -> bool {
+        self.name.starts_with(OUR_QUEUES) && self.consumers == 0
+    }
 }
 
 /// A binding of a queue.

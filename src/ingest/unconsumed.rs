@@ -7,9 +7,6 @@ use std::time::Duration;
 use crate::broker::{Management, ManagementError, QueueSummary};
 use crate::health::Health;
 
-/// The beginning of the names of our queues.
-const PREFIX: &str = "stackledger.";
-
 /// Pause between two looks. A queue has to be found twice: another process may only be starting again.
 const PAUSE: Duration = Duration::from_secs(10);
 
@@ -62,11 +59,9 @@ async fn find(
 ) -> Result<Vec<QueueSummary>, ManagementError> {
     let mut found = Vec::new();
     for queue in management.list_queues(vhost).await? {
-        let is_left = queue.name.starts_with(PREFIX)
-            && !configured.contains(queue.name.as_str())
-            && queue.consumers == 0
-            && queue.messages > 0;
-        if is_left && management.is_bound(vhost, &queue.name).await? {
+        let has_no_place = !configured.contains(queue.name.as_str());
+        let is_filled = queue.is_left() && has_no_place && queue.messages > 0;
+        if is_filled && management.is_bound(vhost, &queue.name).await? {
             found.push(queue);
         }
     }

@@ -80,11 +80,8 @@ pub(super) async fn read_depths(
     broker::disconnect(&connection).await;
     if let Ok(management) = Management::new(management, &cluster.nodes()[node]) {
         let others = management.list_queues(&vhost).await.unwrap_or_default().into_iter();
-        let others = others.filter(|queue| {
-            queue.name.starts_with("stackledger.")
-                && queue.consumers == 0
-                && !names.contains(&queue.name.as_str())
-        });
+        let others =
+            others.filter(|queue| queue.is_left() && !names.contains(&queue.name.as_str()));
         let count = |count: u64| Some(u32::try_from(count).unwrap_or(u32::MAX));
         let reason = || Some("it is not in the configuration".to_owned());
         depths.extend(others.map(|queue| {
