@@ -5,7 +5,8 @@
 //! the chain is extended. Only the holder of that lock assigns positions, and it holds the lock until the
 //! commit: positions are contiguous and become visible in order.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::future::{try_join, try_join_all, try_join3};
 use jiff::Timestamp;
@@ -21,7 +22,7 @@ use super::links::{self, Links};
 use super::outcome::{AppendError, AppendOutcome, Refusal};
 use super::read::{COLUMNS, is_missing_leaf};
 use crate::db;
-use crate::event::Event;
+use crate::event::{Event, is_same_report};
 
 /// Appends batches over one connection of its own.
 pub struct Appender {
@@ -70,7 +71,8 @@ impl Appender {
     }
 
     /// Appends the events that are not in the log yet and stores the dead letters, durably, in one
-    /// transaction. Appending the same batch again changes nothing.
+    /// transaction. Appending the same batch again changes nothing. A CloudEvent that says something else than the one
+    /// with its `source` and `id` becomes a dead letter.
     ///
     /// # Errors
     ///
@@ -130,23 +132,32 @@ impl Appender {
         companion: Companion<'_>,
         now: Timestamp,
     ) -> Result<AppendOutcome, AppendError> {
-        let mut keys = HashSet::with_capacity(events.len());
+        let mut firsts = HashMap::with_capacity(events.len());
         let mut batch: BTreeMap<Leaf, LeafBatch<'_>> = BTreeMap::new();
+        let mut conflicts = Conflicts::new();
         for (index, event) in events.iter().enumerate() {
             let leaf = Leaf::of(event);
-            if keys.insert((leaf, event.key_at, event.id)) {
-                batch.entry(leaf).or_default().push(index, event);
+            match firsts.entry((leaf, event.key_at, event.id)) {
+                Entry::Vacant(entry) => {
+                    entry.insert(event);
+                    batch.entry(leaf).or_default().push(index, event);
+                }
+                Entry::Occupied(first) if is_same_report(&first.get().body, &event.body) => {}
+                Entry::Occupied(_) => {
+                    conflicts.insert(index, Refusal::OtherBody { position: None });
+                }
             }
         }
         for leaf_batch in batch.values_mut() {
             leaf_batch.lay_out(now);
         }
+        let given = Given { events, dead_letters, companion, conflicts };
         // Each missing-partition error means that one more leaf was dropped since we last looked. It is
         // raised by the look-up of duplicates, before anything is removed from the batch.
         let leaves = batch.len();
         let mut tries = leaves;
         let result = loop {
-            match self.attempt(&mut batch, dead_letters, companion, now).await {
+            match self.attempt(&mut batch, &given, now).await {
                 Err(AppendError::Refused(error))
                     if tries > 0 && is_missing_leaf(&error) && batch.len() == leaves =>
                 {
@@ -156,13 +167,11 @@ impl Appender {
                 result => break result,
             }
         };
-        let TransactionOutcome { head, dead_letters, horizons } = result?;
+        let TransactionOutcome { head, dead_letters, refused } = result?;
         let mut is_new = vec![false; events.len()];
         for leaf_batch in batch.values() {
             leaf_batch.indexes.iter().for_each(|index| is_new[*index] = true);
         }
-        let refused: Vec<Option<Refusal>> =
-            events.iter().map(|event| Refusal::of_leaf(horizons, Leaf::of(event))).collect();
         let appended = is_new.iter().filter(|new| **new).count();
         Ok(AppendOutcome {
             head,
@@ -183,14 +192,13 @@ impl Appender {
     async fn attempt(
         &mut self,
         batch: &mut BTreeMap<Leaf, LeafBatch<'_>>,
-        dead_letters: &[DeadLetter],
-        companion: Companion<'_>,
+        given: &Given<'_>,
         now: Timestamp,
     ) -> Result<TransactionOutcome, AppendError> {
         for leaf in batch.keys() {
             self.prepare_leaf(*leaf).await?;
         }
-        let result = self.run_transaction(batch, dead_letters, companion, now).await;
+        let result = self.run_transaction(batch, given, now).await;
         if result.is_err() && !self.client.is_closed() {
             // The next batch starts afresh; if this fails, its first statement will fail, too.
             let _ = self.client.batch_execute("ROLLBACK").await;
@@ -211,7 +219,8 @@ impl Appender {
             .client
             .prepare(&format!(
                 "-- append: duplicates
-                 SELECT u.n FROM unnest($1::timestamptz[], $2::uuid[]) WITH ORDINALITY AS u (key_at, id, n)
+                 SELECT u.n, e.position, sha256(e.body)
+                 FROM unnest($1::timestamptz[], $2::uuid[]) WITH ORDINALITY AS u (key_at, id, n)
                  JOIN log.{} AS e ON e.key_at = u.key_at AND e.id = u.id",
                 leaf.name()
             ))
@@ -223,33 +232,39 @@ impl Appender {
     async fn run_transaction(
         &self,
         batch: &mut BTreeMap<Leaf, LeafBatch<'_>>,
-        dead_letters: &[DeadLetter],
-        companion: Companion<'_>,
+        given: &Given<'_>,
         now: Timestamp,
     ) -> Result<TransactionOutcome, AppendError> {
+        let Given { events, dead_letters, companion, .. } = *given;
         let client = &self.client;
         // Sent together; the server runs them in this order, the look-ups once it holds the lock. Only
         // the first of several errors counts: later ones merely report that the transaction is aborted.
         let lookups = batch
             .iter()
-            .map(|(leaf, leaf_batch)| leaf_batch.find_duplicates(client, self.leaves.get(leaf)));
-        let (_, head, duplicates) = try_join3(
+            .map(|(leaf, leaf_batch)| leaf_batch.find_stored(client, self.leaves.get(leaf)));
+        let (_, head, stored) = try_join3(
             client.batch_execute("BEGIN"),
             client.query_one(&self.statements.lock_head, &[]),
             try_join_all(lookups),
         )
         .await?;
         let mut horizons = Horizons::of_row(&head)?;
-        let mut stored = dead_letter::insert(client, dead_letters, now).await?;
-        for (leaf_batch, duplicates) in batch.values_mut().zip(duplicates) {
-            leaf_batch.remove_duplicates(&duplicates, now);
-        }
-        for (leaf, leaf_batch) in batch.iter() {
-            if let Some(refusal) = Refusal::of_leaf(horizons, *leaf) {
-                let refused = leaf_batch.to_dead_letters(refusal);
-                stored += dead_letter::insert(client, &refused, now).await?;
+        let mut conflicts = given.conflicts.clone();
+        for ((leaf, leaf_batch), stored) in batch.iter_mut().zip(stored) {
+            // Of our own events the first one counts, such as the move of a horizon: its time is when it was done.
+            if matches!(companion, Companion::None) {
+                for (index, position) in leaf_batch.find_conflicts(client, *leaf, &stored).await? {
+                    conflicts.insert(index, Refusal::OtherBody { position: Some(position) });
+                }
             }
+            leaf_batch.remove_stored(&stored, now);
         }
+        let refuse = |(index, event): (usize, &Event)| {
+            conflicts.get(&index).copied().or_else(|| Refusal::of_leaf(horizons, Leaf::of(event)))
+        };
+        let refused: Vec<Option<Refusal>> = events.iter().enumerate().map(refuse).collect();
+        let mut stored = dead_letter::insert(client, dead_letters, now).await?;
+        stored += dead_letter::insert(client, &keep_refused(events, &refused, batch), now).await?;
         batch.retain(|leaf, leaf_batch| {
             !leaf_batch.events.is_empty() && !horizons.have_passed(*leaf)
         });
@@ -285,8 +300,44 @@ impl Appender {
             )
             .await?;
         }
-        Ok(TransactionOutcome { head: links.position, dead_letters: stored, horizons })
+        Ok(TransactionOutcome { head: links.position, dead_letters: stored, refused })
     }
+}
+
+/// Returns the dead letters of the events that are refused, except those that the log contains already.
+fn keep_refused(
+    events: &[Event],
+    refused: &[Option<Refusal>],
+    batch: &BTreeMap<Leaf, LeafBatch<'_>>,
+) -> Vec<DeadLetter> {
+    if refused.iter().all(Option::is_none) {
+        return Vec::new();
+    }
+    let new: HashSet<usize> =
+        batch.values().flat_map(|leaf_batch| leaf_batch.indexes.iter().copied()).collect();
+    let letter = |(index, refusal): (usize, &Option<Refusal>)| {
+        let refusal =
+            refusal.filter(|it| matches!(it, Refusal::OtherBody { .. }) || new.contains(&index))?;
+        Some(DeadLetter {
+            reason: refusal.to_string(),
+            origin: "the log".to_owned(),
+            compression: None,
+            body: events[index].body.clone(),
+        })
+    };
+    refused.iter().enumerate().filter_map(letter).collect()
+}
+
+/// Events that say something else than the one with their identity, by their index in the batch.
+type Conflicts = HashMap<usize, Refusal>;
+
+/// What is to be appended in one transaction.
+struct Given<'a> {
+    events: &'a [Event],
+    dead_letters: &'a [DeadLetter],
+    companion: Companion<'a>,
+    /// The conflicts within the batch.
+    conflicts: Conflicts,
 }
 
 /// The change that commits in the same transaction as a batch.
@@ -303,6 +354,6 @@ struct TransactionOutcome {
     head: i64,
     /// Number of dead letters that were new.
     dead_letters: u64,
-    /// The horizons that the batch was checked against.
-    horizons: Horizons,
+    /// For each event of the batch, in its order, why it was stored as a dead letter, if it was.
+    refused: Vec<Option<Refusal>>,
 }

@@ -1,18 +1,25 @@
 //! The part of a batch that goes into one leaf, from before its duplicates are known until it is copied.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use jiff::Timestamp;
-use tokio_postgres::{Client, Statement};
+use sha2::{Digest, Sha256};
+use tokio_postgres::{Client, Row, Statement};
 use uuid::Uuid;
 
 use super::copy::{NO_TIME, Rows};
-use super::dead_letter::DeadLetter;
-use super::outcome::Refusal;
-use crate::event::Event;
+use super::leaf::Leaf;
+use crate::event::{Event, is_same_report};
 
 /// Approximate size of a row without its body, in bytes.
 const ROW_OVERHEAD_BYTES: usize = 400;
+
+/// An event that the log contains already.
+pub(super) struct Stored {
+    pub position: i64,
+    /// The hash of its body.
+    pub sha256: Vec<u8>,
+}
 
 /// The events of a batch that belong to one leaf.
 #[derive(Default)]
@@ -38,42 +45,55 @@ impl<'a> LeafBatch<'a> {
         self.rows = Some(rows);
     }
 
-    /// Returns the events as dead letters with the refusal as their reason.
-    pub fn to_dead_letters(&self, refusal: Refusal) -> Vec<DeadLetter> {
-        let letter = |event: &&Event| DeadLetter {
-            reason: refusal.to_string(),
-            origin: "the log".to_owned(),
-            compression: None,
-            body: event.body.clone(),
-        };
-        self.events.iter().map(letter).collect()
-    }
-
-    /// Returns the ordinals (from 1) of the events that the log contains already. Without a statement the
-    /// leaf does not exist, and there are none.
-    pub async fn find_duplicates(
+    /// Returns what the log contains of these events already, by the ordinal (from 1) of each. Without a statement
+    /// the leaf does not exist, and there is nothing.
+    pub async fn find_stored(
         &self,
         client: &Client,
         statement: Option<&Statement>,
-    ) -> Result<HashSet<i64>, tokio_postgres::Error> {
-        let Some(statement) = statement else { return Ok(HashSet::new()) };
+    ) -> Result<HashMap<i64, Stored>, tokio_postgres::Error> {
+        let Some(statement) = statement else { return Ok(HashMap::new()) };
         let times: Vec<Timestamp> =
             self.events.iter().map(|e| e.key_at.unwrap_or(NO_TIME)).collect();
         let ids: Vec<Uuid> = self.events.iter().map(|event| event.id).collect();
         let rows = client.query(statement, &[&times, &ids]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        let stored = |row: &Row| Stored { position: row.get(1), sha256: row.get(2) };
+        Ok(rows.iter().map(|row| (row.get(0), stored(row))).collect())
     }
 
-    /// Removes the duplicates and encodes the remaining rows again. This is rare enough to be done under the
+    /// Returns the events that say something else than the stored ones with the same identity: the index of each in
+    /// the batch as it was passed in, and the position of the stored one.
+    pub async fn find_conflicts(
+        &self,
+        client: &Client,
+        leaf: Leaf,
+        stored: &HashMap<i64, Stored>,
+    ) -> Result<Vec<(usize, i64)>, tokio_postgres::Error> {
+        let mut conflicts = Vec::new();
+        for ((ordinal, event), index) in (1..).zip(&self.events).zip(&self.indexes) {
+            let Some(Stored { position, sha256 }) = stored.get(&ordinal) else { continue };
+            if Sha256::digest(&event.body).as_slice() == sha256 {
+                continue;
+            }
+            let body = format!("SELECT body FROM log.{} WHERE position = $1", leaf.name());
+            let body: Vec<u8> = client.query_one(&body, &[position]).await?.get(0);
+            if !is_same_report(&body, &event.body) {
+                conflicts.push((*index, *position));
+            }
+        }
+        Ok(conflicts)
+    }
+
+    /// Removes the stored events and encodes the remaining rows again. This is rare enough to be done under the
     /// lock.
-    pub fn remove_duplicates(&mut self, duplicates: &HashSet<i64>, now: Timestamp) {
-        if duplicates.is_empty() {
+    pub fn remove_stored(&mut self, stored: &HashMap<i64, Stored>, now: Timestamp) {
+        if stored.is_empty() {
             return;
         }
         let mut numbers = 1..;
-        self.events.retain(|_| !numbers.next().is_some_and(|n| duplicates.contains(&n)));
+        self.events.retain(|_| !numbers.next().is_some_and(|n| stored.contains_key(&n)));
         let mut numbers = 1..;
-        self.indexes.retain(|_| !numbers.next().is_some_and(|n| duplicates.contains(&n)));
+        self.indexes.retain(|_| !numbers.next().is_some_and(|n| stored.contains_key(&n)));
         self.lay_out(now);
     }
 }

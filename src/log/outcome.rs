@@ -53,6 +53,20 @@ pub enum Refusal {
         /// The family's horizon.
         horizon: Timestamp,
     },
+    /// Another CloudEvent has its source and id.
+    #[error("another_body: {}", name_other(*position))]
+    OtherBody {
+        /// The position of the other one; `None` if that is in the same batch.
+        position: Option<i64>,
+    },
+}
+
+fn name_other(position: Option<i64>) -> String {
+    let place = match position {
+        Some(position) => format!("at position {position}"),
+        None => "sent right before it".to_owned(),
+    };
+    format!("its source and id are those of the event {place}, which says something else")
 }
 
 impl Refusal {

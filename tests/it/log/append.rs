@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use stackledger::event::{Event, Family};
-use stackledger::log::{self, AppendError, Claim, Filter, Limit, Reader, load_claims_of};
+use stackledger::log::{self, AppendError, Claim, Filter, Limit, Reader, Refusal, load_claims_of};
 use uuid::Uuid;
 
 use crate::support::database::database;
@@ -24,6 +24,46 @@ async fn the_same_events_again_change_nothing() {
     let twice_in_a_batch = [events(200, 3), events(200, 3)].concat();
     assert_eq!(append(&db.database, &twice_in_a_batch).await.events, 3);
     assert_eq!(db.number("SELECT count(*) FROM log.event").await, 153);
+}
+
+/// Returns a CloudEvent of a sender whose ids are counted from 1 again, as its event.
+fn cloud_event(id: u32, instance: &str) -> Event {
+    let body = format!(
+        r#"{{"specversion":"1.0","id":"{id}","source":"chef","type":"recipe.started","time":"2026-11-20T03:05:54Z","data":{{"instance_id":"{instance}"}}}}"#
+    );
+    stackledger::event::decode(body.into_bytes(), None).unwrap()
+}
+
+#[tokio::test]
+async fn an_event_that_says_something_else_under_a_known_id_is_a_dead_letter() {
+    let db = database().await;
+    let given =
+        [cloud_event(1, "a"), cloud_event(2, "b"), cloud_event(2, "c"), cloud_event(2, "b")];
+    let appended = append(&db.database, &given).await;
+    assert_eq!((appended.events, appended.duplicates, appended.dead_letters), (2, 1, 1));
+    let in_batch = Refusal::OtherBody { position: None };
+    assert_eq!(appended.refused, [None, None, Some(in_batch), None]);
+
+    let given =
+        [cloud_event(3, "d"), cloud_event(1, "e"), cloud_event(2, "b"), cloud_event(2, "c")];
+    let appended = append(&db.database, &given).await;
+    let at = |position| Some(Refusal::OtherBody { position: Some(position) });
+    assert_eq!(appended.refused, [None, at(1), None, Some(in_batch)]);
+    // The delivery about c is one dead letter, however often it comes.
+    assert_eq!((appended.events, appended.duplicates, appended.dead_letters), (1, 1, 1));
+    assert_eq!(appended.is_new, [true, false, false, false]);
+    assert_eq!(appended.head, 3);
+    let letters = log::list_dead_letters(&db.client().await, None, 0, 10).await.unwrap();
+    let reasons: Vec<&str> = letters.iter().map(|stored| &*stored.letter.reason).collect();
+    assert_eq!(
+        reasons,
+        [
+            "another_body: its source and id are those of the event sent right before it, which says something else",
+            "another_body: its source and id are those of the event at position 1, which says something else",
+        ]
+    );
+    let stored = log::show_dead_letter(&db.client().await, letters[1].id).await.unwrap().unwrap();
+    assert_eq!(stored.letter.body, cloud_event(1, "e").body);
 }
 
 #[tokio::test]

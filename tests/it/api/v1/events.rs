@@ -158,6 +158,31 @@ async fn dead_letters_are_shown() {
     assert_eq!(server.refused("/v1/dead-letters?status=x").await["parameter"], "status");
 }
 
+/// A retry is harmless, another event under the same id is not: the client learns of it.
+#[tokio::test]
+async fn another_event_under_a_known_id_is_refused() {
+    let server = Server::start().await;
+    let started = |instance: &str| {
+        let event = json!({"specversion": "1.0", "id": "1", "source": "chef", "type": "recipe.started",
+                           "time": "2026-11-20T01:00:00Z", "data": {"instance_id": instance, "recipe": "r"}});
+        event.to_string()
+    };
+    assert_eq!(server.post("/v1/events", started("a")).await.0, 201);
+    assert_eq!(server.post("/v1/events", started("a")).await.0, 200);
+    let request = server.http.post(server.url("/v1/events")).body(started("b"));
+    let problem = refused(request).await;
+    assert_eq!(
+        (&problem["status"], problem["detail"].as_str().unwrap()),
+        (
+            &json!(409),
+            "another_body: its source and id are those of the event at position 1, which says something else: \
+             the event is kept as a dead letter"
+        )
+    );
+    assert_eq!(server.ok("/v1/dead-letters").await["items"].as_array().unwrap().len(), 1);
+    assert_eq!(server.ok("/v1/events").await["items"].as_array().unwrap().len(), 1);
+}
+
 /// The client gets an error, and the event is kept as a dead letter.
 #[tokio::test]
 async fn an_event_older_than_the_horizon_is_refused() {
