@@ -1,6 +1,7 @@
 //! Tasks that live as long as the process. One that panics, or ends unasked, is begun again; where that does not help,
 //! the process ends with the reason: a process without one of its parts would look well.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -94,13 +95,23 @@ async fn run(task: impl Future<Output = ()> + Send + 'static) -> String {
     let mut tasks = JoinSet::new();
     tasks.spawn(task);
     match tasks.join_next().await {
-        Some(Err(error)) if error.is_panic() => {
-            let panic = error.into_panic();
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or(panic.downcast_ref::<&str>().copied());
-            format!("it panicked: {}", text.unwrap_or("without a text"))
-        }
+        Some(Err(error)) if error.is_panic() => Panicked::of(&*error.into_panic()).to_string(),
         _ => "it ended without being asked to".to_owned(),
+    }
+}
+
+/// The error that code panicked, with its message in one line.
+#[derive(Debug, thiserror::Error)]
+#[error("it panicked: {0}")]
+pub struct Panicked(String);
+
+impl Panicked {
+    /// The error of a panic that was caught.
+    pub fn of(panic: &(dyn Any + Send)) -> Panicked {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(panic.downcast_ref::<&str>().copied());
+        let lines: Vec<&str> = text.unwrap_or("without a text").lines().map(str::trim).collect();
+        Panicked(lines.join("; "))
     }
 }
 

@@ -52,8 +52,8 @@ impl Database {
         let Some(url) = url else {
             return Err(ConfigError::not_set(
                 "DATABASE_URL",
-                "run scripts/up, which starts a PostgreSQL of its own, or set \
-                 DATABASE_URL=postgresql://user@host/database",
+                "set it to postgresql://user:password@host:port/database; scripts/up starts a server \
+                 of its own",
             ));
         };
         Database::from_url("DATABASE_URL", url)
@@ -173,7 +173,7 @@ impl Database {
     /// When the schema is newer than this program, or a migration fails, in which case it is rolled back.
     pub async fn migrate(&self) -> Result<MigrationReport> {
         let mut client = self.connect_as_given().await.with_context(|| {
-            format!("no PostgreSQL answers at {self}: run scripts/up, or set DATABASE_URL")
+            format!("no PostgreSQL answers at {self}: check that it runs, and DATABASE_URL")
         })?;
         // The history of migrations is in public, whatever the search path of this role. A backslash in a literal is
         // one, whatever the setting of this role or database: `off` makes an escape of it.
@@ -347,6 +347,36 @@ pub fn is_transient(error: &tokio_postgres::Error) -> bool {
                 || ["08", "53", "57", "58"].iter().any(|class| code.starts_with(class))
         }
     }
+}
+
+/// Reads the size of the database in bytes.
+///
+/// # Errors
+///
+/// When the database does not answer.
+pub async fn read_size(client: &Client) -> Result<i64, tokio_postgres::Error> {
+    let row = client.query_one("SELECT pg_database_size(current_database())", &[]).await?;
+    Ok(row.get(0))
+}
+
+/// Reads the sizes of all tables of a schema, in bytes: each by its name, with its indexes.
+///
+/// # Errors
+///
+/// When the database does not answer.
+pub async fn read_table_sizes(
+    client: &Client,
+    schema: &str,
+) -> Result<Vec<(String, i64)>, tokio_postgres::Error> {
+    let rows = client
+        .query(
+            "-- db::read_table_sizes
+             SELECT relname::text, coalesce(pg_total_relation_size(oid), 0) FROM pg_class
+             WHERE relkind = 'r' AND relnamespace = to_regnamespace($1) ORDER BY 1",
+            &[&schema],
+        )
+        .await?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Replaces NUL characters, which PostgreSQL's texts cannot contain.

@@ -2,15 +2,17 @@
 
 use crate::config::Config;
 use crate::event::{self, Compression, Event, Family, meter};
-use crate::log::{HORIZON_MOVED, SOURCE};
+use crate::log::SOURCE;
 use crate::secret::Secret;
 
 /// The message for senders of events about money: orders are issued here, not reported by others.
 const BILLING_IS_OURS: &str = "only stackledger creates events of the types billing.*";
 
-/// The message for senders of horizons: events before a horizon are dropped.
-const HORIZONS_ARE_OURS: &str =
-    "only stackledger creates events of the type stackledger.horizon.moved";
+/// The message for senders of horizons, before which events are dropped, and of skips, which say who ordered them.
+const TYPE_IS_OURS: &str = "only stackledger creates events of the types stackledger.*";
+
+/// What the types of these events begin with.
+const OUR_TYPES: &str = "stackledger.";
 
 /// The message for senders who use our source: with it and the right id, an event of any type would take the
 /// identity of the one that is to move a horizon, which would then be a duplicate.
@@ -21,7 +23,7 @@ const SOURCE_IS_OURS: &str = "only stackledger creates events of the source stac
 pub fn find_reserved_attribute(event: &Event) -> Option<(&'static str, &'static str)> {
     match event.family {
         Family::Billing => Some(("type", BILLING_IS_OURS)),
-        _ if event.kind == HORIZON_MOVED => Some(("type", HORIZONS_ARE_OURS)),
+        _ if event.kind.starts_with(OUR_TYPES) => Some(("type", TYPE_IS_OURS)),
         _ if event.source == SOURCE => Some(("source", SOURCE_IS_OURS)),
         _ => None,
     }

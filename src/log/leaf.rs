@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::{Offset, TimeZone};
 use tokio_postgres::{Client, GenericClient, Transaction};
 
+use crate::db;
 use crate::event::{Event, Family};
 
 /// A partition of `log.event`.
@@ -86,6 +87,27 @@ pub async fn list_days(
         )
         .await?;
     Ok(rows.iter().filter_map(|row| Leaf::of_day(row.get(0))?.day).collect())
+}
+
+/// Reads the size of each family's events with their indexes, in bytes.
+///
+/// # Errors
+///
+/// When the database is away.
+pub async fn read_sizes(client: &Client) -> Result<Vec<(Family, i64)>, tokio_postgres::Error> {
+    let tables = db::read_table_sizes(client, "log").await?;
+    let family_of = |table: &str| {
+        let rest = table.strip_prefix("event_")?;
+        Family::parse(rest.split('_').next()?)
+    };
+    let mut sizes = Family::ALL.map(|family| (family, 0));
+    for (table, bytes) in tables {
+        let family = family_of(&table);
+        if let Some((_, sum)) = sizes.iter_mut().find(|(known, _)| Some(*known) == family) {
+            *sum += bytes;
+        }
+    }
+    Ok(sizes.into())
 }
 
 /// Returns the last position in the family's leaf of that day; `None` if the leaf is empty.

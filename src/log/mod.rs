@@ -25,10 +25,8 @@ pub use dead_letter::{
     DeadLetter, DeadLetterStatus, StoredDeadLetter, count_open, discard, list as list_dead_letters,
     mark_redriven, show as show_dead_letter,
 };
-pub use horizon::{
-    HORIZON_MOVED, HorizonMove, Horizons, SOURCE, Target, read_horizon, read_horizons,
-};
-pub use leaf::{drop_day, last_position_of_day, list_days};
+pub use horizon::{HorizonMove, Horizons, SOURCE, Target, read_horizon, read_horizons};
+pub use leaf::{drop_day, last_position_of_day, list_days, read_sizes};
 pub use outcome::{AppendError, AppendOutcome, Refusal};
 pub use page::{Filter, Page, read_page};
 pub use read::{Limit, ReadProgress, Reader, Stretch, read_at, read_first_hash, read_head};

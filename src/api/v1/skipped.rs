@@ -1,4 +1,4 @@
-//! Events that read models go without.
+//! Events that read models go without, or use in part.
 
 use axum::Json;
 use axum::extract;
@@ -16,30 +16,36 @@ pub(super) fn routes() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(list))
 }
 
-/// An event that a read model goes without.
+/// An event that a read model goes without, or uses in part.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct SkippedEvent {
     /// The read model.
     projection: String,
     /// The event's position in the log, as in `/v1/events`.
     position: i64,
-    /// Why the read model cannot use it: what the database said.
+    /// `unusable`: what it says, or a part of that, cannot be used; `refused`: the database or the code refuses it;
+    /// `skipped`: an operator skipped it.
+    kind: String,
+    /// What is wrong with it, or what the database, the code or the operator said.
     reason: String,
-    /// The time at which it was set aside.
+    /// The operator who skipped it; null for the other kinds.
+    skipped_by: Option<String>,
+    /// When that was found.
     #[schema(value_type = String, format = DateTime)]
     skipped_at: Timestamp,
 }
 
 impl From<SetAsideEvent> for SkippedEvent {
     fn from(event: SetAsideEvent) -> Self {
-        let SetAsideEvent { projection, position, reason, set_aside_at } = event;
-        SkippedEvent { projection, position, reason, skipped_at: set_aside_at }
+        let SetAsideEvent { projection, position, kind, reason, skipped_by, set_aside_at } = event;
+        SkippedEvent { projection, position, kind, reason, skipped_by, skipped_at: set_aside_at }
     }
 }
 
-/// Events that read models go without, because the database refuses a value of their rows
+/// Events that read models go without, or use in part, each with the reason
 ///
-/// A replay of the read model tries each again.
+/// Samples that do not count are listed by `/v1/samples/rejected`, one by one. A replay of the read model tries each
+/// event again.
 #[utoipa::path(get, path = "/v1/skipped", tag = "Operate", operation_id = "skipped", params(Paging),
     responses((status = 200, body = Items<SkippedEvent>)))]
 async fn list(

@@ -110,13 +110,16 @@ impl DeploymentEvent {
     }
 }
 
+/// What the kinds of Heat's notifications begin with.
+pub const HEAT: &str = "orchestration.stack.";
+
 /// Reads the payload of an event of family `deployment`. `None` for an unknown kind.
 ///
 /// # Errors
 ///
 /// When a field without which the event means nothing is missing or unusable.
 pub fn decode(kind: &str, body: &[u8]) -> Result<Option<Reading>, PayloadFault> {
-    json::read(body, |text| match kind.strip_prefix("orchestration.stack.") {
+    json::read(body, |text| match kind.strip_prefix(HEAT) {
         Some(step) => heat::read(step, text),
         None => read(kind, text),
     })

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::event::deployment::{self, DeploymentEvent, Phase, Stack};
 use crate::event::{ID_MAX, Recorded};
-use crate::projection::{Decode, StretchFacts};
+use crate::projection::{Decode, StretchFacts, Unused};
 
 /// An event of a deployment or an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,29 +76,42 @@ pub(super) fn sort<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Vec<&'a Fac
 #[derive(Default)]
 pub(super) struct Decoder {
     facts: Vec<Fact>,
-    skipped: u64,
+    unused: Unused,
 }
 
 impl Decode for Decoder {
-    fn read(&mut self, Recorded { event, .. }: Recorded) {
+    fn read(&mut self, Recorded { position, event, .. }: Recorded) {
         match deployment::decode(&event.kind, &event.body) {
-            Ok(None) => {}
+            // Heat reports more than stacks have states for.
+            Ok(None) if event.kind.starts_with(deployment::HEAT) => {}
+            Ok(None) => {
+                let kind = &event.kind;
+                self.unused.add(
+                    position,
+                    format_args!("no event of the family deployment has the type {kind}"),
+                );
+            }
             Ok(Some(read)) => {
-                self.skipped += read.skipped;
                 // A fact without a time has no place among the others, and no index holds longer ids.
                 let is_short = |id: Option<&str>| id.is_none_or(|id| id.len() <= ID_MAX);
                 let fits =
                     is_short(read.event.deployment_id()) && is_short(read.event.instance_id());
-                match event.occurred_at.filter(|_| fits) {
-                    Some(at) => self.facts.push(Fact::new(event.id, at, read.event)),
-                    None => self.skipped += 1,
+                match event.occurred_at {
+                    Some(at) if fits => {
+                        let parts =
+                            format_args!("{} parts of its data cannot be read", read.skipped);
+                        self.unused.add_parts(position, read.skipped, parts);
+                        self.facts.push(Fact::new(event.id, at, read.event));
+                    }
+                    Some(_) => self.unused.add(position, "an id of it is too long"),
+                    None => self.unused.add(position, "it has no time from 2000 to 2099"),
                 }
             }
-            Err(_) => self.skipped += 1,
+            Err(fault) => self.unused.add(position, fault),
         }
     }
 
     fn finish(self: Box<Self>) -> StretchFacts {
-        StretchFacts { facts: Box::new(self.facts), skipped: self.skipped }
+        StretchFacts { facts: Box::new(self.facts), unused: self.unused }
     }
 }

@@ -120,6 +120,23 @@ async fn living(client: &impl GenericClient) -> Result<Vec<Living>, tokio_postgr
     Ok(rows.iter().map(living).collect())
 }
 
+/// Reads which process holds a projection; `None` while none does, or it has not announced itself.
+pub(super) async fn find_holder(
+    client: &impl GenericClient,
+    projection: &Projection,
+) -> Result<Option<String>, tokio_postgres::Error> {
+    let row = client
+        .query_opt(
+            "-- candidate::find_holder
+             SELECT c.process FROM projection.checkpoint AS t
+             JOIN projection.candidate AS c ON c.name = t.name AND c.holder = t.holder
+             WHERE t.name = $1 AND t.slot = 'live' AND t.lease_until > clock_timestamp()",
+            &[&projection.name],
+        )
+        .await?;
+    Ok(row.map(|row| row.get(0)))
+}
+
 /// Refuses a configuration while that of another process counts.
 pub(super) async fn check(
     client: &impl GenericClient,

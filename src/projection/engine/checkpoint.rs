@@ -175,22 +175,25 @@ pub(super) async fn extend(
     if kept == 0 { Err(LeaseLost.into()) } else { Ok(()) }
 }
 
-/// Begins a step: no process takes the lease over until the step has committed, however long it takes.
+/// Begins a step: no process takes the lease over until the step has committed, however long it takes. Returns the
+/// position of the next event that the slot's tables go without, if there is one.
 pub(super) async fn lock(
     transaction: &impl GenericClient,
     projection: &Projection,
     slot: Slot,
     held: &Lease,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<i64>> {
     let row = transaction
         .query_opt(
             "-- checkpoint::lock
-             SELECT FROM projection.checkpoint
+             SELECT (SELECT min(s.position) FROM projection.set_aside AS s
+                     WHERE s.name = c.name AND s.slot = c.slot AND s.position > c.position)
+             FROM projection.checkpoint AS c
              WHERE name = $1 AND slot = $2 AND fence = $3 FOR UPDATE",
             &[&projection.name, &slot.as_str(), &held.fence],
         )
         .await?;
-    if row.is_some() { Ok(()) } else { Err(LeaseLost.into()) }
+    row.map(|row| row.get(0)).ok_or_else(|| LeaseLost.into())
 }
 
 /// Moves the checkpoint, within the transaction that writes the rows.
@@ -200,7 +203,7 @@ pub(super) async fn advance(
     slot: Slot,
     held: &Lease,
     to: i64,
-    skipped: u64,
+    unused: u64,
 ) -> anyhow::Result<()> {
     let moved = transaction
         .execute(
@@ -215,7 +218,7 @@ pub(super) async fn advance(
                 &held.fence,
                 &held.position,
                 &to,
-                &(skipped as i64),
+                &(unused as i64),
                 &LEASE_SECONDS,
             ],
         )

@@ -15,6 +15,7 @@ use super::live;
 use super::set_aside;
 use super::slot::Slot;
 use super::step::connect;
+use super::stretch;
 use crate::config::File;
 use crate::db::Database;
 use crate::log;
@@ -73,7 +74,7 @@ pub async fn compare(
         if stop.is_cancelled() {
             bail!("stopped");
         }
-        (projection.apply)(&transaction, file, prepared.decoded.facts).await?;
+        stretch::fold(projection, &transaction, file, prepared.decoded?.facts).await?;
         progress(prepared.to, position);
     }
     let mut comparison = Comparison { position, rows: 0, frozen: 0, difference: None };

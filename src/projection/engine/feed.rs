@@ -6,21 +6,11 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::{Projection, StretchFacts};
+use super::Projection;
+use super::stretch::{self, PreparedStretch};
 use crate::config::File;
 use crate::db::Database;
-use crate::event::Recorded;
 use crate::lifecycle::run_on_own_thread;
-use crate::log::Reader;
-
-/// A stretch of the log, ready to be applied.
-pub(super) struct PreparedStretch {
-    /// The position up to which everything is read once this is applied.
-    pub to: i64,
-    /// The number of its events of the projection's families.
-    pub events: u64,
-    pub decoded: StretchFacts,
-}
 
 /// Longest pause between two looks at the log, should a notification be lost.
 const POLL: std::time::Duration = std::time::Duration::from_millis(250);
@@ -126,29 +116,21 @@ impl Source {
         sender: &mpsc::Sender<anyhow::Result<PreparedStretch>>,
     ) -> anyhow::Result<()> {
         let client = self.database.connect(None).await?;
-        let reader = Reader::new(self.projection.families);
         loop {
             let until = match &end {
                 End::Never(_) => i64::MAX,
                 End::At(until) => *until,
             };
-            let mut decode = (self.projection.decode)(&self.file);
-            let take = |event: Recorded| {
-                if !self.without.contains(&event.position) {
-                    decode.read(event);
-                }
-            };
-            let read =
-                reader.for_each(&client, position, until, self.projection.stretch, take).await?;
-            if read.position == position {
+            let (projection, without) = (self.projection, &self.without);
+            let prepared =
+                stretch::prepare(&client, projection, &self.file, position, until, without).await?;
+            let Some(prepared) = prepared else {
                 let End::Never(wake) = &mut end else { return Ok(()) };
                 // The next look decides, woken or not: a lost notification costs a moment, never an event.
                 let _ = tokio::time::timeout(POLL, wake.changed()).await;
                 continue;
-            }
-            position = read.position;
-            let prepared =
-                PreparedStretch { to: position, events: read.events, decoded: decode.finish() };
+            };
+            position = prepared.to;
             if sender.send(Ok(prepared)).await.is_err() {
                 return Ok(());
             }

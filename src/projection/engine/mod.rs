@@ -13,10 +13,13 @@ mod runner;
 #[cfg(test)]
 pub(super) mod scratch;
 mod set_aside;
+mod skip;
 mod slot;
 mod status;
 mod step;
+mod stretch;
 pub(super) mod table;
+mod unused;
 mod wake;
 
 use std::any::Any;
@@ -44,8 +47,10 @@ pub use live::{
 pub use replay::{Progress, replay};
 pub use runner::run;
 pub use set_aside::{SetAsideEvent, list_set_aside};
+pub use skip::{Skip, SkipRefused, find_obstacle, skip};
 pub use slot::Slot;
-pub use status::{Status, statuses};
+pub use status::{Status, read_sizes, statuses};
+pub use unused::Unused;
 
 /// A projection: how its rows are made, as a struct of functions.
 pub struct Projection {
@@ -143,6 +148,6 @@ pub trait Decode {
 pub struct StretchFacts {
     /// The facts, of the projection's own type.
     pub facts: Box<dyn Any + Send>,
-    /// The number of events that could not be used, or contained a value that could not.
-    pub skipped: u64,
+    /// The events that could not be used, or contained a value that could not.
+    pub unused: Unused,
 }

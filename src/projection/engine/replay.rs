@@ -14,6 +14,7 @@ use super::feed::Feed;
 use super::frozen;
 use super::slot::Slot;
 use super::step::{Step, connect};
+use super::stretch;
 use super::{LeaseLost, Projection, StandBy, set_aside};
 use crate::config::File;
 use crate::db::{self, Database};
@@ -56,33 +57,42 @@ pub async fn replay(
     let mut step = begin(database, projection, file, holder).await?;
     let started = Instant::now();
     let mut events = 0;
-    // Each round reads the events that arrived during the one before; the rounds shrink quickly.
     loop {
-        let before = step.held.position;
-        let (head, _) = log::read_head(&step.client).await?;
-        let mut feed = Feed::until(database, projection, file, before, head);
-        while let Some(prepared) = feed.next().await? {
-            if stop.is_cancelled() {
-                checkpoint::release(&step.client, projection, Slot::Next, &step.held).await?;
-                bail!(
-                    "stopped at position {}: the next replay continues there",
-                    step.held.position
-                );
+        // Each round reads the events that arrived during the one before; the rounds shrink quickly.
+        loop {
+            let before = step.held.position;
+            let (head, _) = log::read_head(&step.client).await?;
+            let mut feed = Feed::until(database, projection, file, before, head);
+            while let Some(prepared) = feed.next().await? {
+                if stop.is_cancelled() {
+                    checkpoint::release(&step.client, projection, Slot::Next, &step.held).await?;
+                    bail!(
+                        "stopped at position {}: the next replay continues there",
+                        step.held.position
+                    );
+                }
+                events += prepared.events;
+                if let Err(error) = step.apply(prepared).await {
+                    step.note(&error).await;
+                    return Err(error);
+                }
+                let position = step.held.position;
+                progress(Progress { position, head, events, elapsed: started.elapsed() });
             }
-            events += prepared.events;
-            step.apply(prepared).await?;
-            let position = step.held.position;
-            progress(Progress { position, head, events, elapsed: started.elapsed() });
+            const CAUGHT_UP: i64 = 10_000;
+            if step.held.position - before < CAUGHT_UP {
+                break;
+            }
         }
-        const CAUGHT_UP: i64 = 10_000;
-        if step.held.position - before < CAUGHT_UP {
-            break;
+        // Only the swap is left after this; few rows arrive meanwhile.
+        create_indexes(&mut step).await?;
+        let copied = frozen::copy_frozen_ahead(&mut step.client, projection, &step.held).await?;
+        // If one of their events has to be set aside, another round does that.
+        if let Some(old) = swap(database, &mut step, copied).await? {
+            drop_old(&step, &old).await;
+            return Ok(());
         }
     }
-    // Only the swap is left after this; few rows arrive meanwhile.
-    create_indexes(&mut step).await?;
-    let copied = frozen::copy_frozen_ahead(&mut step.client, projection, &step.held).await?;
-    swap(database, step, copied).await
 }
 
 /// Creates the indexes. This may take longer than a lease, so it is done as a step, during which no process
@@ -120,16 +130,18 @@ async fn begin(
 }
 
 /// Catches up with the live tables under a lock on their checkpoint, copies the rows that became frozen
-/// since `copied`, and takes their place.
-async fn swap(database: &Database, mut step: Step, copied: Horizons) -> Result<()> {
+/// since `copied`, and takes their place. Returns the schema of the tables that served until now; `None`, with
+/// nothing changed, if the read model has to go without an event that it would catch up with.
+async fn swap(database: &Database, step: &mut Step, copied: Horizons) -> Result<Option<String>> {
     let (projection, slot) = (step.projection, step.slot);
+    let mut held = step.held.clone();
     let (live, next) = (Slot::Live.schema(projection), Slot::Next.schema(projection));
     let old = format!("{live}__old");
     step.client.batch_execute(&format!("DROP SCHEMA IF EXISTS {old} CASCADE")).await?;
 
     let transaction = step.client.transaction().await?;
     // The first lock, so that no process takes over however long the others have to be waited for.
-    checkpoint::lock(&transaction, projection, slot, &step.held).await?;
+    let without = checkpoint::lock(&transaction, projection, slot, &held).await?;
     checkpoint::allow_swap(&transaction, projection).await?;
     let row = transaction
         .query_opt(
@@ -139,21 +151,22 @@ async fn swap(database: &Database, mut step: Step, copied: Horizons) -> Result<(
         )
         .await?;
     let (position, fence): (i64, i64) = row.map_or((0, 0), |row| (row.get(0), row.get(1)));
-    let mut feed = Feed::until(database, projection, &step.file, step.held.position, position);
-    while let Some(prepared) = feed.next().await? {
-        (projection.apply)(&transaction, &step.file, prepared.decoded.facts).await?;
-        checkpoint::advance(
-            &transaction,
-            projection,
-            slot,
-            &step.held,
-            prepared.to,
-            prepared.decoded.skipped,
-        )
-        .await?;
-        step.held.position = prepared.to;
+    if without.is_some_and(|without| without <= position) {
+        return Ok(None);
     }
-    if step.held.position < position {
+    let mut feed = Feed::until(database, projection, &step.file, held.position, position);
+    while let Some(prepared) = feed.next().await? {
+        let to = prepared.to;
+        let Ok(decoded) = prepared.decoded else { return Ok(None) };
+        let unused = match stretch::apply(projection, slot, &transaction, &step.file, decoded).await
+        {
+            Err(error) if set_aside::is_caused_by_event(&error) => return Ok(None),
+            applied => applied?,
+        };
+        checkpoint::advance(&transaction, projection, slot, &held, to, unused).await?;
+        held.position = to;
+    }
+    if held.position < position {
         bail!("the log ends before the live tables' position {position}");
     }
     frozen::copy_frozen(&transaction, projection.frozen.iter(), (&live, &next), copied).await?;
@@ -177,15 +190,14 @@ async fn swap(database: &Database, mut step: Step, copied: Horizons) -> Result<(
              UPDATE projection.checkpoint
              SET slot = 'live', fence = greatest(fence, $2) + 1, holder = NULL, lease_until = 'epoch'
              WHERE name = $1 AND slot = 'next' AND fence = $3",
-            &[&projection.name, &fence, &step.held.fence],
+            &[&projection.name, &fence, &held.fence],
         )
         .await?;
     if swapped != 1 {
         return Err(LeaseLost.into());
     }
     transaction.commit().await?;
-    drop_old(&step, &old).await;
-    Ok(())
+    Ok(Some(old))
 }
 
 /// Drops the tables that served until now, as soon as no query reads them. The next replay drops any that

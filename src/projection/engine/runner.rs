@@ -142,6 +142,8 @@ impl Runner {
         let part = &self.part;
         let (mut backoff, mut database_backoff) =
             (Backoff::for_service(), Backoff::for_readiness());
+        // A state is said once, however often it is found again.
+        let mut said = None;
         while !self.stop.is_cancelled() {
             let mut is_database_away = false;
             match self.session(part, &mut backoff).await {
@@ -153,11 +155,15 @@ impl Runner {
                 }
                 Err(error) if error.is::<StandBy>() => {
                     self.health.clear_fault(part);
-                    tracing::info!("{part}: {error}; standing by");
+                    let reason = error.to_string();
+                    if said.as_ref() != Some(&reason) {
+                        tracing::info!("{part}: {reason}; standing by");
+                    }
+                    said = Some(reason);
                 }
                 // The lease went to another process, or a replay swapped the tables: start again.
                 Err(error) if error.is::<LeaseLost>() => {
-                    tracing::info!("{part}: another process took the lease, standing by");
+                    tracing::info!("{part}: its lease was taken; beginning anew");
                     continue;
                 }
                 Err(error) => {
@@ -185,6 +191,7 @@ impl Runner {
         self.candidate.announce(&client).await?;
         candidate::check(&client, self.projection, &self.rows_version).await?;
         self.prepare(&mut client).await?;
+        let mut is_said = false;
         let held = loop {
             if let Some(held) =
                 checkpoint::acquire(&client, self.projection, Slot::Live, &self.candidate.holder)
@@ -193,12 +200,20 @@ impl Runner {
                 break held;
             }
             self.health.clear_fault(part);
+            if !std::mem::replace(&mut is_said, true) {
+                let holder = candidate::find_holder(&client, self.projection).await?;
+                let holder = holder.as_deref().unwrap_or("another process");
+                tracing::info!("{part}: {holder} projects it; standing by");
+            }
             tokio::select! {
                 () = tokio::time::sleep(STANDBY_INTERVAL) => {}
                 () = self.stop.cancelled() => return Ok(()),
             }
         };
-        tracing::info!("{part}: projecting from position {}", held.position);
+        // A projection that stands on an event says so once, however often it tries again.
+        if !self.health.faults().contains_key(part) {
+            tracing::info!("{part}: projecting from position {}", held.position);
+        }
         let (projection, file) = (self.projection, Arc::clone(&self.file));
         let wake = self.wake.clone();
         let mut feed = Feed::follow(&self.database, projection, &file, held.position, wake);

@@ -1,7 +1,11 @@
 //! The status of every projection, for `status`, `/v1/projections`, `/readyz` and `/metrics`.
 
 use jiff::Timestamp;
-use tokio_postgres::GenericClient;
+use tokio_postgres::{Client, GenericClient};
+
+use super::Projection;
+use super::slot::Slot;
+use crate::db;
 
 /// The status of one set of a projection's tables.
 #[derive(Clone, Debug)]
@@ -27,6 +31,8 @@ pub struct Status {
     pub error: Option<String>,
     /// The last position before the error.
     pub error_at: Option<i64>,
+    /// The process that holds it, for people; `None` if none does, or it has not announced itself.
+    pub process: Option<String>,
     /// Whether these tables answer queries.
     pub is_live: bool,
     /// Whether no process has projected it for longer than a standby needs to take over.
@@ -47,6 +53,8 @@ pub async fn statuses(
             "-- projection::statuses
              SELECT c.name, c.slot, c.version, c.position, h.position AS head, c.skipped, c.error, c.error_at,
                     c.lease_until > now() AS is_held,
+                    (SELECT process FROM projection.candidate AS p
+                     WHERE p.name = c.name AND p.holder = c.holder AND c.lease_until > now()) AS process,
                     -- While a replay fills the next tables, no process need project the live ones.
                     c.lease_until < now() - interval '30 s' AND NOT EXISTS (
                         SELECT FROM projection.checkpoint AS n
@@ -80,9 +88,27 @@ pub async fn statuses(
             skipped: row.get("skipped"),
             error,
             error_at: row.get("error_at"),
+            process: row.get("process"),
             is_live: slot == "live",
             is_abandoned: row.get("is_abandoned"),
         }
     };
     Ok(rows.iter().map(status).collect())
+}
+
+/// Reads the size of each projection's live tables with their indexes, in bytes.
+///
+/// # Errors
+///
+/// When the database does not answer.
+pub async fn read_sizes(
+    client: &Client,
+    projections: &[&'static Projection],
+) -> Result<Vec<(&'static str, i64)>, tokio_postgres::Error> {
+    let mut sizes = Vec::new();
+    for projection in projections {
+        let tables = db::read_table_sizes(client, &Slot::Live.schema(projection)).await?;
+        sizes.push((projection.name, tables.iter().map(|(_, bytes)| bytes).sum()));
+    }
+    Ok(sizes)
 }

@@ -17,7 +17,7 @@ use crate::config::Metering;
 use crate::event::meter::{self as wire, InvalidSample};
 use crate::event::{Event, Family, Recorded};
 use crate::projection::engine::table::{Columns, TableRow, table};
-use crate::projection::{Decode, StretchFacts};
+use crate::projection::{Decode, StretchFacts, Unused};
 
 /// The facts of a stretch of the log.
 #[derive(Debug, Default)]
@@ -59,14 +59,19 @@ const BAD_SIGNATURE: &str = "its signature is wrong";
 pub(super) struct Decoder<'a> {
     metering: &'a Metering,
     facts: Facts,
-    skipped: u64,
+    unused: Unused,
     reports: Reports,
 }
 
 impl<'a> Decoder<'a> {
     /// Creates a decoder that trusts the sources and times that the configuration trusts.
     pub fn new(metering: &'a Metering) -> Self {
-        Decoder { metering, facts: Facts::default(), skipped: 0, reports: Reports::default() }
+        Decoder {
+            metering,
+            facts: Facts::default(),
+            unused: Unused::default(),
+            reports: Reports::default(),
+        }
     }
 }
 
@@ -78,19 +83,19 @@ impl Decode for Decoder<'_> {
                 Ok(samples) => {
                     self.facts.add(self.metering, position, &event, samples, &mut self.reports);
                 }
-                Err(_) => self.skipped += 1,
+                Err(fault) => self.unused.add(position, fault),
             }
         }
         self.reports.end_event();
     }
 
     fn finish(self: Box<Self>) -> StretchFacts {
-        let Decoder { mut facts, skipped, reports, .. } = *self;
+        let Decoder { mut facts, unused, reports, .. } = *self;
         facts.names = reports.into_names();
         fold::sort(&mut facts.samples);
         facts.resources = resource::resources_of(&facts.samples, &facts.metadata);
         facts.meters = meter::meters_of(&facts.samples);
-        StretchFacts { facts: Box::new(facts), skipped }
+        StretchFacts { facts: Box::new(facts), unused }
     }
 }
 

@@ -11,27 +11,36 @@ use super::fact::{BucketFact, Facts, Key, Rejection};
 use super::resolution::Resolution;
 use crate::event::Recorded;
 use crate::event::perf::{self, HostSamples, Sample};
-use crate::projection::{Decode, StretchFacts};
+use crate::projection::{Decode, StretchFacts, Unused};
 use crate::sketch::numbers::{self, Sketch};
 
 /// Reads the facts of a stretch of the log.
 #[derive(Default)]
 pub(super) struct Decoder {
     stretch: Stretch,
-    skipped: u64,
+    unused: Unused,
 }
 
 impl Decode for Decoder {
     fn read(&mut self, recorded: Recorded) {
         if recorded.event.kind == perf::SAMPLED {
-            let is_whole =
-                perf::read(&recorded.event.body, |sampled| self.stretch.add(&recorded, sampled));
-            self.skipped += u64::from(!is_whole.unwrap_or(false));
+            match perf::read(&recorded.event.body, |sampled| self.stretch.add(&recorded, sampled)) {
+                Ok(true) => {}
+                // Each value that does not count is a row of its own.
+                Ok(false) => self.unused.add_listed(),
+                Err(fault) => self.unused.add(recorded.position, fault),
+            }
+        } else {
+            let kind = &recorded.event.kind;
+            self.unused.add(
+                recorded.position,
+                format_args!("no event of the family perf has the type {kind}"),
+            );
         }
     }
 
     fn finish(self: Box<Self>) -> StretchFacts {
-        StretchFacts { facts: Box::new(self.stretch.finish()), skipped: self.skipped }
+        StretchFacts { facts: Box::new(self.stretch.finish()), unused: self.unused }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::billing::Amount;
 use crate::billing::order::record;
 use crate::event::{Family, Recorded};
 use crate::log::Limit;
-use crate::projection::{Decode, Projection, StretchFacts};
+use crate::projection::{Decode, Projection, StretchFacts, Unused};
 
 /// The read model.
 pub const PROJECTION: Projection = Projection {
@@ -70,19 +70,19 @@ struct Head {
 #[derive(Default)]
 struct Decoder {
     facts: Vec<OrderFact>,
-    skipped: u64,
+    unused: Unused,
 }
 
 impl Decode for Decoder {
     fn read(&mut self, recorded: Recorded) {
         match read_order(&recorded) {
             Some(fact) => self.facts.push(fact),
-            None => self.skipped += 1,
+            None => self.unused.add(recorded.position, "it is not an order that can be read"),
         }
     }
 
     fn finish(self: Box<Self>) -> StretchFacts {
-        StretchFacts { facts: Box::new(self.facts), skipped: self.skipped }
+        StretchFacts { facts: Box::new(self.facts), unused: self.unused }
     }
 }
 

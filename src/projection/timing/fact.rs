@@ -2,7 +2,7 @@
 
 use crate::event::nova::{self, Fault, Notification};
 use crate::event::recipe::{self, RecipeEvent};
-use crate::event::{Family, ID_MAX, Recorded, TEXT_MAX};
+use crate::event::{Family, ID_MAX, PayloadFault, Recorded, TEXT_MAX};
 
 use super::stamp::Stamp;
 
@@ -27,25 +27,41 @@ pub(super) enum Content {
     Recipe(RecipeEvent),
 }
 
-/// The event should have been a fact and cannot be one.
-pub(super) struct UnusableEvent;
+/// The reason why an event that should have been a fact cannot be one.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UnusableEvent {
+    /// No event of this family has its kind.
+    #[error("no event of the family recipe has the type {0}")]
+    UnknownKind(String),
+    /// A field is missing or wrong.
+    #[error(transparent)]
+    Payload(#[from] PayloadFault),
+    /// It has no place among the others.
+    #[error("it has no time from 2000 to 2099")]
+    NoTime,
+    /// No index holds its id or its recipe's name.
+    #[error("its instance's id or its recipe's name is too long")]
+    Overlong,
+}
 
 impl Fact {
     /// Reads an event. Returns `None` if it does not concern timing.
     pub fn read(Recorded { event, .. }: Recorded) -> Result<Option<Self>, UnusableEvent> {
         let content = match event.family {
-            Family::Recipe => {
-                recipe::decode(&event.kind, &event.body).map(|decoded| decoded.map(Content::Recipe))
-            }
-            _ => nova::decode(&event.kind, &event.body)
-                .map(|decoded| decoded.map(|notification| Content::Nova(Box::new(notification)))),
+            Family::Recipe => match recipe::decode(&event.kind, &event.body)? {
+                Some(recipe) => Content::Recipe(recipe),
+                None => return Err(UnusableEvent::UnknownKind(event.kind)),
+            },
+            _ => match nova::decode(&event.kind, &event.body)? {
+                Some(notification) => Content::Nova(Box::new(notification)),
+                None => return Ok(None),
+            },
         };
-        let Some(content) = content.map_err(|_| UnusableEvent)? else { return Ok(None) };
         // Without a time it has no place among the others, and a projection does not read the clock.
-        let at = event.occurred_at.ok_or(UnusableEvent)?;
+        let at = event.occurred_at.ok_or(UnusableEvent::NoTime)?;
         let is_id = content.instance_id().len() <= ID_MAX;
         if !is_id || content.recipe().is_some_and(|name| name.len() > TEXT_MAX) {
-            return Err(UnusableEvent);
+            return Err(UnusableEvent::Overlong);
         }
         Ok(Some(Fact { stamp: (at, event.id), kind: event.kind, source: event.source, content }))
     }

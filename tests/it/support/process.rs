@@ -1,6 +1,8 @@
 //! The real program as a process.
 
+use std::collections::BTreeMap;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::broker::TestBroker;
@@ -45,7 +47,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts `role` on a free port.
+    /// Starts `role` on a free port: that of its HTTP server, or of health and metrics if it has none.
     pub fn start(role: &str, database: &TestDatabase, broker: &TestBroker) -> Process {
         Process::start_with(role, database, broker, &[])
     }
@@ -70,9 +72,11 @@ impl Process {
     ) -> Process {
         let port = free_port();
         let address = format!("127.0.0.1:{port}");
+        let has_server = matches!(role, "up" | "serve");
+        let variable = if has_server { "LISTEN" } else { "HEALTH_LISTEN" };
         let child = command(database, Some(broker))
             .arg(role)
-            .env("LISTEN", &address)
+            .env(variable, &address)
             .envs(variables.iter().copied())
             .stdout(Stdio::null())
             .stderr(stderr)
@@ -112,6 +116,17 @@ impl Process {
         (status, response.json().await.unwrap_or_default())
     }
 
+    /// Reads its metrics. Returns the value of each line by what stands before it.
+    pub async fn metrics(&self) -> BTreeMap<String, f64> {
+        let response = reqwest::get(format!("{}/metrics", self.url)).await.unwrap();
+        let text = response.text().await.unwrap();
+        let value = |line: &str| {
+            let (name, value) = line.rsplit_once(' ')?;
+            Some((name.to_owned(), value.parse().ok()?))
+        };
+        text.lines().filter(|line| !line.starts_with('#')).filter_map(value).collect()
+    }
+
     /// Kills it by SIGKILL.
     pub fn kill(&mut self) {
         let _ = self.child.kill();
@@ -137,13 +152,18 @@ impl Drop for Process {
     }
 }
 
-/// Returns a port that is free at present, below the range of outgoing connections' ports.
+/// Returns a port that is free at present, below the range of outgoing connections' ports. A process listens only a moment
+/// later: ports of one test follow each other, and those of tests that run at once begin far apart.
 fn free_port() -> u16 {
-    let mut candidate = 20_000 + (std::process::id() % 10_000) as u16;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 12_000;
+    const OF_ONE_TEST: u32 = 64;
     loop {
-        if std::net::TcpListener::bind(("127.0.0.1", candidate)).is_ok() {
-            return candidate;
+        let nth = std::process::id() * OF_ONE_TEST + NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = (FIRST + nth % COUNT) as u16;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
         }
-        candidate = if candidate >= 32_000 { 20_000 } else { candidate + 1 };
     }
 }

@@ -35,7 +35,7 @@ fn tables(bodies: impl IntoIterator<Item = Vec<u8>>) -> (Tables, u64) {
     let decoded = PROJECTION.decode_all(&File::default(), events);
     let mut tables = Tables::default();
     tables.apply_condensed(*decoded.facts.downcast().unwrap());
-    (tables, decoded.skipped)
+    (tables, decoded.unused.count())
 }
 
 /// Reads a file of `fixtures`.

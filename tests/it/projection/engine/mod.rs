@@ -4,3 +4,5 @@ mod candidate;
 mod replay;
 mod runner;
 mod set_aside;
+mod skip;
+mod unused;
