@@ -1,15 +1,19 @@
-//! The health of the services that a process needs, for `/readyz` and `status`.
+//! The health of the services that a process needs, for `/readyz` and `/metrics`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-/// The parts that do not work, with the reason for each. All tasks of a process share it.
+/// The parts that do not work, with the reason for each, and the last signs of life of those that send messages. All
+/// tasks of a process share it.
 #[derive(Debug, Default)]
 pub struct Health {
     /// By part and reporter: the reason.
     faults: Mutex<BTreeMap<String, BTreeMap<u64, String>>>,
     reporters: AtomicU64,
+    /// By queue: when messages were received last.
+    received_at: Mutex<BTreeMap<String, Instant>>,
 }
 
 /// The reporter of a part on which only one task reports.
@@ -40,6 +44,21 @@ impl Health {
         faults.iter().filter_map(|(part, all)| Some((part.clone(), first(all)?))).collect()
     }
 
+    /// Records that messages of a queue were received now.
+    pub fn note_messages(&self, queue: &str) {
+        let mut received_at = self.received_at.lock().unwrap_or_else(PoisonError::into_inner);
+        match received_at.get_mut(queue) {
+            Some(at) => *at = Instant::now(),
+            None => drop(received_at.insert(queue.to_owned(), Instant::now())),
+        }
+    }
+
+    /// The time since messages were received last, by queue; none before the first ones.
+    pub fn message_ages(&self) -> Vec<(String, Duration)> {
+        let received_at = self.received_at.lock().unwrap_or_else(PoisonError::into_inner);
+        received_at.iter().map(|(queue, at)| (queue.clone(), at.elapsed())).collect()
+    }
+
     fn set(&self, part: &str, reporter: u64, reason: String) -> bool {
         let mut faults = self.lock();
         let reasons = faults.entry(part.to_owned()).or_default();
@@ -61,7 +80,7 @@ impl Health {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, BTreeMap<u64, String>>> {
         // A panic while another task held the lock cannot leave the map half changed.
-        self.faults.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

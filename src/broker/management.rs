@@ -6,9 +6,10 @@ use std::time::Duration;
 use lapin::uri::AMQPUri;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::StatusCode;
+use reqwest::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::version::{BrokerVersion, RABBITMQ};
 use crate::secret::ConnectionString;
@@ -128,6 +129,35 @@ impl QueueSummary {
     }
 }
 
+/// What becomes of messages that an exchange routes to no queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unrouted {
+    /// They go to another exchange.
+    Kept,
+    /// They are dropped, and this policy, which says nothing of them, keeps ours from counting.
+    Dropped {
+        /// The policy's name.
+        policy: String,
+    },
+}
+
+/// The part of an exchange's description that concerns its alternate exchange.
+#[derive(Debug, Deserialize)]
+struct ExchangeDescription {
+    #[serde(default)]
+    arguments: Value,
+    policy: Option<String>,
+}
+
+/// A policy, as far as it concerns exchanges.
+#[derive(Debug, Deserialize)]
+struct Policy {
+    definition: Value,
+}
+
+/// The key of arguments and policies that names the exchange to which unrouted messages go.
+const ALTERNATE_EXCHANGE: &str = "alternate-exchange";
+
 /// A binding of a queue.
 #[derive(Debug, Deserialize)]
 struct BindingSource {
@@ -218,6 +248,42 @@ impl Management {
         Ok(bindings.iter().any(|binding| !binding.source.is_empty()))
     }
 
+    /// Makes messages that an exchange routes to no queue go to the exchange `alternate`, by a policy, unless they go to
+    /// another one already. The policy has a lower priority than the default: where another one applies, it does not.
+    /// It is no argument of the exchange, because then publishers that declare the exchange without it would fail.
+    ///
+    /// # Errors
+    ///
+    /// When the API is away, or refuses: the user needs the tag `policymaker`.
+    pub async fn keep_unrouted(
+        &self,
+        vhost: &str,
+        exchange: &str,
+        alternate: &str,
+    ) -> Result<Unrouted, ManagementError> {
+        let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let path = format!("exchanges/{}/{}", encoded(vhost), encoded(exchange));
+        let found: Option<ExchangeDescription> = self.get(&path).await?;
+        let found =
+            found.ok_or_else(|| self.no_answer(format!("it has no exchange {exchange}")))?;
+        if found.arguments.get(ALTERNATE_EXCHANGE).is_some() {
+            return Ok(Unrouted::Kept);
+        }
+        let policy = |name: &str| format!("policies/{}/{}", encoded(vhost), encoded(name));
+        match found.policy {
+            Some(name) => {
+                let found: Option<Policy> = self.get(&policy(&name)).await?;
+                let keeps = found.is_some_and(|it| it.definition.get(ALTERNATE_EXCHANGE).is_some());
+                Ok(if keeps { Unrouted::Kept } else { Unrouted::Dropped { policy: name } })
+            }
+            None => {
+                let body = unrouted_policy(exchange, alternate);
+                self.put(&policy(&format!("{exchange}-unrouted")), &body).await?;
+                Ok(Unrouted::Kept)
+            }
+        }
+    }
+
     /// Reads the broker's version.
     ///
     /// # Errors
@@ -236,15 +302,35 @@ impl Management {
 
     /// Reads one object of the API; `None` if there is none.
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, ManagementError> {
-        let url = format!("{}/api/{path}", self.url.expose().trim_end_matches('/'));
-        let answer = self.http.get(url).send().await.map_err(|error| self.away(error))?;
+        let answer = self.http.get(self.url_of(path)).send().await;
+        let answer = answer.map_err(|error| self.away(error))?;
         match answer.status() {
             StatusCode::OK => answer.json().await.map(Some).map_err(|error| self.away(error)),
             StatusCode::NOT_FOUND => Ok(None),
-            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                Err(ManagementError::Refused { url: self.url.to_string(), status })
+            status => Err(self.refused(status)),
+        }
+    }
+
+    /// Writes one object of the API.
+    async fn put(&self, path: &str, object: &Value) -> Result<(), ManagementError> {
+        let request = self.http.put(self.url_of(path)).body(object.to_string());
+        let answer = request.header(CONTENT_TYPE, "application/json").send().await;
+        match answer.map_err(|error| self.away(error))?.status() {
+            status if status.is_success() => Ok(()),
+            status => Err(self.refused(status)),
+        }
+    }
+
+    fn url_of(&self, path: &str) -> String {
+        format!("{}/api/{path}", self.url.expose().trim_end_matches('/'))
+    }
+
+    fn refused(&self, status: StatusCode) -> ManagementError {
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                ManagementError::Refused { url: self.url.to_string(), status }
             }
-            status => Err(self.no_answer(status.to_string())),
+            status => self.no_answer(status.to_string()),
         }
     }
 
@@ -260,6 +346,23 @@ impl Management {
     fn no_answer(&self, reason: String) -> ManagementError {
         ManagementError::Away { url: self.url.to_string(), reason }
     }
+}
+
+/// The policy that keeps the messages of an exchange that are routed to no queue.
+fn unrouted_policy(exchange: &str, alternate: &str) -> Value {
+    let mut pattern = String::from("^");
+    for character in exchange.chars() {
+        // The pattern is a regular expression, and the exchange's name is not.
+        if !character.is_alphanumeric() {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('$');
+    json!({
+        "pattern": pattern, "definition": {ALTERNATE_EXCHANGE: alternate}, "priority": -1,
+        "apply-to": "exchanges",
+    })
 }
 
 impl Description {
@@ -297,8 +400,6 @@ impl Description {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn limit(description: Value) -> String {

@@ -10,7 +10,7 @@ mod version;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use lapin::options::ExchangeDeclareOptions;
+use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{Connection, ConnectionProperties, ErrorKind, ExchangeKind};
 use tokio::runtime::{Builder, Handle};
@@ -19,7 +19,9 @@ use crate::secret::ConnectionString;
 
 pub use cluster::{Cluster, NoNode};
 pub use frames::SUBSTITUTE;
-pub use management::{DeliveryLimit, LimitOrigin, Management, ManagementError, QueueSummary};
+pub use management::{
+    DeliveryLimit, LimitOrigin, Management, ManagementError, QueueSummary, Unrouted,
+};
 pub use version::{BrokerVersion, read_version};
 
 /// Pause between polls of the brokers' sockets.
@@ -150,6 +152,39 @@ pub async fn declare_exchange(connection: &Connection, exchange: &str) -> Result
         .exchange_declare(exchange.into(), ExchangeKind::Topic, options, FieldTable::default())
         .await?;
     channel.close(200, "done".into()).await
+}
+
+/// What waits in a queue, and who takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueDepth {
+    /// Its messages, without those that were sent ahead to consumers.
+    pub messages: u32,
+    /// Its consumers.
+    pub consumers: u32,
+}
+
+/// Reads the depth of a queue; `None` if there is no such queue, or it is not for us to see.
+///
+/// # Errors
+///
+/// When the broker is away.
+pub async fn read_depth(
+    connection: &Connection,
+    queue: &str,
+) -> Result<Option<QueueDepth>, lapin::Error> {
+    // A channel of its own, which a refusal closes.
+    let channel = connection.create_channel().await?;
+    let options = QueueDeclareOptions { passive: true, ..Default::default() };
+    match channel.queue_declare(queue.into(), options, FieldTable::default()).await {
+        Ok(queue) => {
+            let depth =
+                QueueDepth { messages: queue.message_count(), consumers: queue.consumer_count() };
+            channel.close(200, "done".into()).await?;
+            Ok(Some(depth))
+        }
+        Err(error) if is_refused(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether the broker refused a request and closed its channel, as opposed to being away.

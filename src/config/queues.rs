@@ -1,9 +1,9 @@
 //! `[sources]` and `[[source]]` of the TOML file: the exchanges that are consumed, and the queues bound to them.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// An exchange, and our queues that are bound to it.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// Name of the exchange.
@@ -17,8 +17,15 @@ pub struct Source {
     pub queues: Vec<Queue>,
 }
 
+impl Source {
+    /// The name of the exchange to which this exchange's messages go that are routed to none of its queues.
+    pub fn alternate_exchange(&self) -> String {
+        format!("{}.unrouted", self.exchange)
+    }
+}
+
 /// A durable queue that we declare.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Queue {
     /// Its name.
@@ -42,7 +49,7 @@ fn yes() -> bool {
 }
 
 /// The types of RabbitMQ's queues that can be declared here.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum QueueType {
     /// Kept on one node.
@@ -106,7 +113,7 @@ fn check_queue_names(sources: &[Source]) -> Result<(), String> {
     }
 }
 
-/// Returns the built-in sources: Nova, Ceilometer, and our own exchange.
+/// Returns the built-in sources: Nova, Ceilometer, and our own exchanges.
 pub(super) fn default_sources() -> Vec<Source> {
     let queue = |name: &str, keys: &[&str], prefetch| Queue {
         name: name.to_owned(),
@@ -141,6 +148,12 @@ pub(super) fn default_sources() -> Vec<Source> {
                 queue("stackledger.perf", &["perf.*"], None),
                 queue("stackledger.deployment", &["deployment.#", "instance.#", "service.#"], None),
             ],
+        ),
+        source(
+            // What the exchange before routes to none of its queues.
+            "stackledger.unrouted",
+            true,
+            vec![queue("stackledger.unrouted", &["#"], None)],
         ),
     ]
 }
@@ -184,13 +197,14 @@ mod tests {
                 ("nova", vec!["stackledger.instance"]),
                 ("ceilometer", vec!["stackledger.meter"]),
                 ("stackledger", OURS.to_vec()),
+                ("stackledger.unrouted", vec!["stackledger.unrouted"]),
                 ("heat", vec!["q"])
             ]
         );
-        assert_eq!(sources[..3], default_sources());
-        assert!(!sources[3].ours);
-        assert_eq!(sources[3].queues[0].queue_type, QueueType::Quorum);
-        assert!(sources[3].queues[0].check_delivery_limit);
+        assert_eq!(sources[..4], default_sources());
+        assert!(!sources[4].ours);
+        assert_eq!(sources[4].queues[0].queue_type, QueueType::Quorum);
+        assert!(sources[4].queues[0].check_delivery_limit);
     }
 
     #[test]
@@ -202,7 +216,7 @@ mod tests {
         assert!(sources[2].ours && sources[2].queues[2].keys == ["perf.a"]);
         let sources = read(&format!("[[source]]\nexchange = 'metrics'\n{queue}")).unwrap();
         assert_eq!(names(&sources)[2], ("stackledger", vec![recipe, deployment]));
-        assert_eq!(names(&sources)[3], ("metrics", vec![perf]));
+        assert_eq!(names(&sources)[4], ("metrics", vec![perf]));
     }
 
     #[test]
@@ -212,7 +226,7 @@ mod tests {
         assert_eq!(read("[sources]\nbuilt_in = []").unwrap(), []);
         assert_eq!(
             read("[sources]\nbuilt_in = ['nova', 'heat']").unwrap_err(),
-            "[sources] built_in: \"heat\" is none of the built-in sources, which are nova, ceilometer, stackledger"
+            "[sources] built_in: \"heat\" is none of the built-in sources, which are nova, ceilometer, stackledger, stackledger.unrouted"
         );
     }
 

@@ -100,6 +100,17 @@ variables! {
         /// Whether to serve an address that is not loopback without tokens.
         insecure_listen: bool = |raw| Ok(raw.text == "1"),
     }
+    HEALTH_LISTEN {
+        NoDefault: "none",
+        help: "another address, in every role, of /healthz, /readyz and /metrics alone, which need no \
+               token there",
+        secret: false,
+        /// Address of health and metrics alone; `None`: only the HTTP server has them.
+        health_listen: Option<SocketAddr> = |raw| {
+            let parse = |_| raw.parse("an address and a port are expected, like 127.0.0.1:8081");
+            raw.given().map(parse).transpose()
+        },
+    }
     STACKLEDGER_CONFIG {
         NoDefault: "the built-in configuration",
         help: "path of a TOML file: queues, trusted sources, export, billing, retention and reports",
@@ -250,7 +261,7 @@ mod tests {
         assert_eq!(config.amqp_urls, [Cluster::new([broker]).unwrap()]);
         assert_eq!((config.prefetch, config.batch_size), (3000, 500));
         assert_eq!(config.linger, Duration::from_millis(20));
-        assert_eq!(config.file.sources.len(), 3);
+        assert_eq!(config.file.sources.len(), 4);
     }
 
     #[test]
@@ -264,6 +275,7 @@ mod tests {
         for (name, given) in [
             ("LISTEN", "8080"),
             ("LISTEN", "0.0.0.0:8080"),
+            ("HEALTH_LISTEN", "8081"),
             ("PREFETCH", "many"),
             ("PREFETCH", "0"),
             ("BATCH_SIZE", "20000"),

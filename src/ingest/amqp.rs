@@ -12,10 +12,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::bindable::BindableQueues;
+use super::depths;
 use super::link;
 use super::queue::Consumer;
 use super::topology::{self, Binding};
 use super::unconsumed;
+use super::unrouted;
 use crate::broker::{self, Cluster, Management, NoNode};
 use crate::config::{Config, Queue, Source};
 use crate::db::Database;
@@ -56,6 +58,7 @@ pub async fn run(
             database: database.clone(),
             config: Arc::clone(&config),
             health: Arc::clone(&health),
+            said_of_unrouted: unrouted::Said::default(),
             stop: stop.clone(),
         };
         let (broker, stop) = (Arc::new(broker), stop.clone());
@@ -83,11 +86,13 @@ struct Broker {
     database: Database,
     config: Arc<Config>,
     health: Arc<Health>,
+    said_of_unrouted: unrouted::Said,
     stop: CancellationToken,
 }
 
 impl Broker {
     async fn run(&self) {
+        self.set_connected(false);
         let mut backoff = Backoff::for_readiness();
         // Position of the node to try first.
         let mut first = 0;
@@ -113,9 +118,10 @@ impl Broker {
                 tracing::info!("{}: connected", self.part);
             }
             let started = tokio::time::Instant::now();
-            let Err(error) = self.run_session(&self.cluster.nodes()[node], connection).await else {
-                return;
-            };
+            self.set_connected(true);
+            let ended = self.run_session(&self.cluster.nodes()[node], connection).await;
+            self.set_connected(false);
+            let Err(error) = ended else { return };
             first = node + 1;
             if started.elapsed() >= STABLE_SESSION {
                 backoff.reset();
@@ -133,6 +139,11 @@ impl Broker {
                 }
             }
         }
+    }
+
+    fn set_connected(&self, is_connected: bool) {
+        metrics::gauge!("stackledger_broker_connected", "broker" => self.cluster.to_string())
+            .set(f64::from(is_connected));
     }
 
     /// Connects to one of the nodes, beginning with the one at `first`, and declares our exchanges there. If that
@@ -162,7 +173,7 @@ impl Broker {
         let timeout = broker::node_timeout(&self.cluster);
         let connection = broker::connect_within(timeout, node, "stackledger consume")
             .await
-            .context("it cannot be reached: run scripts/up, or set AMQP_URL")?;
+            .context("it cannot be reached: check that it runs, and AMQP_URL")?;
         for source in self.config.file.sources.iter().filter(|source| source.ours) {
             self.declare(&connection, &source.exchange).await?;
         }
@@ -187,8 +198,10 @@ impl Broker {
         let management = Management::new(self.management.as_ref(), node)
             .map_err(|error| anyhow!("the management API's client cannot be made: {error}"))?;
         let vhost = connection.status().vhost().to_string();
-        let configured = sources.iter().flat_map(|source| &source.queues);
-        let configured: BTreeSet<&str> = configured.map(|queue| queue.name.as_str()).collect();
+        let queues = sources.iter().flat_map(|source| &source.queues);
+        let names: Vec<String> = queues.map(|queue| queue.name.clone()).collect();
+        let configured: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+        let cluster = self.cluster.to_string();
         let unconsumed = format!("queues at {} that nobody consumes", self.cluster);
         for queue in sources.iter().flat_map(|source| &source.queues) {
             let consumer = Consumer {
@@ -214,6 +227,8 @@ impl Broker {
             never = unconsumed::watch(&management, &vhost, &configured, &unconsumed, &self.health) => {
                 match never {}
             }
+            never = unrouted::watch(&management, &vhost, sources, &self.said_of_unrouted) => match never {},
+            never = depths::watch(&connection, &cluster, &names) => match never {},
             ended = tasks.join_next() => match ended {
                 Some(Ok(Err(error))) => Err(error),
                 Some(Err(panic)) => Err(anyhow!(panic)),
@@ -276,7 +291,7 @@ impl Broker {
         let all: Vec<(&Source, &Queue)> =
             sources.iter().flat_map(|s| s.queues.iter().map(move |queue| (s, queue))).collect();
         let mut due = all.clone();
-        let mut awaited = HashSet::new();
+        let (mut awaited, mut bound) = (HashSet::new(), HashSet::new());
         let mut changes = bindable.changes();
         let mut rebind = tokio::time::interval(REBIND_INTERVAL);
         rebind.tick().await;
@@ -293,6 +308,13 @@ impl Broker {
                 match topology::bind(connection, exchange, queue).await? {
                     Binding::Bound => {
                         awaited.remove(exchange);
+                        if bound.insert(&queue.name) {
+                            tracing::info!(
+                                "{part}: {} is bound by {}",
+                                queue.name,
+                                queue.keys.join(", ")
+                            );
+                        }
                         if self.health.clear_fault(&part) {
                             tracing::info!("{part}: bound again");
                         }

@@ -8,6 +8,7 @@ mod batch;
 mod bindable;
 mod decoder;
 mod delivery_limit;
+mod depths;
 pub mod file;
 pub mod intake;
 mod link;
@@ -18,6 +19,7 @@ pub mod redrive;
 mod sink;
 mod topology;
 mod unconsumed;
+mod unrouted;
 
 pub use batch::{BATCH_BYTES_MAX, BODY_BYTES_MAX, Batch};
 pub use decoder::{Decoder, find_reserved_attribute};

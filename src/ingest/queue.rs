@@ -121,6 +121,7 @@ impl Consumer {
             decoder: Decoder::new(&self.config),
             batch_size: self.config.batch_size,
             linger: self.config.linger,
+            health: Arc::clone(&self.health),
             leave: leave.clone(),
             stop: self.stop.clone(),
         };
@@ -166,6 +167,7 @@ struct Pipeline {
     decoder: Decoder,
     batch_size: usize,
     linger: Duration,
+    health: Arc<Health>,
     /// Ends the pipeline when everything that was delivered is appended and acked, so that nothing goes back.
     leave: CancellationToken,
     stop: CancellationToken,
@@ -240,6 +242,7 @@ impl Pipeline {
                     };
                     if batch.is_empty() {
                         due = tokio::time::Instant::now() + self.linger;
+                        self.health.note_messages(&self.queue.name);
                     }
                     received.increment(1);
                     prefetch.record(delivery.data.len());

@@ -16,3 +16,4 @@ mod sink;
 mod topology;
 mod unconsumed;
 mod unreadable;
+mod unrouted;

@@ -73,7 +73,7 @@ async fn rabbitmq_is_stopped_and_crashes() {
             // The next process starts without a broker.
             assert_eq!(process.terminate().await.0, Some(0));
             process = Process::start("up", &db, &broker);
-            let words = ["broker amqp://guest:***@", "run scripts/up, or set AMQP_URL"];
+            let words = ["broker amqp://guest:***@", "check that it runs, and AMQP_URL"];
             not_ready(&process, &words).await;
         }
         rabbitmq.start().await;
@@ -109,9 +109,17 @@ async fn postgresql_is_stopped_and_crashes() {
         let plan = cloud_at(instances(), seed, if is_long() { 4000 } else { 300 });
         let publishing = publishing(&plan, &broker);
         grows(&db).await;
+        let before = process.metrics().await;
         postgres.stop(how).await;
         not_ready(&process, &["the database does not answer"]).await;
         assert_eq!(process.get("/healthz").await.0, 200);
+        // What the database said last is still told, with its age.
+        let metrics = process.metrics().await;
+        assert_eq!(metrics["stackledger_database_up"], 0.0, "{metrics:?}");
+        assert_eq!(metrics["stackledger_ready"], 0.0, "{metrics:?}");
+        assert_eq!(metrics["stackledger_log_head"], before["stackledger_log_head"]);
+        let age = "stackledger_database_read_age_seconds";
+        assert!(metrics[age] > before[age], "{metrics:?}");
         // The cloud is not affected: its messages wait in the queues.
         publishing.await.unwrap();
         eventually("messages wait", || async { broker.depths().await.values().any(|n| *n > 0) })
@@ -137,7 +145,7 @@ async fn postgresql_is_stopped_and_crashes() {
         assert_eq!((output.status.code(), error.lines().count()), (Some(1), 1), "{error}");
         assert!(
             error.starts_with(&format!("stackledger: no PostgreSQL answers at {}", db.url))
-                && error.ends_with(": run scripts/up, or set DATABASE_URL\n"),
+                && error.ends_with(": check that it runs, and DATABASE_URL\n"),
             "{error}"
         );
     }

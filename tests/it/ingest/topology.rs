@@ -48,7 +48,7 @@ async fn the_cloud_s_exchanges_are_awaited_and_never_declared() {
     let consuming = consume(&db, &broker);
     eventually("our queues exist", || async {
         let queues = names(&broker, "queues").await;
-        queues.len() == 5 && queues.iter().all(|name| name.starts_with("stackledger."))
+        queues.len() == 6 && queues.iter().all(|name| name.starts_with("stackledger."))
     })
     .await;
     // We have looked for the missing exchanges several times now, and have created neither them nor a queue of the
