@@ -19,5 +19,6 @@ mod ttm;
 mod v1;
 
 pub use guard::request_timeout;
-pub use server::serve;
+pub use operate::Monitor;
+pub use server::{serve, serve_health};
 pub use state::State;

@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::State;
-use super::router::router;
+use super::operate::Monitor;
+use super::router::{health_router, router};
 
 /// Time for a client to send a request's header; also how long an idle connection is kept.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -33,6 +34,22 @@ pub async fn serve(
     let address = listener.local_addr()?;
     tracing::info!("serving on http://{address}; the API is described at /docs");
     run(listener, router(state, address)?, stop).await;
+    Ok(())
+}
+
+/// Serves health, readiness and metrics alone until `stop`.
+///
+/// # Errors
+///
+/// When the listener has no address.
+pub async fn serve_health(
+    listener: TcpListener,
+    monitor: Monitor,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    crate::telemetry::init_metrics();
+    tracing::info!("serving health and metrics on http://{}", listener.local_addr()?);
+    run(listener, health_router(monitor), stop).await;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use crate::config::Config;
-use crate::db::{self, Database};
+use crate::db::Database;
 
 /// The environment that a command runs in.
 pub(super) struct Environment {
@@ -21,16 +21,9 @@ impl Environment {
     /// Connects to the database and returns it, if its schema is the one that this program needs.
     pub async fn checked_database(&self) -> Result<Database> {
         let database = self.database()?;
-        let client = database.connect(None).await.map_err(|error| no_answer(&database, &error))?;
+        let connected = database.connect(None).await;
+        let client = connected.map_err(|error| database.explain_connecting(&error))?;
         database.check_schema(&client).await?;
         Ok(database)
     }
-}
-
-/// The error of a database that cannot be connected to.
-pub(super) fn no_answer(database: &Database, error: &tokio_postgres::Error) -> anyhow::Error {
-    anyhow::anyhow!(
-        "no PostgreSQL answers at {database} ({}): run scripts/up, or set DATABASE_URL",
-        db::explain(error)
-    )
 }

@@ -3,6 +3,7 @@
 
 mod agent;
 mod client;
+mod config;
 mod dead_letters;
 mod demo;
 mod environment;
@@ -15,6 +16,7 @@ mod replay;
 mod retain;
 mod roles;
 mod simulate;
+mod skip;
 mod status;
 mod verify;
 
@@ -53,6 +55,8 @@ enum Command {
     Serve,
     /// Rebuild read models from the log while the live tables go on serving
     Replay(replay::Options),
+    /// Make a read model go without an event that it has not applied, until a replay tries it again
+    Skip(skip::Options),
     /// Check the log's hash chain from the first to the last event
     Verify(verify::Options),
     /// Play a realistic cloud to a broker, and print the expected answers
@@ -69,6 +73,8 @@ enum Command {
     Retain(retain::Options),
     /// Show the log's head and horizons, queues, projections, exports and dead letters
     Status(status::Options),
+    /// Check the configuration, or show what applies
+    Config(config::Options),
     /// Issue sales orders, each from the end of the tenant's last one
     SalesOrder(sales::OrderOptions),
     /// Compute what sales orders would contain, without storing anything
@@ -117,6 +123,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Serve => roles::run(&env, roles::Roles::SERVE).await,
         Command::Migrate => migrate::run(&env).await,
         Command::Replay(options) => replay::run(&env, options).await,
+        Command::Skip(options) => skip::run(&env, options).await,
         Command::Verify(options) => verify::run(&env, options).await,
         Command::Simulate(options) => simulate::run(&env, options, lifecycle::now()).await,
         Command::Agent(options) => agent::run(&env, options).await,
@@ -132,6 +139,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Usage(options) => usage::run(&env, options).await,
         Command::CollectUsage(options) => collection::collect(&env, options).await,
         Command::LastCollected(options) => collection::show_last(&env, options).await,
+        Command::Config(options) => config::run(&env.config, &options),
         Command::Demo(options) => demo::run(&env, options).await,
     }
 }

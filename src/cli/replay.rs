@@ -51,7 +51,7 @@ pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
 }
 
 /// Parses the name of a projection; the error lists all names.
-fn parse_name(name: &str) -> Result<String, String> {
+pub(super) fn parse_name(name: &str) -> Result<String, String> {
     let names: Vec<&str> = ALL.iter().map(|projection| projection.name).collect();
     if names.contains(&name) {
         return Ok(name.to_owned());

@@ -17,6 +17,9 @@ use crate::billing::rate::RateToml;
 use crate::billing::settings::{RatesFile, Sections, Settings, parse_error};
 use crate::billing::terms::TermsToml;
 
+/// The defaults as a file, with every key that has one.
+pub const DEFAULTS: &str = include_str!("default.toml");
+
 /// The TOML file's sections. A section that the file does not have keeps its built-in default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
@@ -135,10 +138,9 @@ mod tests {
     fn the_documented_defaults_are_the_defaults() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
         let text = std::fs::read_to_string(path).unwrap();
-        let (_, rest) = text.split_once("```toml\n").unwrap();
-        let (defaults, _) = rest.split_once("```").unwrap();
-        assert!(defaults.matches(" = ").count() > 20, "{defaults}");
-        assert_eq!(read(defaults).unwrap(), File::default());
+        assert!(text.contains(&format!("```toml\n{DEFAULTS}```")), "{DEFAULTS}");
+        assert!(DEFAULTS.matches(" = ").count() > 20, "{DEFAULTS}");
+        assert_eq!(read(DEFAULTS).unwrap(), File::default());
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod copy;
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
@@ -160,6 +160,31 @@ impl Database {
         Ok(client)
     }
 
+    /// Returns the error of a connection that could not be made, with what helps: the server is away, or it answers and
+    /// has no such database or user.
+    pub fn explain_connecting(&self, error: &tokio_postgres::Error) -> anyhow::Error {
+        let reason = explain(error);
+        let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        let user = quoted(self.config.get_user().unwrap_or("postgres"));
+        let code = error.code().map_or("", SqlState::code);
+        if code == SqlState::INVALID_CATALOG_NAME.code() {
+            let name = quoted(self.config.get_dbname().unwrap_or("stackledger"));
+            anyhow!(
+                "the PostgreSQL at {self} has no such database ({reason}): as its administrator, run \
+                 CREATE DATABASE {name} OWNER {user} ENCODING 'UTF8' TEMPLATE template0"
+            )
+        } else if code.starts_with("28") {
+            anyhow!(
+                "the PostgreSQL at {self} refuses the user ({reason}): check the password and pg_hba.conf or, as its \
+                 administrator, run CREATE ROLE {user} LOGIN PASSWORD '…'"
+            )
+        } else {
+            anyhow!(
+                "no PostgreSQL answers at {self} ({reason}): check that it runs, and DATABASE_URL"
+            )
+        }
+    }
+
     /// The configuration, for callers that need the connection's messages (LISTEN).
     pub fn config(&self) -> &tokio_postgres::Config {
         &self.config
@@ -172,9 +197,8 @@ impl Database {
     ///
     /// When the schema is newer than this program, or a migration fails, in which case it is rolled back.
     pub async fn migrate(&self) -> Result<MigrationReport> {
-        let mut client = self.connect_as_given().await.with_context(|| {
-            format!("no PostgreSQL answers at {self}: check that it runs, and DATABASE_URL")
-        })?;
+        let connected = self.connect_as_given().await;
+        let mut client = connected.map_err(|error| self.explain_connecting(&error))?;
         // The history of migrations is in public, whatever the search path of this role. A backslash in a literal is
         // one, whatever the setting of this role or database: `off` makes an escape of it.
         client

@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use super::batch::Batch;
 use super::decoder::Decoder;
 use super::sink::Sink;
-use crate::log::{self, DeadLetterStatus};
+use crate::log;
 
 /// The outcome of redriving one dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,20 +42,4 @@ pub async fn redrive(
     }
     log::mark_redriven(client, id).await?;
     Ok(RedriveOutcome::Appended)
-}
-
-/// Lists the ids of all open dead letters, in the order they arrived.
-///
-/// # Errors
-///
-/// When the database is away.
-pub async fn list_open(client: &Client) -> Result<Vec<i64>> {
-    let (mut ids, mut after) = (Vec::new(), 0);
-    loop {
-        let page =
-            log::list_dead_letters(client, Some(DeadLetterStatus::Open), after, 1000).await?;
-        let Some(last) = page.last() else { return Ok(ids) };
-        after = last.id;
-        ids.extend(page.iter().map(|letter| letter.id));
-    }
 }

@@ -1,14 +1,18 @@
 //! `stackledger up`, and its roles on their own: `consume`, `project` and `serve`.
 
 mod hourly;
+mod service_manager;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::{Context, Error, Result, bail};
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-use super::environment::{Environment, no_answer};
+use super::environment::Environment;
 use crate::api;
 use crate::health::Health;
 use crate::ingest::{Decoder, amqp, intake::Intake};
@@ -19,6 +23,9 @@ use crate::{lifecycle, projection, telemetry};
 /// Database connections that answer queries: more than the cores of most servers, and fewer than the
 /// connections that PostgreSQL accepts.
 const QUERY_CONNECTIONS: usize = 16;
+
+/// Database connections for health and metrics: one for each of the readings that a scrape makes at once.
+const HEALTH_CONNECTIONS: usize = 3;
 
 /// The roles that a process has.
 #[derive(Clone, Copy)]
@@ -45,7 +52,7 @@ pub(super) async fn run(env: &Environment, roles: Roles) -> Result<()> {
     let database = if roles.migrate {
         let database = env.database()?;
         let client = database.connect_as_given().await;
-        client.map_err(|error| no_answer(&database, &error))?;
+        client.map_err(|error| database.explain_connecting(&error))?;
         // A migration waits while another process migrates, so the stop has to end it, too.
         let migrated = tokio::select! {
             migrated = database.migrate() => migrated?,
@@ -60,19 +67,19 @@ pub(super) async fn run(env: &Environment, roles: Roles) -> Result<()> {
     };
     let health = Arc::new(Health::default());
     let mut tasks: JoinSet<Result<()>> = JoinSet::new();
-    tasks.spawn({
-        let (health, stop) = (Arc::clone(&health), stop.clone());
-        let begin = {
-            let stop = stop.clone();
-            move || telemetry::run_upkeep(stop.clone())
-        };
-        async move { Ok(supervise("upkeep of metrics", &health, &stop, begin).await?) }
-    });
+    let keep = |task: &'static str, begin| keep(task, Arc::clone(&health), stop.clone(), begin);
+    tasks.spawn(keep("upkeep of metrics", |stop| Box::pin(telemetry::run_upkeep(stop))));
+    if let Some(address) = env.config.health_listen {
+        let listener = listen("HEALTH_LISTEN", address).await?;
+        // Only those who project or answer need the read models.
+        let needed = if roles.project || roles.serve { projection::ALL } else { &[] };
+        let pool = database.query_pool(HEALTH_CONNECTIONS)?;
+        let monitor = api::Monitor::new(pool, database.clone(), Arc::clone(&health), needed);
+        let stop = stop.clone();
+        tasks.spawn(async move { api::serve_health(listener, monitor, stop).await });
+    }
     if roles.serve {
-        let address = env.config.listen;
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("LISTEN={address} cannot be listened on"))?;
+        let listener = listen("LISTEN", env.config.listen).await?;
         let decoder = Decoder::new(&env.config);
         let (intake, requests) = Intake::new(decoder);
         let appending = requests.append(database.clone(), Arc::clone(&health), stop.clone());
@@ -102,6 +109,9 @@ pub(super) async fn run(env: &Environment, roles: Roles) -> Result<()> {
         let (health, stop) = (Arc::clone(&health), stop.clone());
         tasks.spawn(projection::run(projection::ALL, database, config, health, stop));
     }
+    tasks.spawn(keep("telling the service manager", |stop| {
+        Box::pin(service_manager::keep_informed(stop))
+    }));
     // A task ends only when it is asked to stop, or fails. The first one that ends stops the others.
     let first = tokio::select! {
         first = tasks.join_next() => first,
@@ -122,4 +132,20 @@ pub(super) async fn run(env: &Environment, roles: Roles) -> Result<()> {
         Some(Ok(Err(error))) => Err(error),
         Some(Err(panic)) => Err(Error::new(panic).context("a task cannot go on")),
     }
+}
+
+/// Runs a task that lives as long as the process.
+async fn keep(
+    task: &str,
+    health: Arc<Health>,
+    stop: CancellationToken,
+    begin: fn(CancellationToken) -> BoxFuture<'static, ()>,
+) -> Result<()> {
+    Ok(supervise(task, &health, &stop, || begin(stop.clone())).await?)
+}
+
+/// Listens on the address that a variable gives.
+async fn listen(variable: &str, address: SocketAddr) -> Result<TcpListener> {
+    let listening = TcpListener::bind(address).await;
+    listening.with_context(|| format!("{variable}={address} cannot be listened on"))
 }

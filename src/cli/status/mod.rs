@@ -1,85 +1,74 @@
 //! `stackledger status`
 
 mod queue_depth;
+mod report;
 
 use anyhow::Result;
-use serde_json::{Value, json};
 
-use self::queue_depth::{QueueDepth, read_depths};
+use self::queue_depth::QueueDepth;
+use self::report::{DatabaseReport, Report};
 use super::environment::Environment;
-use super::output::{print_table, say};
-use crate::{export, lifecycle, log, projection};
+use super::output::{AnswerIsNo, print_table, say};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// End with exit code 1 if anything is wrong
+    #[arg(long)]
+    check: bool,
 }
 
 pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
-    let database = env.checked_database().await?;
-    let client = database.connect(None).await?;
-    let (position, hash) = log::read_head(&client).await?;
-    let horizons = log::read_horizons(&client).await?;
-    let projections = projection::statuses(&client, lifecycle::now()).await?;
-    let conflicts = projection::conflicts(&client).await?;
-    let exports = export::progress(&client).await?;
-    let dead_letters = log::count_open(&client).await?;
-    let mut queues = Vec::new();
-    for (nth, cluster) in env.config.amqp_urls.iter().enumerate() {
-        let management = env.config.amqp_management_urls.get(nth);
-        let names = env.config.file.sources.iter().flat_map(|s| &s.queues).map(|q| q.name.as_str());
-        queues.extend(read_depths(cluster, management, names.collect()).await);
-    }
+    // A wrong URL is refused at once, as by every command.
+    env.database()?;
+    let report = Report::read(env).await;
+    let faults = report.faults();
     if options.json {
-        let projections: Vec<Value> = projections
-            .iter()
-            .map(|p| {
-                json!({
-                    "name": p.name, "state": p.state, "checkpoint": p.checkpoint, "head": p.head,
-                    "lag_events": p.lag_events, "lag_s": p.lag_s, "skipped": p.skipped, "error": p.error,
-                })
-            })
-            .collect();
-        let conflicts: Vec<Value> = conflicts
-            .iter()
-            .map(|c| {
-                json!({
-                    "projection": c.projection, "process": c.process, "began_at": c.began_at,
-                    "with": c.with, "difference": c.difference,
-                })
-            })
-            .collect();
-        let queues: Vec<Value> = queues.iter().map(QueueDepth::to_json).collect();
-        let exports: Vec<Value> = exports
-            .iter()
-            .map(|e| {
-                json!({
-                    "target": e.target, "table": e.table, "position": e.position,
-                    "lag_events": e.lag_events, "moved_at": e.moved_at, "error": e.error,
-                })
-            })
-            .collect();
-        let status = json!({
-            "head": {"position": position, "hash": hash},
-            "horizons": {"perf": horizons.perf, "meter": horizons.meter},
-            "projections": projections, "conflicts": conflicts, "exports": exports, "queues": queues,
-            "dead_letters": dead_letters,
-        });
-        say!("{status:#}");
-        return Ok(());
+        say!("{:#}", report.to_json());
+    } else {
+        if let Ok(database) = &report.database {
+            print_database(database);
+        }
+        print_table(
+            &["queue", "messages", "consumers", "broker"],
+            &report.queues.iter().map(QueueDepth::to_row).collect::<Vec<_>>(),
+        );
+        for fault in &faults {
+            say!("fault: {fault}");
+        }
     }
-    say!("log head {position}:{hash}");
-    say!("dead letters {dead_letters}");
+    // Without the database, most of what was asked for is missing.
+    match report.database {
+        Err(error) => Err(error),
+        Ok(_) if options.check && !faults.is_empty() => Err(AnswerIsNo.into()),
+        Ok(_) => Ok(()),
+    }
+}
+
+fn print_database(database: &DatabaseReport) {
+    say!("log head {}:{}", database.position, database.hash);
+    say!("dead letters {}", database.dead_letters);
+    let horizons = database.horizons;
     for (family, horizon) in [("perf", horizons.perf), ("meter", horizons.meter)] {
         if let Some(horizon) = horizon {
             say!("horizon of {family} {horizon}");
         }
     }
     print_table(
-        &["projection", "state", "checkpoint", "lag_events", "lag_s", "skipped", "error"],
-        &projections
+        &[
+            "projection",
+            "state",
+            "checkpoint",
+            "lag_events",
+            "lag_s",
+            "skipped",
+            "process",
+            "error",
+        ],
+        &database
+            .projections
             .iter()
             .map(|p| {
                 vec![
@@ -89,24 +78,17 @@ pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
                     p.lag_events.to_string(),
                     format!("{:.1}", p.lag_s),
                     p.skipped.to_string(),
+                    p.process.clone().unwrap_or_else(|| "-".to_owned()),
                     p.error.clone().unwrap_or_default(),
                 ]
             })
             .collect::<Vec<_>>(),
     );
-    for c in &conflicts {
-        say!(
-            "conflict: {} stands by for {}, because of {}: {}",
-            c.process,
-            c.projection,
-            c.with,
-            c.difference
-        );
-    }
-    if !exports.is_empty() {
+    if !database.exports.is_empty() {
         print_table(
             &["export", "table", "position", "lag_events", "moved_at", "error"],
-            &exports
+            &database
+                .exports
                 .iter()
                 .map(|e| {
                     vec![
@@ -122,8 +104,11 @@ pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
         );
     }
     print_table(
-        &["queue", "messages", "consumers", "broker"],
-        &queues.iter().map(QueueDepth::to_row).collect::<Vec<_>>(),
+        &["size of", "bytes"],
+        &database
+            .sizes
+            .iter()
+            .map(|(of, bytes)| vec![of.clone(), bytes.to_string()])
+            .collect::<Vec<_>>(),
     );
-    Ok(())
 }

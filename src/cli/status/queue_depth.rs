@@ -1,7 +1,5 @@
 //! The number of messages and consumers of our queues on a broker.
 
-use lapin::options::QueueDeclareOptions;
-use lapin::types::FieldTable;
 use serde_json::{Value, json};
 
 use crate::broker::{self, Cluster, Management};
@@ -25,6 +23,15 @@ impl QueueDepth {
         json!({
             "broker": self.broker, "queue": self.queue, "messages": self.messages,
             "consumers": self.consumers, "error": self.error,
+        })
+    }
+
+    /// Returns a sentence about what is wrong with the queue or the broker, if anything is.
+    pub fn fault(&self) -> Option<String> {
+        let error = self.error.as_ref()?;
+        Some(match self.queue.as_str() {
+            "-" => format!("broker {}: {error}", self.broker),
+            queue => format!("queue {queue} at {}: {error}", self.broker),
         })
     }
 
@@ -61,19 +68,12 @@ pub(super) async fn read_depths(
     };
     let mut depths = Vec::new();
     for name in names.iter().copied() {
-        // A channel for each queue: a passive declare of a queue that does not exist closes it.
-        let declared = match connection.create_channel().await {
-            Ok(channel) => {
-                let options = QueueDeclareOptions { passive: true, ..Default::default() };
-                channel.queue_declare(name.into(), options, FieldTable::default()).await
+        depths.push(match broker::read_depth(&connection, name).await {
+            Ok(Some(broker::QueueDepth { messages, consumers })) => {
+                depth(name, Some(messages), Some(consumers), None)
             }
-            Err(error) => Err(error),
-        };
-        depths.push(match declared {
-            Ok(queue) => {
-                depth(name, Some(queue.message_count()), Some(queue.consumer_count()), None)
-            }
-            Err(_) => depth(name, None, None, Some("not declared yet".to_owned())),
+            Ok(None) => depth(name, None, None, Some("not declared yet".to_owned())),
+            Err(error) => depth(name, None, None, Some(error.to_string())),
         });
     }
     let vhost = connection.status().vhost().to_string();

@@ -105,11 +105,22 @@ async fn metrics_include_those_of_the_database() {
     assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
     let text = response.text().await.unwrap();
     for line in [
+        "# HELP stackledger_log_head ",
+        "# TYPE stackledger_log_head gauge",
+        "# HELP stackledger_http_requests_total ",
+        "stackledger_ready 1",
+        "stackledger_database_up 1",
+        "stackledger_database_read_age_seconds 0",
         "stackledger_log_head 0",
         "stackledger_dead_letters_open 0",
         "stackledger_projection_checkpoint{projection=\"timing\"} 0",
         "stackledger_projection_lag_events{projection=\"timing\"} 0",
         "stackledger_projection_lag_seconds{projection=\"timing\"} 0",
+        "stackledger_projection_failed{projection=\"timing\"} 0",
+        "stackledger_projection_skipped{projection=\"timing\"} 0",
+        "stackledger_config_conflict{projection=\"timing\"} 0",
+        "stackledger_log_bytes{family=\"instance\"} ",
+        "stackledger_projection_bytes{projection=\"timing\"} ",
         "stackledger_export_position{target=\"mysql://u@h/\\\"d\\\"\",table=\"t\"} 0",
         "stackledger_export_lag_events{target=\"mysql://u@h/\\\"d\\\"\",table=\"t\"} 0",
         "stackledger_export_failing{target=\"mysql://u@h/\\\"d\\\"\",table=\"t\"} 0",

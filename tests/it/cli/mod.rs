@@ -3,11 +3,13 @@
 mod client;
 mod logging;
 mod migrate;
+mod roles;
 
 use std::process::{Command, Output};
 
 use clap::CommandFactory;
 use serde_json::Value;
+use stackledger::config::File;
 use stackledger::event::Family;
 use stackledger::projection;
 
@@ -49,7 +51,7 @@ async fn help() {
 
 #[tokio::test]
 async fn wrong_usage_exits_with_2() {
-    let wrong: [&[&str]; 15] = [
+    let wrong: [&[&str]; 17] = [
         &[],
         &["nonsense"],
         &["up", "--nonsense"],
@@ -57,6 +59,8 @@ async fn wrong_usage_exits_with_2() {
         &["import"],
         &["dead-letters"],
         &["dead-letters", "redrive"],
+        &["config"],
+        &["skip", "metering", "1", "--by", "alice"],
         &["verify", "--against", "1:zz"],
         &["simulate", "--duplicates", "101"],
         &["simulate", "--routes", "polling,pigeon"],
@@ -111,7 +115,7 @@ async fn a_wrong_configuration_exits_with_2() {
         let mut status = bare(&["status"]);
         status.envs(unset.map(|empty| ("DATABASE_URL", empty)));
         let (code, _, err) = parts(&run(status).await);
-        assert!(err.starts_with("stackledger: DATABASE_URL is not set: run scripts/up"), "{err}");
+        assert!(err.starts_with("stackledger: DATABASE_URL is not set: set it to "), "{err}");
         assert_eq!((code, err.lines().count()), (Some(2), 1), "{err}");
     }
     std::fs::remove_file(file).unwrap();
@@ -151,10 +155,30 @@ async fn passwords_are_never_shown() {
     }
 }
 
+#[tokio::test]
+async fn the_configuration_is_checked_and_shown_without_a_service() {
+    let (code, out, err) = parts(&run(bare(&["config", "check"])).await);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert_eq!(out, "the configuration can be used: 1 brokers, 4 exchanges, 6 queues\n");
+    let mut wrong = bare(&["config", "check"]);
+    wrong.env("BATCH_SIZE", "0");
+    let (code, out, err) = parts(&run(wrong).await);
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert!(err.starts_with("stackledger: BATCH_SIZE=0: "), "{err}");
+    let defaults = succeed(bare(&["config", "defaults"])).await;
+    assert_eq!(defaults.parse::<File>().unwrap(), File::default());
+    let mut show = bare(&["config", "show"]);
+    show.env("DATABASE_URL", "postgresql://u:geheim@h/d").env("TOKENS", "geheim");
+    let shown = succeed(show).await;
+    assert!(shown.contains("# DATABASE_URL=postgresql://u:***@h/d\n"), "{shown}");
+    assert!(shown.contains("# TOKENS=***\n") && !shown.contains("geheim"), "{shown}");
+    assert_eq!(shown.parse::<File>().unwrap(), File::default());
+}
+
 /// Every command that needs the database reports the address that it tried, in one line.
 #[tokio::test]
 async fn a_database_that_is_away_is_named() {
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 9] = [
         &["up"],
         &["migrate"],
         &["consume"],
@@ -164,7 +188,6 @@ async fn a_database_that_is_away_is_named() {
         &["verify"],
         &["import", "-"],
         &["dead-letters", "list"],
-        &["status"],
     ];
     for arguments in commands {
         let mut away = bare(arguments);
@@ -177,6 +200,27 @@ async fn a_database_that_is_away_is_named() {
             "{err}"
         );
     }
+}
+
+/// A server that answers and does not know the database or the user is told apart from one that is away.
+#[tokio::test]
+async fn a_database_or_user_that_does_not_exist_is_named_with_the_statement_that_creates_it() {
+    let db = database().await;
+    let (server, name) = db.url.rsplit_once('/').unwrap();
+    for arguments in [["migrate"], ["status"]] {
+        let mut missing = bare(&arguments);
+        missing.env("DATABASE_URL", format!("{server}/{name}_missing"));
+        let (code, _, err) = parts(&run(missing).await);
+        assert_eq!((code, err.lines().count()), (Some(1), 1), "{err}");
+        assert!(err.contains("has no such database"), "{err}");
+        assert!(err.contains(&format!("CREATE DATABASE \"{name}_missing\" OWNER ")), "{err}");
+    }
+    let (_, host) = server.rsplit_once('@').unwrap();
+    let mut unknown = bare(&["migrate"]);
+    unknown.env("DATABASE_URL", format!("postgresql://no%22body:x@{host}/{name}"));
+    let (code, _, err) = parts(&run(unknown).await);
+    assert_eq!((code, err.lines().count()), (Some(1), 1), "{err}");
+    assert!(err.contains("CREATE ROLE \"no\"\"body\" LOGIN PASSWORD"), "{err}");
 }
 
 fn stackledger(db: &TestDatabase, arguments: &[&str]) -> Command {
@@ -200,7 +244,17 @@ async fn status_shows_log_queues_projections_and_dead_letters() {
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(
         keys(&json),
-        ["conflicts", "dead_letters", "exports", "head", "horizons", "projections", "queues"]
+        [
+            "conflicts",
+            "dead_letters",
+            "exports",
+            "faults",
+            "head",
+            "horizons",
+            "projections",
+            "queues",
+            "sizes"
+        ]
     );
     assert_eq!(keys(&json["head"]), ["hash", "position"]);
     let position = db.number("SELECT position FROM log.head").await;
@@ -219,11 +273,26 @@ async fn status_shows_log_queues_projections_and_dead_letters() {
     let timing = &json["projections"][timing];
     assert_eq!(
         keys(timing),
-        ["checkpoint", "error", "head", "lag_events", "lag_s", "name", "skipped", "state"]
+        [
+            "checkpoint",
+            "error",
+            "head",
+            "lag_events",
+            "lag_s",
+            "name",
+            "process",
+            "skipped",
+            "state"
+        ]
     );
     assert_eq!((&timing["name"], &timing["state"]), (&"timing".into(), &"running".into()));
     assert_eq!((&timing["checkpoint"], &timing["lag_events"]), (&position.into(), &0.into()));
-    assert_eq!(json["queues"].as_array().unwrap().len(), 5);
+    let process = format!("pid {} on ", std::process::id());
+    assert!(timing["process"].as_str().unwrap().starts_with(&process), "{timing}");
+    for of in ["log of instance", "timing", "database"] {
+        assert!(json["sizes"][of].as_i64().unwrap() > 0, "{json:#}");
+    }
+    assert_eq!(json["queues"].as_array().unwrap().len(), 6);
     assert_eq!(keys(&json["queues"][0]), ["broker", "consumers", "error", "messages", "queue"]);
     assert_eq!(json["queues"][0]["error"], "not declared yet");
 
@@ -235,6 +304,17 @@ async fn status_shows_log_queues_projections_and_dead_letters() {
     assert_eq!(cells[..5], ["timing", "running", &position.to_string(), "0", "0.0"]);
     assert!(text.contains("stackledger.recipe") && text.contains("guest:***@"), "{text}");
     assert!(!text.contains("guest:guest"));
+    // Nobody consumes.
+    let fault = format!(
+        "queue stackledger.instance at {}: not declared yet",
+        json["queues"][0]["broker"].as_str().unwrap()
+    );
+    assert!(json["faults"].as_array().unwrap().contains(&fault.as_str().into()), "{json:#}");
+    let mut check = command(&db, Some(&broker));
+    check.args(["status", "--check"]);
+    let (code, text, err) = parts(&run(check).await);
+    assert_eq!((code, err.as_str()), (Some(1), ""));
+    assert!(text.contains(&format!("fault: {fault}\n")), "{text}");
     // A broker that is away gives a line, and the command succeeds.
     let mut away = stackledger(&db, &["status"]);
     away.env("AMQP_URL", "amqp://u:geheim@127.0.0.1:1/v");
@@ -247,6 +327,23 @@ async fn status_shows_log_queues_projections_and_dead_letters() {
     let (code, out, _) = parts(&run(stackledger(&db, &["verify", "--against", &other])).await);
     assert!(code == Some(1) && out.contains("the chain was written again"), "{out}");
     projecting.stop().await;
+}
+
+#[tokio::test]
+async fn status_goes_on_without_the_database() {
+    let broker = broker().await;
+    let mut status = bare(&["status"]);
+    status.env("DATABASE_URL", "postgresql://u@%2Fnowhere/d").env("AMQP_URL", &broker.url);
+    let (code, out, err) = parts(&run(status).await);
+    assert_eq!((code, err.lines().count()), (Some(1), 1), "{err}");
+    assert!(
+        err.starts_with("stackledger: no PostgreSQL answers at postgresql://u@%2Fnowhere/d"),
+        "{err}"
+    );
+    assert!(
+        out.contains("stackledger.instance") && out.contains("fault: no PostgreSQL answers"),
+        "{out}"
+    );
 }
 
 #[tokio::test]

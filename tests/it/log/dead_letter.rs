@@ -140,6 +140,51 @@ async fn the_command_lists_shows_redrives_and_discards() {
     }
 }
 
+#[tokio::test]
+async fn dead_letters_are_chosen_by_reason_and_origin() {
+    let db = database().await;
+    let folder = tempfile();
+    for (name, lines) in
+        [("a.jsonl", "{\"not\": \"a message\"}\nnot json\n"), ("b.jsonl", "no json\n")]
+    {
+        let file = folder.join(name);
+        std::fs::write(&file, lines).unwrap();
+        let mut import = command(&db, None);
+        import.arg("import").arg(&file);
+        assert_eq!(run(import).await.status.code(), Some(1));
+    }
+    let dead_letters = |arguments: &[&str]| {
+        let mut dead_letters = command(&db, None);
+        dead_letters.arg("dead-letters").args(arguments);
+        dead_letters
+    };
+    let ids = async |arguments: &[&str]| -> Vec<i64> {
+        let listed = succeed(dead_letters(&[&["list", "--json"], arguments].concat())).await;
+        let objects =
+            listed.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        objects.map(|object| object["id"].as_i64().unwrap()).collect()
+    };
+    assert_eq!(ids(&[]).await, [1, 2, 3]);
+    assert_eq!(ids(&["--reason", "not JSON"]).await, [2, 3]);
+    assert_eq!(ids(&["--reason", "not JSON", "--origin", "b.jsonl"]).await, [3]);
+    let listed = succeed(dead_letters(&["list", "--json", "--origin", "b.jsonl"])).await;
+    let object: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!((&object["status"], &object["size"]), (&"open".into(), &7.into()));
+    assert!(object["origin"].as_str().unwrap().ends_with("b.jsonl, line 1"), "{object}");
+
+    let discarded = succeed(dead_letters(&["discard", "--reason", "not JSON"])).await;
+    assert_eq!(discarded, "2: discarded\n3: discarded\n");
+    assert_eq!(ids(&[]).await, [1]);
+    assert_eq!(ids(&["--all"]).await, [1, 2, 3]);
+    let redriven = run(dead_letters(&["redrive", "--origin", "a.jsonl"])).await;
+    let shown = String::from_utf8(redriven.stdout).unwrap();
+    assert!(shown.starts_with("1: ") && shown.lines().count() == 1, "{shown}");
+    for both in [["discard", "1", "--reason", "x"], ["redrive", "1", "--origin", "x"]] {
+        assert_eq!(run(dead_letters(&both)).await.status.code(), Some(2));
+    }
+    assert_eq!(run(dead_letters(&["discard"])).await.status.code(), Some(2));
+}
+
 /// Creates a folder for this test within the build folder.
 fn tempfile() -> std::path::PathBuf {
     let folder =

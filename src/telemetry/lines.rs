@@ -1,18 +1,14 @@
-//! Logs on stderr, metrics in Prometheus' text format. A log line that cannot be written is dropped and counted; it
-//! neither stops the process nor keeps a task waiting.
+//! Log lines on stderr. A line that cannot be written is dropped and counted; it neither stops the process nor keeps a
+//! task waiting.
 
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use tokio_util::sync::CancellationToken;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{ConfigError, LogFormat};
-
-static METRICS: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// Filter for the log lines of libraries that our own lines replace: lapin logs every closed channel and every
 /// returned message, bodies included, although we handle them; refinery and tokio-postgres repeat our lines.
@@ -74,37 +70,7 @@ pub fn init(filter: &str, format: LogFormat) -> Result<WorkerGuard, ConfigError>
 }
 
 /// Returns the number of log lines that were not written.
-fn lost_lines() -> u64 {
+pub(super) fn lost_lines() -> u64 {
     let dropped = DROPPED_LINES.get().map_or(0, ErrorCounter::dropped_lines);
     REFUSED_LINES.load(Ordering::Relaxed) + dropped as u64
-}
-
-/// Installs the metrics recorder of this process on the first call, and returns its handle.
-pub fn init_metrics() -> &'static PrometheusHandle {
-    METRICS.get_or_init(|| {
-        let seconds =
-            [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-        let builder = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &seconds)
-            .expect("the list of buckets is not empty");
-        let recorder = builder.build_recorder();
-        let handle = recorder.handle();
-        let _ = metrics::set_global_recorder(recorder);
-        handle
-    })
-}
-
-/// Aggregates the histograms' samples from time to time until `stop`: otherwise they pile up until `/metrics` is read,
-/// and not every process serves it.
-pub async fn run_upkeep(stop: CancellationToken) {
-    const INTERVAL: std::time::Duration = std::time::Duration::from_secs(5);
-    while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
-        init_metrics().run_upkeep();
-    }
-}
-
-/// Renders the metrics as `/metrics` answers them.
-pub fn render_metrics() -> String {
-    metrics::counter!("stackledger_log_lines_lost_total").absolute(lost_lines());
-    init_metrics().render()
 }
