@@ -92,7 +92,7 @@ pub enum ManagementError {
     },
     /// It refuses the user.
     #[error(
-        "the management API at {url} refuses the user ({status}): give it the tag `management`"
+        "the management API at {url} refuses the user ({status}): give it the tag `management`, or `policymaker` to set a policy"
     )]
     Refused {
         /// Its URL, without the password.
