@@ -152,7 +152,7 @@ pub const METRICS: &[Metric] = &[
         name: "stackledger_database_read_age_seconds",
         kind: Gauge,
         labels: &[],
-        help: "age of the values below, which are the last ones that the database gave",
+        help: "age of the values that are read from the database",
     },
     Metric {
         name: "stackledger_log_head",
@@ -206,7 +206,7 @@ pub const METRICS: &[Metric] = &[
         name: "stackledger_database_bytes",
         kind: Gauge,
         labels: &[],
-        help: "size of the database; this and the sizes below are read once a minute",
+        help: "size of the database; sizes are read once a minute",
     },
     Metric {
         name: "stackledger_log_bytes",
