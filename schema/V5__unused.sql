@@ -4,7 +4,6 @@
 ALTER TABLE projection.set_aside
     ADD COLUMN kind text NOT NULL DEFAULT 'refused' CHECK (kind IN ('unusable', 'refused', 'skipped')),
     ADD COLUMN skipped_by text;
-ALTER TABLE projection.set_aside ALTER COLUMN kind DROP DEFAULT;
 
 COMMENT ON TABLE  projection.set_aside            IS 'One row per event that a projection goes without, or uses in part, and set of tables';
 COMMENT ON COLUMN projection.set_aside.kind       IS 'unusable, wholly or in part; refused by the database or the projection''s code; skipped by an operator';
