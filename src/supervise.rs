@@ -95,7 +95,7 @@ async fn run(task: impl Future<Output = ()> + Send + 'static) -> String {
     let mut tasks = JoinSet::new();
     tasks.spawn(task);
     match tasks.join_next().await {
-        Some(Err(error)) if error.is_panic() => Panicked::of(&*error.into_panic()).to_string(),
+        Some(Err(error)) if error.is_panic() => CaughtPanic::of(&*error.into_panic()).to_string(),
         _ => "it ended without being asked to".to_owned(),
     }
 }
@@ -103,15 +103,15 @@ async fn run(task: impl Future<Output = ()> + Send + 'static) -> String {
 /// The error that code panicked, with its message in one line.
 #[derive(Debug, thiserror::Error)]
 #[error("it panicked: {0}")]
-pub struct Panicked(String);
+pub struct CaughtPanic(String);
 
-impl Panicked {
+impl CaughtPanic {
     /// The error of a panic that was caught.
-    pub fn of(panic: &(dyn Any + Send)) -> Panicked {
+    pub fn of(panic: &(dyn Any + Send)) -> CaughtPanic {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or(panic.downcast_ref::<&str>().copied());
         let lines: Vec<&str> = text.unwrap_or("without a text").lines().map(str::trim).collect();
-        Panicked(lines.join("; "))
+        CaughtPanic(lines.join("; "))
     }
 }
 

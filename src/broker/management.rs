@@ -131,7 +131,7 @@ impl QueueSummary {
 
 /// What becomes of messages that an exchange routes to no queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unrouted {
+pub enum UnroutedFate {
     /// They go to another exchange.
     Kept,
     /// They are dropped, and this policy, which says nothing of them, keeps ours from counting.
@@ -260,26 +260,26 @@ impl Management {
         vhost: &str,
         exchange: &str,
         alternate: &str,
-    ) -> Result<Unrouted, ManagementError> {
+    ) -> Result<UnroutedFate, ManagementError> {
         let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let path = format!("exchanges/{}/{}", encoded(vhost), encoded(exchange));
         let found: Option<ExchangeDescription> = self.get(&path).await?;
         let found =
             found.ok_or_else(|| self.no_answer(format!("it has no exchange {exchange}")))?;
         if found.arguments.get(ALTERNATE_EXCHANGE).is_some() {
-            return Ok(Unrouted::Kept);
+            return Ok(UnroutedFate::Kept);
         }
         let policy = |name: &str| format!("policies/{}/{}", encoded(vhost), encoded(name));
         match found.policy {
             Some(name) => {
                 let found: Option<Policy> = self.get(&policy(&name)).await?;
                 let keeps = found.is_some_and(|it| it.definition.get(ALTERNATE_EXCHANGE).is_some());
-                Ok(if keeps { Unrouted::Kept } else { Unrouted::Dropped { policy: name } })
+                Ok(if keeps { UnroutedFate::Kept } else { UnroutedFate::Dropped { policy: name } })
             }
             None => {
                 let body = unrouted_policy(exchange, alternate);
                 self.put(&policy(&format!("{exchange}-unrouted")), &body).await?;
-                Ok(Unrouted::Kept)
+                Ok(UnroutedFate::Kept)
             }
         }
     }

@@ -58,7 +58,7 @@ pub async fn run(
             database: database.clone(),
             config: Arc::clone(&config),
             health: Arc::clone(&health),
-            said_of_unrouted: unrouted::Said::default(),
+            said_of_unrouted: unrouted::LastStatement::default(),
             stop: stop.clone(),
         };
         let (broker, stop) = (Arc::new(broker), stop.clone());
@@ -86,7 +86,7 @@ struct Broker {
     database: Database,
     config: Arc<Config>,
     health: Arc<Health>,
-    said_of_unrouted: unrouted::Said,
+    said_of_unrouted: unrouted::LastStatement,
     stop: CancellationToken,
 }
 

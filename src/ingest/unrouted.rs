@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use crate::broker::{Management, Unrouted};
+use crate::broker::{Management, UnroutedFate};
 use crate::config::Source;
 
 /// Pause between two looks: a policy may be deleted or added.
@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// What was said last about unrouted messages, which is not said again.
 #[derive(Default)]
-pub(super) struct Said(Mutex<Option<String>>);
+pub(super) struct LastStatement(Mutex<Option<String>>);
 
 /// Keeps the unrouted messages of those of our exchanges that have an alternate exchange among the sources. Runs until it
 /// is dropped.
@@ -22,7 +22,7 @@ pub(super) async fn watch(
     management: &Management,
     vhost: &str,
     sources: &[Source],
-    said: &Said,
+    said: &LastStatement,
 ) -> Infallible {
     loop {
         for source in sources.iter().filter(|source| source.ours) {
@@ -35,10 +35,16 @@ pub(super) async fn watch(
     }
 }
 
-async fn keep(management: &Management, vhost: &str, exchange: &str, alternate: &str, said: &Said) {
+async fn keep(
+    management: &Management,
+    vhost: &str,
+    exchange: &str,
+    alternate: &str,
+    said: &LastStatement,
+) {
     let reason = match management.keep_unrouted(vhost, exchange, alternate).await {
-        Ok(Unrouted::Kept) => None,
-        Ok(Unrouted::Dropped { policy }) => {
+        Ok(UnroutedFate::Kept) => None,
+        Ok(UnroutedFate::Dropped { policy }) => {
             Some(format!("the policy {policy} applies to it: add \"alternate-exchange\" there"))
         }
         Err(error) => Some(format!(

@@ -151,13 +151,13 @@ impl Appender {
         for leaf_batch in batch.values_mut() {
             leaf_batch.lay_out(now);
         }
-        let given = Given { events, dead_letters, companion, conflicts };
+        let request = AppendRequest { events, dead_letters, companion, conflicts };
         // Each missing-partition error means that one more leaf was dropped since we last looked. It is
         // raised by the look-up of duplicates, before anything is removed from the batch.
         let leaves = batch.len();
         let mut tries = leaves;
         let result = loop {
-            match self.attempt(&mut batch, &given, now).await {
+            match self.attempt(&mut batch, &request, now).await {
                 Err(AppendError::Refused(error))
                     if tries > 0 && is_missing_leaf(&error) && batch.len() == leaves =>
                 {
@@ -192,13 +192,13 @@ impl Appender {
     async fn attempt(
         &mut self,
         batch: &mut BTreeMap<Leaf, LeafBatch<'_>>,
-        given: &Given<'_>,
+        request: &AppendRequest<'_>,
         now: Timestamp,
     ) -> Result<TransactionOutcome, AppendError> {
         for leaf in batch.keys() {
             self.prepare_leaf(*leaf).await?;
         }
-        let result = self.run_transaction(batch, given, now).await;
+        let result = self.run_transaction(batch, request, now).await;
         if result.is_err() && !self.client.is_closed() {
             // The next batch starts afresh; if this fails, its first statement will fail, too.
             let _ = self.client.batch_execute("ROLLBACK").await;
@@ -232,10 +232,10 @@ impl Appender {
     async fn run_transaction(
         &self,
         batch: &mut BTreeMap<Leaf, LeafBatch<'_>>,
-        given: &Given<'_>,
+        request: &AppendRequest<'_>,
         now: Timestamp,
     ) -> Result<TransactionOutcome, AppendError> {
-        let Given { events, dead_letters, companion, .. } = *given;
+        let AppendRequest { events, dead_letters, companion, .. } = *request;
         let client = &self.client;
         // Sent together; the server runs them in this order, the look-ups once it holds the lock. Only
         // the first of several errors counts: later ones merely report that the transaction is aborted.
@@ -249,7 +249,7 @@ impl Appender {
         )
         .await?;
         let mut horizons = Horizons::of_row(&head)?;
-        let mut conflicts = given.conflicts.clone();
+        let mut conflicts = request.conflicts.clone();
         for ((leaf, leaf_batch), stored) in batch.iter_mut().zip(stored) {
             // Of our own events the first one counts, such as the move of a horizon: its time is when it was done.
             if matches!(companion, Companion::None) {
@@ -332,7 +332,7 @@ fn keep_refused(
 type Conflicts = HashMap<usize, Refusal>;
 
 /// What is to be appended in one transaction.
-struct Given<'a> {
+struct AppendRequest<'a> {
     events: &'a [Event],
     dead_letters: &'a [DeadLetter],
     companion: Companion<'a>,

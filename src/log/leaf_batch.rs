@@ -15,7 +15,7 @@ use crate::event::{Event, is_same_report};
 const ROW_OVERHEAD_BYTES: usize = 400;
 
 /// An event that the log contains already.
-pub(super) struct Stored {
+pub(super) struct StoredEvent {
     pub position: i64,
     /// The hash of its body.
     pub sha256: Vec<u8>,
@@ -51,13 +51,13 @@ impl<'a> LeafBatch<'a> {
         &self,
         client: &Client,
         statement: Option<&Statement>,
-    ) -> Result<HashMap<i64, Stored>, tokio_postgres::Error> {
+    ) -> Result<HashMap<i64, StoredEvent>, tokio_postgres::Error> {
         let Some(statement) = statement else { return Ok(HashMap::new()) };
         let times: Vec<Timestamp> =
             self.events.iter().map(|e| e.key_at.unwrap_or(NO_TIME)).collect();
         let ids: Vec<Uuid> = self.events.iter().map(|event| event.id).collect();
         let rows = client.query(statement, &[&times, &ids]).await?;
-        let stored = |row: &Row| Stored { position: row.get(1), sha256: row.get(2) };
+        let stored = |row: &Row| StoredEvent { position: row.get(1), sha256: row.get(2) };
         Ok(rows.iter().map(|row| (row.get(0), stored(row))).collect())
     }
 
@@ -67,11 +67,11 @@ impl<'a> LeafBatch<'a> {
         &self,
         client: &Client,
         leaf: Leaf,
-        stored: &HashMap<i64, Stored>,
+        stored: &HashMap<i64, StoredEvent>,
     ) -> Result<Vec<(usize, i64)>, tokio_postgres::Error> {
         let mut conflicts = Vec::new();
         for ((ordinal, event), index) in (1..).zip(&self.events).zip(&self.indexes) {
-            let Some(Stored { position, sha256 }) = stored.get(&ordinal) else { continue };
+            let Some(StoredEvent { position, sha256 }) = stored.get(&ordinal) else { continue };
             if Sha256::digest(&event.body).as_slice() == sha256 {
                 continue;
             }
@@ -86,7 +86,7 @@ impl<'a> LeafBatch<'a> {
 
     /// Removes the stored events and encodes the remaining rows again. This is rare enough to be done under the
     /// lock.
-    pub fn remove_stored(&mut self, stored: &HashMap<i64, Stored>, now: Timestamp) {
+    pub fn remove_stored(&mut self, stored: &HashMap<i64, StoredEvent>, now: Timestamp) {
         if stored.is_empty() {
             return;
         }

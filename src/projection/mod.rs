@@ -15,7 +15,7 @@ pub mod timing;
 
 pub use engine::{
     Comparison, Conflict, Decode, FrozenRows, LivePosition, Progress, Projection, RowsVersion,
-    SetAsideEvent, Skip, SkipRefused, Slot, Snapshot, Status, StretchFacts, Unused, Wait,
+    SetAsideEvent, Skip, SkipRefused, Slot, Snapshot, Status, StretchFacts, UnusedEvents, Wait,
     applied_positions, compare, conflicts, find_obstacle, list_set_aside, live_position,
     lock_tables_shared, moment, position, read_sizes, replay, run, skip, snapshot, statuses,
     try_lock_tables_exclusive, unlock_tables, wait_until_applied,

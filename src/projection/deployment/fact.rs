@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::event::deployment::{self, DeploymentEvent, Phase, Stack};
 use crate::event::{ID_MAX, Recorded};
-use crate::projection::{Decode, StretchFacts, Unused};
+use crate::projection::{Decode, StretchFacts, UnusedEvents};
 
 /// An event of a deployment or an instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub(super) fn sort<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Vec<&'a Fac
 #[derive(Default)]
 pub(super) struct Decoder {
     facts: Vec<Fact>,
-    unused: Unused,
+    unused: UnusedEvents,
 }
 
 impl Decode for Decoder {

@@ -50,7 +50,7 @@ pub use set_aside::{SetAsideEvent, list_set_aside};
 pub use skip::{Skip, SkipRefused, find_obstacle, skip};
 pub use slot::Slot;
 pub use status::{Status, read_sizes, statuses};
-pub use unused::Unused;
+pub use unused::UnusedEvents;
 
 /// A projection: how its rows are made, as a struct of functions.
 pub struct Projection {
@@ -149,5 +149,5 @@ pub struct StretchFacts {
     /// The facts, of the projection's own type.
     pub facts: Box<dyn Any + Send>,
     /// The events that could not be used, or contained a value that could not.
-    pub unused: Unused,
+    pub unused: UnusedEvents,
 }

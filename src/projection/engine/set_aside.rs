@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use tokio_postgres::GenericClient;
 
 use super::slot::Slot;
-use super::{Projection, Unused};
+use super::{Projection, UnusedEvents};
 use crate::db::{self, NotWritable};
-use crate::supervise::Panicked;
+use crate::supervise::CaughtPanic;
 
 /// An event that a projection goes without, or uses in part.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) fn is_caused_by_event(error: &anyhow::Error) -> bool {
                 .code()
                 .is_some_and(|state| state.code().starts_with("22") || state.code() == "54000")
         });
-        refused || cause.is::<NotWritable>() || cause.is::<Panicked>()
+        refused || cause.is::<NotWritable>() || cause.is::<CaughtPanic>()
     })
 }
 
@@ -68,7 +68,7 @@ pub(super) async fn insert_unused(
     client: &impl GenericClient,
     projection: &Projection,
     slot: Slot,
-    unused: &Unused,
+    unused: &UnusedEvents,
 ) -> Result<(), tokio_postgres::Error> {
     if unused.positions().is_empty() {
         return Ok(());

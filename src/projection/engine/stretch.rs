@@ -12,7 +12,7 @@ use super::{Decode, Projection, StretchFacts, set_aside};
 use crate::config::File;
 use crate::event::Recorded;
 use crate::log::Reader;
-use crate::supervise::Panicked;
+use crate::supervise::CaughtPanic;
 
 /// A stretch of the log, ready to be applied.
 pub(super) struct PreparedStretch {
@@ -20,7 +20,7 @@ pub(super) struct PreparedStretch {
     pub to: i64,
     /// The number of its events of the projection's families.
     pub events: u64,
-    pub decoded: Result<StretchFacts, Panicked>,
+    pub decoded: Result<StretchFacts, CaughtPanic>,
 }
 
 /// Reads and decodes the events after `position`, as many as the projection's stretch has, up to and including
@@ -50,7 +50,7 @@ pub(super) async fn prepare(
 }
 
 /// Reads the next event, unless an event before it made the code panic.
-fn read(decode: &mut Result<Box<dyn Decode + '_>, Panicked>, event: Recorded) {
+fn read(decode: &mut Result<Box<dyn Decode + '_>, CaughtPanic>, event: Recorded) {
     if let Ok(reader) = decode
         && let Err(panicked) = catch(|| reader.read(event))
     {
@@ -58,9 +58,9 @@ fn read(decode: &mut Result<Box<dyn Decode + '_>, Panicked>, event: Recorded) {
     }
 }
 
-fn catch<T>(call: impl FnOnce() -> T) -> Result<T, Panicked> {
+fn catch<T>(call: impl FnOnce() -> T) -> Result<T, CaughtPanic> {
     // What the call has half changed is dropped.
-    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| Panicked::of(&*panic))
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| CaughtPanic::of(&*panic))
 }
 
 /// Folds the facts of a stretch into the rows, and stores what could not be used. The transaction cannot be used any
@@ -88,6 +88,6 @@ pub(super) async fn fold(
     let applied = AssertUnwindSafe((projection.apply)(transaction, file, facts));
     match applied.catch_unwind().await {
         Ok(applied) => applied,
-        Err(panic) => Err(Panicked::of(&*panic).into()),
+        Err(panic) => Err(CaughtPanic::of(&*panic).into()),
     }
 }

@@ -4,19 +4,19 @@ use std::fmt::Display;
 
 /// The events of a stretch that could not be used, or not as a whole.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Unused {
+pub struct UnusedEvents {
     count: u64,
     positions: Vec<i64>,
     reasons: Vec<String>,
 }
 
-impl Unused {
+impl UnusedEvents {
     /// Adds the event at this position, with the reason why it, or a part of it, is not used.
     pub fn add(&mut self, position: i64, reason: impl Display) {
         self.add_parts(position, 1, reason);
     }
 
-    /// As [`Unused::add`], for several parts of one event; nothing if there are none.
+    /// As [`UnusedEvents::add`], for several parts of one event; nothing if there are none.
     pub fn add_parts(&mut self, position: i64, parts: u64, reason: impl Display) {
         if parts > 0 {
             self.count += parts;
@@ -40,7 +40,7 @@ impl Unused {
         &self.positions
     }
 
-    /// The reason for each of [`Unused::positions`].
+    /// The reason for each of [`UnusedEvents::positions`].
     pub(super) fn reasons(&self) -> &[String] {
         &self.reasons
     }

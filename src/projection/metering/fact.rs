@@ -17,7 +17,7 @@ use crate::config::Metering;
 use crate::event::meter::{self as wire, InvalidSample};
 use crate::event::{Event, Family, Recorded};
 use crate::projection::engine::table::{Columns, TableRow, table};
-use crate::projection::{Decode, StretchFacts, Unused};
+use crate::projection::{Decode, StretchFacts, UnusedEvents};
 
 /// The facts of a stretch of the log.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ const BAD_SIGNATURE: &str = "its signature is wrong";
 pub(super) struct Decoder<'a> {
     metering: &'a Metering,
     facts: Facts,
-    unused: Unused,
+    unused: UnusedEvents,
     reports: Reports,
 }
 
@@ -69,7 +69,7 @@ impl<'a> Decoder<'a> {
         Decoder {
             metering,
             facts: Facts::default(),
-            unused: Unused::default(),
+            unused: UnusedEvents::default(),
             reports: Reports::default(),
         }
     }

@@ -11,14 +11,14 @@ use super::fact::{BucketFact, Facts, Key, Rejection};
 use super::resolution::Resolution;
 use crate::event::Recorded;
 use crate::event::perf::{self, HostSamples, Sample};
-use crate::projection::{Decode, StretchFacts, Unused};
+use crate::projection::{Decode, StretchFacts, UnusedEvents};
 use crate::sketch::numbers::{self, Sketch};
 
 /// Reads the facts of a stretch of the log.
 #[derive(Default)]
 pub(super) struct Decoder {
     stretch: Stretch,
-    unused: Unused,
+    unused: UnusedEvents,
 }
 
 impl Decode for Decoder {

@@ -17,7 +17,7 @@ use crate::billing::Amount;
 use crate::billing::order::record;
 use crate::event::{Family, Recorded};
 use crate::log::Limit;
-use crate::projection::{Decode, Projection, StretchFacts, Unused};
+use crate::projection::{Decode, Projection, StretchFacts, UnusedEvents};
 
 /// The read model.
 pub const PROJECTION: Projection = Projection {
@@ -70,7 +70,7 @@ struct Head {
 #[derive(Default)]
 struct Decoder {
     facts: Vec<OrderFact>,
-    unused: Unused,
+    unused: UnusedEvents,
 }
 
 impl Decode for Decoder {

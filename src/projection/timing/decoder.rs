@@ -1,7 +1,7 @@
 //! The decoder: collects the facts of a stretch of the log while it is read.
 
 use crate::event::Recorded;
-use crate::projection::{Decode, StretchFacts, Unused};
+use crate::projection::{Decode, StretchFacts, UnusedEvents};
 
 use super::fact::Fact;
 use super::instance_facts::FactsByInstance;
@@ -13,7 +13,7 @@ const OVERLONG: &str = "values of more than 255 bytes are left out";
 #[derive(Default)]
 pub(super) struct Decoder {
     facts: FactsByInstance,
-    unused: Unused,
+    unused: UnusedEvents,
 }
 
 impl Decode for Decoder {

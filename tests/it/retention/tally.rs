@@ -4,7 +4,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use stackledger::event::{Family, Recorded};
 use stackledger::log::{self, Limit};
-use stackledger::projection::{Decode, FrozenRows, Projection, StretchFacts, Unused};
+use stackledger::projection::{Decode, FrozenRows, Projection, StretchFacts, UnusedEvents};
 use tokio_postgres::Transaction;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -50,7 +50,7 @@ impl Decode for Decoder {
     }
 
     fn finish(self: Box<Self>) -> StretchFacts {
-        StretchFacts { facts: Box::new(self.0), unused: Unused::default() }
+        StretchFacts { facts: Box::new(self.0), unused: UnusedEvents::default() }
     }
 }
 

@@ -9,7 +9,7 @@ use stackledger::config::{Config, File};
 use stackledger::event::{Family, Recorded};
 use stackledger::health::Health;
 use stackledger::log::{self, Limit};
-use stackledger::projection::{self, Decode, Projection, Skip, StretchFacts, Unused};
+use stackledger::projection::{self, Decode, Projection, Skip, StretchFacts, UnusedEvents};
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -65,7 +65,7 @@ impl Decode for Decoder {
     }
 
     fn finish(self: Box<Self>) -> StretchFacts {
-        StretchFacts { facts: Box::new(self.0), unused: Unused::default() }
+        StretchFacts { facts: Box::new(self.0), unused: UnusedEvents::default() }
     }
 }
 
