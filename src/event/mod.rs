@@ -36,7 +36,7 @@ pub use header::shorten;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-pub use cloudevents::{Attributes, is_same_report, is_structured};
+pub use cloudevents::{Attributes, is_cloud_event, is_same_report, is_structured};
 pub use compression::Compression;
 pub use family::Family;
 pub use fault::{FieldFault, PayloadFault};

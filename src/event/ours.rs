@@ -2,6 +2,9 @@
 
 use super::{DecodeError, Event, decode};
 
+/// The beginning of the types that only Stackledger may create, besides `billing.*`.
+pub const TYPES: &str = "stackledger.";
+
 /// A CloudEvent of our own, before it is JSON. Nothing in it comes from a clock or from chance: the
 /// same values always give the same bytes.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Decoding a delivery into an event, in the same way for every source.
 
 use crate::config::Config;
-use crate::event::{self, Compression, Event, Family, meter};
+use crate::event::{self, Compression, Event, Family, meter, ours};
 use crate::log::SOURCE;
 use crate::secret::Secret;
 
@@ -10,9 +10,6 @@ const BILLING_IS_OURS: &str = "only stackledger creates events of the types bill
 
 /// The message for senders of horizons, before which events are dropped, and of skips, which say who ordered them.
 const TYPE_IS_OURS: &str = "only stackledger creates events of the types stackledger.*";
-
-/// What the types of these events begin with.
-const OUR_TYPES: &str = "stackledger.";
 
 /// The message for senders who use our source: with it and the right id, an event of any type would take the
 /// identity of the one that is to move a horizon, which would then be a duplicate.
@@ -23,7 +20,7 @@ const SOURCE_IS_OURS: &str = "only stackledger creates events of the source stac
 pub fn find_reserved_attribute(event: &Event) -> Option<(&'static str, &'static str)> {
     match event.family {
         Family::Billing => Some(("type", BILLING_IS_OURS)),
-        _ if event.kind.starts_with(OUR_TYPES) => Some(("type", TYPE_IS_OURS)),
+        _ if event.kind.starts_with(ours::TYPES) => Some(("type", TYPE_IS_OURS)),
         _ if event.source == SOURCE => Some(("source", SOURCE_IS_OURS)),
         _ => None,
     }

@@ -80,6 +80,13 @@ pub fn is_same_report(one: &[u8], other: &[u8]) -> bool {
     (is_call || is_same_time) && one["type"] == other["type"] && is_same_data
 }
 
+/// Whether a body of the log is a CloudEvent.
+pub fn is_cloud_event(body: &[u8]) -> bool {
+    // Most bodies are none, and do not contain the name at all: a look for it is cheaper than parsing.
+    let has_name = std::str::from_utf8(body).is_ok_and(|text| text.contains("specversion"));
+    has_name && json::parse::<Value>(body).is_ok_and(|event| !event["specversion"].is_null())
+}
+
 /// The parts of a header that come from `data`.
 struct DataHeader<'a> {
     stream: Option<Cow<'a, str>>,
@@ -153,6 +160,14 @@ mod tests {
         }
         let bytes = |text: &str| said(json!({"data": null, "data_base64": text}));
         assert!(!is_same_report(&bytes("AA=="), &bytes("AQ==")));
+    }
+
+    #[test]
+    fn a_cloud_event_has_a_version_of_its_own() {
+        assert!(is_cloud_event(&said(json!({}))));
+        let notification = json!({"event_type": "a", "payload": {"specversion": "1.0"}});
+        assert!(!is_cloud_event(notification.to_string().as_bytes()));
+        assert!(!is_cloud_event(b"specversion"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::sample::Sample;
 use super::{fold, meter, resource};
 use crate::config::Metering;
 use crate::event::meter::{self as wire, InvalidSample};
-use crate::event::{Event, Family, Recorded};
+use crate::event::{Event, Family, Recorded, is_cloud_event, ours};
 use crate::projection::engine::table::{Columns, TableRow, table};
 use crate::projection::{Decode, StretchFacts, UnusedEvents};
 
@@ -78,13 +78,18 @@ impl<'a> Decoder<'a> {
 impl Decode for Decoder<'_> {
     fn read(&mut self, Recorded { position, event, .. }: Recorded) {
         self.reports.add_context(&event, position);
-        if event.family == Family::Meter {
-            match wire::samples(&event.body) {
+        match event.family {
+            Family::Meter => match wire::samples(&event.body) {
                 Ok(samples) => {
                     self.facts.add(self.metering, position, &event, samples, &mut self.reports);
                 }
                 Err(fault) => self.unused.add(position, fault),
+            },
+            Family::Other if is_of_unknown_type(&event) => {
+                let kind = &event.kind;
+                self.unused.add(position, format_args!("no read model uses the type {kind}"));
             }
+            _ => {}
         }
         self.reports.end_event();
     }
@@ -97,6 +102,12 @@ impl Decode for Decoder<'_> {
         facts.meters = meter::meters_of(&facts.samples);
         StretchFacts { facts: Box::new(facts), unused }
     }
+}
+
+/// Whether an event of the family `other` was meant for us, with a type that is none of ours. Notifications of this
+/// family are the cloud's, which sends many that nobody asks for.
+fn is_of_unknown_type(event: &Event) -> bool {
+    !event.kind.starts_with(ours::TYPES) && is_cloud_event(&event.body)
 }
 
 impl Facts {

@@ -46,8 +46,9 @@ async fn what_no_read_model_can_use_is_listed_with_its_reason() {
             Some(TIME),
             &json!({"instance_id": "i", "deployment_id": "d", "provides": [{}, "a", []]}),
         ),
-        // Not a type of ours, and so not a typing error that anybody could tell.
-        event("heat.done", Some(TIME), &instance),
+        event("recpie.started", Some(TIME), &instance),
+        json!({"event_type": "volume.create.end", "publisher_id": "volume.a", "message_id": "1", "payload": {}})
+            .to_string(),
     ];
     import(&server, &bodies.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let expected = [
@@ -58,6 +59,7 @@ async fn what_no_read_model_can_use_is_listed_with_its_reason() {
             "unusable",
             "no event of the family deployment has the type deployment.undone",
         ],
+        ["metering", "unusable", "no read model uses the type recpie.started"],
         ["rollup", "unusable", "data.host is missing"],
         ["rollup", "unusable", "no event of the family perf has the type perf.measured"],
         ["timing", "unusable", "data.outcome is neither success nor failure"],
