@@ -8,7 +8,7 @@ GRANT UPDATE (position, batch, hash, perf_horizon, meter_horizon) ON log.head TO
 GRANT SELECT, INSERT, UPDATE, DELETE ON log.dead_letter TO stackledger_app;
 GRANT EXECUTE ON FUNCTION log.ensure_day(text, date), log.drop_day(text, date) TO stackledger_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON projection.checkpoint, projection.export, projection.set_aside,
-    projection.candidate TO stackledger_app;
+    projection.candidate, projection.size TO stackledger_app;
 GRANT SELECT ON refinery_schema_history TO stackledger_app;
 
 -- Rows are copied straight into the leaves. Leaves that are created later get these rights from the default

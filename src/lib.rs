@@ -19,6 +19,7 @@ pub mod export;
 pub mod simulate;
 
 pub mod broker;
+pub mod capacity;
 pub mod config;
 pub mod db;
 pub mod health;

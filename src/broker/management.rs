@@ -159,10 +159,14 @@ struct Policy {
 const ALTERNATE_EXCHANGE: &str = "alternate-exchange";
 
 /// A binding of a queue.
-#[derive(Debug, Deserialize)]
-struct BindingSource {
-    /// The exchange; `""` for the default one, to which every queue is bound.
-    source: String,
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Binding {
+    /// The exchange.
+    #[serde(rename = "source")]
+    pub exchange: String,
+    /// The routing key, with the wildcards of a topic exchange.
+    #[serde(default)]
+    pub routing_key: String,
 }
 
 /// The part of a queue's description that concerns its limit.
@@ -236,16 +240,21 @@ impl Management {
         Ok(self.get(&path).await?.unwrap_or_default())
     }
 
-    /// Whether a queue is bound to an exchange other than the default one.
+    /// Reads the bindings of a queue, without the one to the default exchange, which every queue has.
     ///
     /// # Errors
     ///
     /// When the API is away or refuses.
-    pub async fn is_bound(&self, vhost: &str, queue: &str) -> Result<bool, ManagementError> {
+    pub async fn list_bindings(
+        &self,
+        vhost: &str,
+        queue: &str,
+    ) -> Result<Vec<Binding>, ManagementError> {
         let encoded = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
         let path = format!("queues/{}/{}/bindings", encoded(vhost), encoded(queue));
-        let bindings: Vec<BindingSource> = self.get(&path).await?.unwrap_or_default();
-        Ok(bindings.iter().any(|binding| !binding.source.is_empty()))
+        let mut bindings: Vec<Binding> = self.get(&path).await?.unwrap_or_default();
+        bindings.retain(|binding| !binding.exchange.is_empty());
+        Ok(bindings)
     }
 
     /// Makes messages that an exchange routes to no queue go to the exchange `alternate`, by a policy, unless they go to

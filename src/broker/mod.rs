@@ -20,7 +20,7 @@ use crate::secret::ConnectionString;
 pub use cluster::{Cluster, NoNode};
 pub use frames::SUBSTITUTE;
 pub use management::{
-    DeliveryLimit, LimitOrigin, Management, ManagementError, QueueSummary, UnroutedFate,
+    Binding, DeliveryLimit, LimitOrigin, Management, ManagementError, QueueSummary, UnroutedFate,
 };
 pub use version::{BrokerVersion, read_version};
 

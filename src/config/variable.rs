@@ -84,4 +84,24 @@ impl<'a> RawValue<'a> {
         let number = self.parse(accepted.as_str())?;
         if range.contains(&number) { Ok(number) } else { Err(self.refuse(accepted)) }
     }
+
+    /// Parses a number of bytes, with or without a unit: `GB` is 10⁹, `GiB` is 2³⁰.
+    pub fn parse_bytes(&self) -> Result<u64, ConfigError> {
+        let refuse = || self.refuse("a size is expected, like 500GB or 2TiB");
+        let text = self.text.trim();
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(digits);
+        let factor: u64 = match unit.trim_start() {
+            "" | "B" => 1,
+            "MB" => 1_000_000,
+            "GB" => 1_000_000_000,
+            "TB" => 1_000_000_000_000,
+            "MiB" => 1 << 20,
+            "GiB" => 1 << 30,
+            "TiB" => 1 << 40,
+            _ => return Err(refuse()),
+        };
+        let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+        bytes.filter(|bytes| *bytes > 0).ok_or_else(refuse)
+    }
 }

@@ -62,6 +62,14 @@ variables! {
         /// The database; `None` if the variable is not set.
         database_url: Option<ConnectionString> = |raw| Ok(raw.given().map(ConnectionString::new)),
     }
+    DATABASE_CAPACITY {
+        NoDefault: "not known",
+        help: "size that the database may take, e.g. that of its disk, as bytes or like 500GB or 2TiB; \
+               `status` then tells when it is full",
+        secret: false,
+        /// The size that the database may take, in bytes; `None`: not known.
+        database_capacity: Option<u64> = |raw| raw.given().map(|_| raw.parse_bytes()).transpose(),
+    }
     AMQP_URL {
         Default: "amqp://guest:guest@127.0.0.1:5672/%2f",
         help: "RabbitMQ; several URLs, separated by commas, are all consumed; of several nodes of a \
@@ -281,6 +289,9 @@ mod tests {
             ("BATCH_SIZE", "20000"),
             ("LINGER_MS", "-1"),
             ("LOG_FORMAT", "xml"),
+            ("DATABASE_CAPACITY", "0"),
+            ("DATABASE_CAPACITY", "5 lots"),
+            ("DATABASE_CAPACITY", "GB"),
             ("AMQP_URL", "http://127.0.0.1"),
             ("AMQP_MANAGEMENT_URL", "amqp://127.0.0.1"),
             ("AMQP_MANAGEMENT_URL", "http://a,http://b"),
@@ -288,6 +299,16 @@ mod tests {
         ] {
             let error = read(&[(name, given)]).unwrap_err();
             assert!(error.starts_with(&format!("{name}={given}: ")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_size_has_a_unit_or_none() {
+        for (given, bytes) in
+            [("7", 7), ("500GB", 500_000_000_000), ("2 TiB", 2 << 40), ("1MiB", 1 << 20)]
+        {
+            let config = read(&[("DATABASE_CAPACITY", given)]).unwrap();
+            assert_eq!(config.database_capacity, Some(bytes));
         }
     }
 

@@ -61,7 +61,7 @@ async fn find(
     for queue in management.list_queues(vhost).await? {
         let has_no_place = !configured.contains(queue.name.as_str());
         let is_filled = queue.is_left() && has_no_place && queue.messages > 0;
-        if is_filled && management.is_bound(vhost, &queue.name).await? {
+        if is_filled && !management.list_bindings(vhost, &queue.name).await?.is_empty() {
             found.push(queue);
         }
     }

@@ -29,7 +29,9 @@ pub use horizon::{HorizonMove, Horizons, SOURCE, Target, read_horizon, read_hori
 pub use leaf::{drop_day, last_position_of_day, list_days, read_sizes};
 pub use outcome::{AppendError, AppendOutcome, Refusal};
 pub use page::{Filter, Page, read_page};
-pub use read::{Limit, ReadProgress, Reader, Stretch, read_at, read_first_hash, read_head};
+pub use read::{
+    Limit, ReadProgress, Reader, Stretch, read_at, read_first_hash, read_head, read_last_times,
+};
 pub use verify::{Anchor, DroppedLeaf, Fault, Report, verify};
 
 /// The channel on which each commit of new events is announced (`LISTEN`).

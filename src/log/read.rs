@@ -35,6 +35,24 @@ pub async fn read_first_hash(
     Ok(client.query_opt(statement, &[]).await?.map(|row| hex::encode(row.get::<_, &[u8]>(0))))
 }
 
+/// Returns when the last event of each family was appended; families without one are left out.
+///
+/// # Errors
+///
+/// When the database does not answer.
+pub async fn read_last_times(
+    client: &Client,
+) -> Result<Vec<(Family, Timestamp)>, tokio_postgres::Error> {
+    let mut times = Vec::new();
+    for family in Family::ALL {
+        let sql = "-- log::last_time
+            SELECT recorded_at FROM log.event WHERE family = $1 ORDER BY position DESC LIMIT 1";
+        let row = client.query_opt(sql, &[&family.as_str()]).await?;
+        times.extend(row.map(|row| (family, row.get(0))));
+    }
+    Ok(times)
+}
+
 /// Reads the events of some families in order, for one reader over one connection.
 pub struct Reader {
     families: Vec<&'static str>,

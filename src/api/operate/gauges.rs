@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 use metrics::gauge;
 
 use super::{DATABASE_TIMEOUT, Monitor};
-use crate::db;
-use crate::event::Family;
+use crate::capacity::Sizes;
 use crate::export::{self, Progress};
 use crate::projection::{self, Conflict, Status};
 use crate::telemetry::Gauges;
@@ -40,13 +39,6 @@ struct Values {
     statuses: Vec<Status>,
     conflicts: Vec<Conflict>,
     exports: Vec<Progress>,
-}
-
-/// Sizes in bytes.
-struct Sizes {
-    database: i64,
-    log: Vec<(Family, i64)>,
-    projections: Vec<(&'static str, i64)>,
 }
 
 impl Monitor {
@@ -103,12 +95,7 @@ impl Monitor {
 
     /// Reads the sizes; `None` if the database does not answer.
     async fn read_sizes(&self) -> Option<Sizes> {
-        let client = self.pool.get().await.ok()?;
-        Some(Sizes {
-            database: db::read_size(&client).await.ok()?,
-            log: log::read_sizes(&client).await.ok()?,
-            projections: projection::read_sizes(&client, projection::ALL).await.ok()?,
-        })
+        Sizes::read(&**self.pool.get().await.ok()?).await.ok()
     }
 }
 

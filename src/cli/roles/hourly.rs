@@ -1,4 +1,5 @@
-//! The hourly tasks of processes that consume or project: partitions for the next days, and retention.
+//! The hourly tasks of processes that consume or project: partitions for the next days, retention, and
+//! notes of sizes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::File;
 use crate::db::{self, Database};
 use crate::retention::Outcome;
-use crate::{lifecycle, log, projection, retention};
+use crate::{capacity, lifecycle, log, projection, retention};
 
 const INTERVAL: Duration = Duration::from_secs(3600);
 
@@ -34,6 +35,24 @@ pub(super) async fn create_partitions(database: Database, stop: CancellationToke
                 "the partitions of the next days could not be created: {}",
                 db::explain(&error)
             );
+        }
+    }
+}
+
+/// Notes the sizes of the log and the read models, at start and every hour.
+pub(super) async fn note_sizes(database: Database, stop: CancellationToken) -> Result<()> {
+    let mut hourly = tokio::time::interval(INTERVAL);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = hourly.tick() => {}
+        }
+        let result = match database.connect(None).await {
+            Ok(client) => capacity::note_sizes(&client, lifecycle::now()).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = result {
+            tracing::warn!("sizes could not be noted: {}", db::explain(&error));
         }
     }
 }

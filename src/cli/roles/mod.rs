@@ -105,6 +105,7 @@ pub(super) async fn run(env: &Environment, roles: Roles) -> Result<()> {
     if roles.project {
         let file = Arc::clone(&env.config.file);
         tasks.spawn(hourly::drop_old_data(database.clone(), file, stop.clone()));
+        tasks.spawn(hourly::note_sizes(database.clone(), stop.clone()));
         let (database, config) = (database.clone(), Arc::clone(&env.config));
         let (health, stop) = (Arc::clone(&health), stop.clone());
         tasks.spawn(projection::run(projection::ALL, database, config, health, stop));

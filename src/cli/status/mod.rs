@@ -6,7 +6,7 @@ mod report;
 use anyhow::Result;
 
 use self::queue_depth::QueueDepth;
-use self::report::{DatabaseReport, Report};
+use self::report::{DatabaseReport, Report, SizeReport};
 use super::environment::Environment;
 use super::output::{AnswerIsNo, print_table, say};
 
@@ -18,12 +18,15 @@ pub(super) struct Options {
     /// End with exit code 1 if anything is wrong
     #[arg(long)]
     check: bool,
+    /// Show the size of each table, too: of each day, where it has days
+    #[arg(long)]
+    tables: bool,
 }
 
 pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
     // A wrong URL is refused at once, as by every command.
     env.database()?;
-    let report = Report::read(env).await;
+    let report = Report::read(env, options.tables).await;
     let faults = report.faults();
     if options.json {
         say!("{:#}", report.to_json());
@@ -32,7 +35,7 @@ pub(super) async fn run(env: &Environment, options: Options) -> Result<()> {
             print_database(database);
         }
         print_table(
-            &["queue", "messages", "consumers", "broker"],
+            &["queue", "messages", "consumers", "bindings", "broker"],
             &report.queues.iter().map(QueueDepth::to_row).collect::<Vec<_>>(),
         );
         for fault in &faults {
@@ -104,11 +107,38 @@ fn print_database(database: &DatabaseReport) {
         );
     }
     print_table(
-        &["size of", "bytes"],
+        &["family", "last_event"],
         &database
-            .sizes
+            .last_times
             .iter()
-            .map(|(of, bytes)| vec![of.clone(), bytes.to_string()])
+            .map(|(family, at)| vec![family.to_string(), at.to_string()])
             .collect::<Vec<_>>(),
     );
+    print_sizes(&database.size);
+}
+
+fn print_sizes(size: &SizeReport) {
+    let growth = |name: &String| {
+        size.growth.get(name).map_or_else(|| "-".to_owned(), |bytes| format!("{bytes:.0}"))
+    };
+    let sizes = size.sizes.by_name();
+    print_table(
+        &["size of", "bytes", "bytes_per_day"],
+        &sizes
+            .iter()
+            .map(|(of, bytes)| vec![of.clone(), bytes.to_string(), growth(of)])
+            .collect::<Vec<_>>(),
+    );
+    if let Some(days) = size.days_until_full {
+        say!("days until DATABASE_CAPACITY is full {days:.1}");
+    }
+    if let Some(tables) = &size.tables {
+        print_table(
+            &["table", "bytes"],
+            &tables
+                .iter()
+                .map(|(table, bytes)| vec![table.clone(), bytes.to_string()])
+                .collect::<Vec<_>>(),
+        );
+    }
 }

@@ -1,8 +1,10 @@
 //! The number of messages and consumers of our queues on a broker.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use crate::broker::{self, Cluster, Management};
+use crate::broker::{self, Binding, Cluster, Management};
 use crate::secret::ConnectionString;
 
 /// The state of a queue on a broker.
@@ -13,6 +15,8 @@ pub(super) struct QueueDepth {
     queue: String,
     messages: Option<u32>,
     consumers: Option<u32>,
+    /// What is routed to it; `None` if the management API does not answer.
+    bindings: Option<Vec<Binding>>,
     /// Why the numbers are unknown.
     error: Option<String>,
 }
@@ -20,9 +24,13 @@ pub(super) struct QueueDepth {
 impl QueueDepth {
     /// Returns the depth as an object of `status --json`.
     pub fn to_json(&self) -> Value {
+        let bindings = self.bindings.as_ref().map(|bindings| {
+            let binding = |it: &Binding| json!({"exchange": it.exchange, "key": it.routing_key});
+            bindings.iter().map(binding).collect::<Vec<_>>()
+        });
         json!({
             "broker": self.broker, "queue": self.queue, "messages": self.messages,
-            "consumers": self.consumers, "error": self.error,
+            "consumers": self.consumers, "bindings": bindings, "error": self.error,
         })
     }
 
@@ -35,16 +43,27 @@ impl QueueDepth {
         })
     }
 
-    /// Returns the depth as a row of the table: queue, messages, consumers, and the broker with the
-    /// error.
+    /// Returns the depth as a row of the table: queue, messages, consumers, bindings, and the broker with
+    /// the error.
     pub fn to_row(&self) -> Vec<String> {
         let number = |n: Option<u32>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
         let broker = match &self.error {
             Some(error) => format!("{}: {error}", self.broker),
             None => self.broker.clone(),
         };
-        vec![self.queue.clone(), number(self.messages), number(self.consumers), broker]
+        let bindings = self.bindings.as_deref().map_or_else(|| "-".to_owned(), list_bindings);
+        vec![self.queue.clone(), number(self.messages), number(self.consumers), bindings, broker]
     }
+}
+
+/// Writes bindings as `exchange: key, key; exchange: key`.
+fn list_bindings(bindings: &[Binding]) -> String {
+    let mut keys = BTreeMap::<&str, Vec<&str>>::new();
+    for binding in bindings {
+        keys.entry(&binding.exchange).or_default().push(&binding.routing_key);
+    }
+    let exchanges = keys.iter().map(|(exchange, keys)| format!("{exchange}: {}", keys.join(", ")));
+    exchanges.collect::<Vec<_>>().join("; ")
 }
 
 /// Reads the depths of these queues on one broker or cluster, and of its other queues `stackledger.*` that nobody consumes,
@@ -60,6 +79,7 @@ pub(super) async fn read_depths(
         queue: queue.to_owned(),
         messages,
         consumers,
+        bindings: None,
         error,
     };
     let (node, connection) = match broker::connect_any(cluster, 0, "stackledger status").await {
@@ -87,6 +107,9 @@ pub(super) async fn read_depths(
         depths.extend(others.map(|queue| {
             depth(&queue.name, count(queue.messages), count(queue.consumers), reason())
         }));
+        for depth in &mut depths {
+            depth.bindings = management.list_bindings(&vhost, &depth.queue).await.ok();
+        }
     }
     depths
 }

@@ -1,13 +1,17 @@
 //! What `status` shows, as far as it can be read, and what is wrong with it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::Result;
-use serde_json::{Value, json};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
 use tokio_postgres::Client;
 
 use super::queue_depth::{QueueDepth, read_depths};
+use crate::capacity::{self, Sizes};
 use crate::cli::environment::Environment;
+use crate::event::Family;
 use crate::export::{self, Progress};
 use crate::log::{self, Horizons};
 use crate::projection::{self, Conflict, Status};
@@ -15,6 +19,9 @@ use crate::{db, lifecycle};
 
 /// How long a process of ours may take to say whether it is ready.
 const READINESS_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// With fewer days until the database takes all of `DATABASE_CAPACITY`, that is a fault.
+const DAYS_UNTIL_FULL_MIN: f64 = 7.0;
 
 /// The state of a whole installation.
 pub(super) struct Report {
@@ -33,8 +40,20 @@ pub(super) struct DatabaseReport {
     pub conflicts: Vec<Conflict>,
     pub exports: Vec<Progress>,
     pub dead_letters: i64,
-    /// Sizes in bytes: of the log by family, then of each read model, then of the whole database.
-    pub sizes: Vec<(String, i64)>,
+    /// When the last event of each family was appended.
+    pub last_times: Vec<(Family, Timestamp)>,
+    pub size: SizeReport,
+}
+
+/// How large everything is, and how fast it grows.
+pub(super) struct SizeReport {
+    pub sizes: Sizes,
+    /// Bytes a day, by name.
+    pub growth: BTreeMap<String, f64>,
+    /// Days until the database takes all of `DATABASE_CAPACITY`, if that is known and it grows.
+    pub days_until_full: Option<f64>,
+    /// Size of each table of the log and the read models, if asked for: of each day, where it has days.
+    pub tables: Option<Vec<(String, i64)>>,
 }
 
 /// Whether a process that serves here is ready.
@@ -45,7 +64,7 @@ pub(super) struct Readiness {
 }
 
 impl Report {
-    pub async fn read(env: &Environment) -> Report {
+    pub async fn read(env: &Environment, with_tables: bool) -> Report {
         let mut queues = Vec::new();
         for (nth, cluster) in env.config.amqp_urls.iter().enumerate() {
             let management = env.config.amqp_management_urls.get(nth);
@@ -57,7 +76,8 @@ impl Report {
         for address in [Some(env.config.listen), env.config.health_listen].into_iter().flatten() {
             processes.extend(read_readiness(&format!("http://{address}")).await);
         }
-        Report { database: DatabaseReport::read(env).await, queues, processes }
+        let database = DatabaseReport::read(env, with_tables).await;
+        Report { database, queues, processes }
     }
 
     /// Returns a sentence for each thing that is wrong.
@@ -79,7 +99,8 @@ impl Report {
             Ok(database) => database.to_json(),
             Err(_) => json!({
                 "head": null, "horizons": null, "projections": null, "conflicts": null, "exports": null,
-                "dead_letters": null, "sizes": null,
+                "dead_letters": null, "last_events": null, "sizes": null, "growth_per_day": null,
+                "days_until_full": null,
             }),
         };
         let queues: Vec<Value> = self.queues.iter().map(QueueDepth::to_json).collect();
@@ -90,7 +111,7 @@ impl Report {
 }
 
 impl DatabaseReport {
-    async fn read(env: &Environment) -> Result<DatabaseReport> {
+    async fn read(env: &Environment, with_tables: bool) -> Result<DatabaseReport> {
         let database = env.checked_database().await?;
         let client = database.connect(None).await?;
         let (position, hash) = log::read_head(&client).await?;
@@ -102,7 +123,8 @@ impl DatabaseReport {
             conflicts: projection::conflicts(&client).await?,
             exports: export::progress(&client).await?,
             dead_letters: log::count_open(&client).await?,
-            sizes: read_sizes(&client).await?,
+            last_times: log::read_last_times(&client).await?,
+            size: SizeReport::read(&client, env.config.database_capacity, with_tables).await?,
         })
     }
 
@@ -125,6 +147,14 @@ impl DatabaseReport {
                 "the export to {} of {} fails: {error}",
                 export.target, export.table
             ));
+        }
+        if let Some(days) = self.size.days_until_full
+            && days < DAYS_UNTIL_FULL_MIN
+        {
+            faults.push(match days {
+                0.0 => "the database takes more than DATABASE_CAPACITY".to_owned(),
+                days => format!("the database takes all of DATABASE_CAPACITY in {days:.1} days"),
+            });
         }
     }
 
@@ -160,14 +190,23 @@ impl DatabaseReport {
                 })
             })
             .collect();
-        let sizes: serde_json::Map<String, Value> =
-            self.sizes.iter().map(|(of, bytes)| (of.clone(), (*bytes).into())).collect();
-        json!({
+        let last_events: Map<String, Value> =
+            self.last_times.iter().map(|(family, at)| (family.to_string(), json!(at))).collect();
+        let object = |sizes: &[(String, i64)]| -> Map<String, Value> {
+            sizes.iter().map(|(of, bytes)| (of.clone(), (*bytes).into())).collect()
+        };
+        let mut status = json!({
             "head": {"position": self.position, "hash": self.hash},
             "horizons": {"perf": self.horizons.perf, "meter": self.horizons.meter},
             "projections": projections, "conflicts": conflicts, "exports": exports,
-            "dead_letters": self.dead_letters, "sizes": sizes,
-        })
+            "dead_letters": self.dead_letters, "last_events": last_events,
+            "sizes": object(&self.size.sizes.by_name()), "growth_per_day": self.size.growth,
+            "days_until_full": self.size.days_until_full,
+        });
+        if let Some(tables) = &self.size.tables {
+            status["tables"] = object(tables).into();
+        }
+        status
     }
 }
 
@@ -176,13 +215,29 @@ fn conflict_line(c: &Conflict) -> String {
     format!("{} stands by for {}, because of {}: {}", c.process, c.projection, c.with, c.difference)
 }
 
-async fn read_sizes(client: &Client) -> Result<Vec<(String, i64)>, tokio_postgres::Error> {
-    let log = log::read_sizes(client).await?.into_iter().filter(|(_, bytes)| *bytes > 0);
-    let mut sizes: Vec<(String, i64)> =
-        log.map(|(family, bytes)| (format!("log of {family}"), bytes)).collect();
-    let projections = projection::read_sizes(client, projection::ALL).await?;
-    sizes.extend(projections.into_iter().map(|(name, bytes)| (name.to_owned(), bytes)));
-    sizes.push(("database".to_owned(), db::read_size(client).await?));
+impl SizeReport {
+    async fn read(
+        client: &Client,
+        capacity: Option<u64>,
+        with_tables: bool,
+    ) -> Result<SizeReport, tokio_postgres::Error> {
+        let now = lifecycle::now();
+        let sizes = Sizes::read(client).await?;
+        let growth = sizes.growth(&capacity::read_history(client, now).await?, now);
+        let days_until_full =
+            capacity.and_then(|capacity| sizes.days_until_full(&growth, capacity));
+        let tables = if with_tables { Some(read_table_sizes(client).await?) } else { None };
+        Ok(SizeReport { sizes, growth, days_until_full, tables })
+    }
+}
+
+/// Reads the size of each table that has rows.
+async fn read_table_sizes(client: &Client) -> Result<Vec<(String, i64)>, tokio_postgres::Error> {
+    let mut sizes = Vec::new();
+    for schema in ["log"].into_iter().chain(projection::ALL.iter().map(|it| it.name)) {
+        let tables = db::read_table_sizes(client, schema).await?;
+        sizes.extend(tables.into_iter().map(|(table, bytes)| (format!("{schema}.{table}"), bytes)));
+    }
     Ok(sizes)
 }
 

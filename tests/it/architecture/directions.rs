@@ -46,6 +46,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("sales", &["event", "billing", "log", "projection", "db", "config", "lifecycle"]),
     ("retention", &["event", "log", "projection", "db", "config"]),
+    ("capacity", &["event", "log", "projection", "db"]),
     (
         "api",
         &[
@@ -55,6 +56,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "log",
             "ingest",
             "projection",
+            "capacity",
             "export",
             "db",
             "config",
@@ -73,6 +75,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "billing",
             "sales",
             "retention",
+            "capacity",
             "log",
             "ingest",
             "projection",

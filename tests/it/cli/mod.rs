@@ -8,10 +8,11 @@ mod roles;
 use std::process::{Command, Output};
 
 use clap::CommandFactory;
+use jiff::SignedDuration;
 use serde_json::Value;
 use stackledger::config::File;
 use stackledger::event::Family;
-use stackledger::projection;
+use stackledger::{capacity, lifecycle, projection};
 
 use crate::support::broker::broker;
 use crate::support::cloud::{append, cloud};
@@ -246,11 +247,14 @@ async fn status_shows_log_queues_projections_and_dead_letters() {
         keys(&json),
         [
             "conflicts",
+            "days_until_full",
             "dead_letters",
             "exports",
             "faults",
+            "growth_per_day",
             "head",
             "horizons",
+            "last_events",
             "projections",
             "queues",
             "sizes"
@@ -292,8 +296,12 @@ async fn status_shows_log_queues_projections_and_dead_letters() {
     for of in ["log of instance", "timing", "database"] {
         assert!(json["sizes"][of].as_i64().unwrap() > 0, "{json:#}");
     }
+    assert!(json["last_events"]["instance"].as_str().unwrap().ends_with('Z'), "{json:#}");
     assert_eq!(json["queues"].as_array().unwrap().len(), 6);
-    assert_eq!(keys(&json["queues"][0]), ["broker", "consumers", "error", "messages", "queue"]);
+    assert_eq!(
+        keys(&json["queues"][0]),
+        ["bindings", "broker", "consumers", "error", "messages", "queue"]
+    );
     assert_eq!(json["queues"][0]["error"], "not declared yet");
 
     let text = status(&[]).await;
@@ -327,6 +335,48 @@ async fn status_shows_log_queues_projections_and_dead_letters() {
     let (code, out, _) = parts(&run(stackledger(&db, &["verify", "--against", &other])).await);
     assert!(code == Some(1) && out.contains("the chain was written again"), "{out}");
     projecting.stop().await;
+}
+
+#[tokio::test]
+async fn status_shows_growth_and_when_the_database_is_full() {
+    let db = database().await;
+    append(&cloud(2, 1), &db).await;
+    // As a process that projects does each hour.
+    let client = db.database.connect(None).await.unwrap();
+    let now = lifecycle::now();
+    let hours_ago = |hours| now - SignedDuration::from_hours(hours);
+    capacity::note_sizes(&client, hours_ago(24)).await.unwrap();
+    capacity::note_sizes(&client, hours_ago(24) + SignedDuration::from_mins(5)).await.unwrap();
+    assert_eq!(
+        db.number("SELECT count(DISTINCT at) FROM projection.size").await,
+        1,
+        "once an hour"
+    );
+    let client = db.superuser().await;
+    client
+        .batch_execute("UPDATE projection.size SET bytes = bytes - 1000000 WHERE name = 'database'")
+        .await
+        .unwrap();
+
+    let size = db.number("SELECT pg_database_size(current_database())").await;
+    let status = |capacity: i64, arguments: &[&str]| {
+        let mut status = stackledger(&db, &["status", "--json"]);
+        status.args(arguments).env("DATABASE_CAPACITY", capacity.to_string());
+        status.env("AMQP_URL", "amqp://u:p@127.0.0.1:1/v");
+        async { serde_json::from_str::<Value>(&succeed(status).await).unwrap() }
+    };
+    let json = status(size + 100_000_000, &["--tables"]).await;
+    let growth = json["growth_per_day"]["database"].as_f64().unwrap();
+    assert!((1_000_000.0..2_000_000.0).contains(&growth), "{growth}");
+    let days = json["days_until_full"].as_f64().unwrap();
+    assert!((50.0..101.0).contains(&days), "{days}");
+    assert!(json["tables"]["log.event_instance"].as_i64().unwrap() > 0, "{json:#}");
+    let is_full = |json: &Value| json["faults"].to_string().contains("DATABASE_CAPACITY");
+    assert!(!is_full(&json), "{json:#}");
+    for room in [2_000_000, -1] {
+        let json = status(size + room, &[]).await;
+        assert!(is_full(&json) && json["tables"].is_null(), "{json:#}");
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use lapin::options::{QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::broker::{TestBroker, broker, publish};
 use crate::support::consumer::consume;
@@ -55,6 +55,7 @@ async fn a_bound_queue_that_nobody_consumes_is_named_while_it_has_messages() {
     assert_eq!(consuming.health.faults().len(), 1, "{:?}", consuming.health.faults());
     let listed = listed(&db, &broker).await.unwrap();
     assert_eq!((&listed["messages"], &listed["consumers"]), (&3.into(), &0.into()));
+    assert_eq!(listed["bindings"], json!([{"exchange": "stackledger", "key": "left.#"}]));
     assert_eq!(listed["error"], "it is not in the configuration");
     cloud.queue_delete(QUEUE.into(), QueueDeleteOptions::default()).await.unwrap();
     eventually("it is gone", || async { consuming.health.faults().is_empty() }).await;
