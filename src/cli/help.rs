@@ -16,10 +16,15 @@ pub(super) fn after_help() -> String {
         let lines = lines.join(&format!("\n{:indent$}", ""));
         text += &format!("  {name:name_width$}  {lines}\n");
     }
-    text + "\nExit codes: 0 success, 1 failure or a negative answer, 2 wrong usage or configuration."
+    text + "\nExit codes: " + EXIT_CODES
 }
 
-fn describe(variable: &Variable) -> String {
+/// The exit codes of all commands.
+pub(super) const EXIT_CODES: &str =
+    "0 success, 1 failure or a negative answer, 2 wrong usage or configuration.";
+
+/// Returns the help of a variable, with its default.
+pub(super) fn describe(variable: &Variable) -> String {
     let (Fallback::Default(fallback) | Fallback::NoDefault(fallback)) = variable.fallback;
     format!("{} [default: {fallback}]", variable.help)
 }

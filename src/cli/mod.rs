@@ -10,6 +10,7 @@ mod environment;
 mod export;
 mod help;
 mod import;
+mod manual;
 mod migrate;
 mod output;
 mod replay;
@@ -75,6 +76,10 @@ enum Command {
     Status(status::Options),
     /// Check the configuration, or show what applies
     Config(config::Options),
+    /// Write manual pages into a folder
+    Man(manual::ManOptions),
+    /// Print the completions of a shell, for its configuration
+    Completions(manual::CompletionsOptions),
     /// Issue sales orders, each from the end of the tenant's last one
     SalesOrder(sales::OrderOptions),
     /// Compute what sales orders would contain, without storing anything
@@ -113,6 +118,12 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> anyhow::Result<()> {
+    // These say how to use the program, and so work without a configuration.
+    match command {
+        Command::Man(options) => return manual::write_man_pages(&options),
+        Command::Completions(options) => return manual::print_completions(&options),
+        _ => {}
+    }
     let config = Config::from_env()?;
     let _lines = telemetry::init(&config.log, config.log_format)?;
     let env = Environment { config: Arc::new(config) };
@@ -141,6 +152,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::LastCollected(options) => collection::show_last(&env, options).await,
         Command::Config(options) => config::run(&env.config, &options),
         Command::Demo(options) => demo::run(&env, options).await,
+        Command::Man(_) | Command::Completions(_) => Ok(()),
     }
 }
 

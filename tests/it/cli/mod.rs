@@ -50,9 +50,37 @@ async fn help() {
     check(&stackledger::cli::Cli::command(), &[]).await;
 }
 
+/// Without a configuration, even where the environment has a wrong one.
+#[tokio::test]
+async fn every_command_has_a_manual_page_and_completions() {
+    let run = |arguments: &[&str]| {
+        let mut command = bare(arguments);
+        command.env("LISTEN", "nonsense");
+        succeed(command)
+    };
+    let folder =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(crate::support::unique("man"));
+    run(&["man", folder.to_str().unwrap()]).await;
+    let page = |name: &str| std::fs::read_to_string(folder.join(format!("{name}.1"))).unwrap();
+    let program = stackledger::cli::Cli::command();
+    let visible = program.get_subcommands().filter(|command| !command.is_hide_set());
+    for command in visible {
+        let name = command.get_name();
+        assert!(page(&format!("stackledger-{name}")).contains(".SH SYNOPSIS"), "{name}");
+        for shell in ["bash", "zsh", "fish"] {
+            assert!(run(&["completions", shell]).await.contains(name), "{name} in {shell}");
+        }
+    }
+    let page = page("stackledger");
+    for variable in stackledger::config::VARIABLES {
+        assert!(page.contains(&format!("\\fB{}\\fR", variable.name)), "{}", variable.name);
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[tokio::test]
 async fn wrong_usage_exits_with_2() {
-    let wrong: [&[&str]; 17] = [
+    let wrong: [&[&str]; 19] = [
         &[],
         &["nonsense"],
         &["up", "--nonsense"],
@@ -61,6 +89,8 @@ async fn wrong_usage_exits_with_2() {
         &["dead-letters"],
         &["dead-letters", "redrive"],
         &["config"],
+        &["man"],
+        &["completions", "cmd"],
         &["skip", "metering", "1", "--by", "alice"],
         &["verify", "--against", "1:zz"],
         &["simulate", "--duplicates", "101"],
