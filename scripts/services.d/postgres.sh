@@ -85,11 +85,19 @@ start_postgres() {
     bin=$(postgres_bin) || die 69 "PostgreSQL $OLDEST_POSTGRES or newer is not installed"
     # In another folder first, so that an incomplete one is never taken for data.
     rm -rf "$data.tmp"
+    if [[ -n $beside ]]; then
+      as_postgres "$bin/pg_basebackup" -D "$data.tmp" -h "$(field_beside postgres DATA)" -U postgres \
+        --write-recovery-conf --checkpoint=fast >"$log" 2>&1 ||
+        { tail -n 5 "$log" >&2 && die "the standby could not be made, see $log"; }
+      # The copy has the files of the primary's socket.
+      as_postgres rm -f "$data.tmp"/.s.PGSQL.*
+    else
     as_postgres "$bin/initdb" -D "$data.tmp" -U postgres -A trust -E UTF8 --locale=C \
       --no-sync >"$log" 2>&1 || { tail -n 5 "$log" >&2 && die "initdb failed, see $log"; }
     as_postgres "$bin/postgres" --single -D "$data.tmp" -F postgres \
       <<<'CREATE DATABASE stackledger' >>"$log" 2>&1 ||
       { tail -n 5 "$log" >&2 && die "the database could not be created, see $log"; }
+    fi
     [[ $test == yes ]] || sync -f "$data.tmp" || true
     mv "$data.tmp" "$data"
   fi

@@ -72,7 +72,7 @@ epmd_bin() {
 # ready, as it does if one of the ports is in use.
 boot_rabbitmq() {
   local server=$1 port=$2 dist=$3 epmd=$4 management=$5
-  local log=$DIR/rabbitmq.log began=$SECONDS epmd_pid url schedulers="" launcher node
+  local log=$DIR/rabbitmq.log began=$SECONDS epmd_pid="" epmd_stamp="" url schedulers="" launcher node
   mkdir -p "$MQ_BASE"/{home,log,mnesia,conf.d,generated}
 
   {
@@ -89,18 +89,26 @@ boot_rabbitmq() {
   else
     echo "[]." >"$MQ_BASE/plugins"
   fi
+  if [[ -n $beside ]]; then
+    # A node joins a cluster at its first start alone, and only with the others' cookie.
+    printf 'cluster_formation.classic_config.nodes.%s\n' "1 = $(field_beside rabbitmq NODE)" \
+      "2 = $NAME@localhost" >>"$MQ_BASE/rabbitmq.conf"
+    cp -p "$(field_beside rabbitmq HOME)/.erlang.cookie" "$MQ_BASE/home/"
+  fi
   rm -f "$MQ_BASE/pid"
   # Leave processors for the tests.
   if [[ $test == yes ]]; then schedulers="+S 2:2"; fi
 
   # The node would start Erlang's name service itself, and that would outlive the node. Started here,
-  # its pid is known.
-  launch "$log" "$(epmd_bin)" -port "$epmd" -address 127.0.0.1
-  epmd_pid=$PID
-  while ! listens "$epmd"; do
-    stamp_of "$epmd_pid" >/dev/null || return 1
-    sleep 0.02
-  done
+  # its pid is known. The nodes of a cluster have one name service, that of the first.
+  if ! { [[ -n $joins ]] && listens "$epmd"; }; then
+    launch "$log" "$(epmd_bin)" -port "$epmd" -address 127.0.0.1
+    epmd_pid=$PID epmd_stamp=$(stamp_of "$PID")
+    while ! listens "$epmd"; do
+      stamp_of "$epmd_pid" >/dev/null || return 1
+      sleep 0.02
+    done
+  fi
 
   # With an empty environment, because the caller's RABBITMQ_… variables are for another node. With the
   # variable `detached` the server's script becomes the node instead of waiting for it.
@@ -122,7 +130,8 @@ boot_rabbitmq() {
   url=amqp://guest:guest@127.0.0.1:$port/%2f
   local noted=(KIND=private TEST="$test" URL="$url" PORT="$port" DIST="$dist" EPMD="$epmd"
     MANAGEMENT="$management" LAUNCHER="$launcher"
-    EPMD_PID="$epmd_pid" EPMD_STAMP="$(stamp_of "$epmd_pid")")
+    EPMD_PID="$epmd_pid" EPMD_STAMP="$epmd_stamp"
+    NODE="$NAME@localhost" HOME="$MQ_BASE/home" JOINS="$joins")
   note rabbitmq "${noted[@]}" PID="$launcher" STAMP="$(stamp_of "$launcher")"
 
   until speaks_amqp "$port" && { [[ -z $management ]] || listens "$management"; }; do
@@ -142,18 +151,20 @@ boot_rabbitmq() {
 
 # start_rabbitmq [same]: starts the node; with `same` on the ports it had.
 start_rabbitmq() {
-  local server attempt port dist epmd management=""
+  local server attempt port dist epmd management="" joins
   server=$(rabbitmq_bin) || die 69 "RabbitMQ is not installed"
   epmd_bin >/dev/null || die 69 "Erlang is installed without its epmd: install it (Debian: erlang-base)"
   if [[ $MQ_BASE == /tmp/* ]]; then own_folder "$MQ_BASE"; fi
   # If the node was killed, its epmd is still running and holds the port.
   stop_rabbitmq quietly
   : >"$DIR/rabbitmq.log"
+  joins=${beside:-$(field rabbitmq JOINS)}
   for attempt in 1 2 3; do
     port=$(field rabbitmq PORT) dist=$(field rabbitmq DIST)
     epmd=$(field rabbitmq EPMD) management=$(field rabbitmq MANAGEMENT)
     if [[ ${1:-} != same ]] && { [[ -z $port || $attempt -gt 1 ]] || listens "$port"; }; then
       port=$(free_port) dist=$(free_port "$port") epmd=$(free_port "$port" "$dist") management=""
+      if [[ -n $joins ]]; then epmd=$(field_beside rabbitmq EPMD); fi
       # shellcheck disable=SC2144 # one folder per plugin
       if compgen -G "${server%/*}/../plugins/rabbitmq_management-*" >/dev/null; then
         management=$(free_port "$port" "$dist" "$epmd")

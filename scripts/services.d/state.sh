@@ -7,6 +7,11 @@ field() {
   sed -n "s/^$2=//p" "$DIR/$1.state"
 }
 
+# field_beside SERVICE NAME: prints one value of the notes of the set that this one joins.
+field_beside() {
+  DIR=$beside field "$1" "$2"
+}
+
 # note SERVICE NAME=VALUE…: replaces a service's notes. Written to another file and renamed, so that a
 # reader sees all of them or none.
 note() {

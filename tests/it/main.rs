@@ -8,6 +8,7 @@ mod architecture;
 mod cases;
 mod cli;
 mod export;
+mod faults;
 mod ingest;
 mod lifecycle;
 mod log;

@@ -1,5 +1,7 @@
 //! A PostgreSQL, a RabbitMQ or a MariaDB of one test alone, which the test can stop and start.
 
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -48,6 +50,56 @@ impl PrivateServer {
             PrivateServer { service, folder: Path::new(env!("CARGO_TARGET_TMPDIR")).join(name) };
         private.call("up", options).await;
         private
+    }
+
+    /// Starts a further server beside this one: a streaming standby of a PostgreSQL, a node of a RabbitMQ's cluster.
+    pub async fn beside(&self) -> PrivateServer {
+        let folder = self.folder.to_str().unwrap();
+        let options: &[&str] = if self.service == "rabbitmq" { &["--test"] } else { &[] };
+        PrivateServer::up(self.service, &[options, &["--beside", folder]].concat()).await
+    }
+
+    /// Limits the size that the files of this PostgreSQL can have, in bytes, as a full disk does; `None`: not any more.
+    pub fn limit_file_size(&self, limit: Option<u64>) {
+        let pid: u32 = self.note("PID").parse().unwrap();
+        // Sessions that begin later inherit the server's limit.
+        let sessions = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+        let limit = limit.map_or_else(|| "unlimited".to_owned(), |limit| limit.to_string());
+        for pid in [pid.to_string().as_str()].into_iter().chain(sessions.split_whitespace()) {
+            let Ok(process) = std::fs::metadata(format!("/proc/{pid}")) else { continue };
+            // A process may do so with others of its user alone.
+            let mut command = Command::new("prlimit");
+            command.args([format!("--pid={pid}"), format!("--fsize={limit}:")]);
+            command.uid(process.uid()).gid(process.gid()).current_dir("/");
+            let has_ended = || !Path::new("/proc").join(pid).exists();
+            assert!(command.status().unwrap().success() || has_ended(), "{command:?}");
+        }
+    }
+
+    /// The folder of this PostgreSQL's data and socket.
+    pub fn data(&self) -> PathBuf {
+        PathBuf::from(self.note("DATA"))
+    }
+
+    /// Adds a setting to this RabbitMQ's configuration, in place of one that was added before. It counts from the next
+    /// start.
+    pub fn configure_rabbitmq(&self, setting: &str) {
+        let base = PathBuf::from(self.note("HOME")).parent().unwrap().to_owned();
+        std::fs::write(base.join("conf.d/test.conf"), format!("{setting}\n")).unwrap();
+    }
+
+    /// The URL of a vhost at this RabbitMQ, which may be a node of a cluster.
+    pub async fn amqp_url(&self, vhost: &str) -> String {
+        let url = self.variable("AMQP_URL").await;
+        format!("{}/{vhost}", url.rsplit_once('/').unwrap().0)
+    }
+
+    /// Returns a value of the script's notes about the server.
+    fn note(&self, name: &str) -> String {
+        let notes = self.folder.join(format!("{}.state", self.service));
+        let notes = std::fs::read_to_string(notes).unwrap();
+        let value = notes.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
+        value.unwrap_or_else(|| panic!("no {name} among {notes}")).to_owned()
     }
 
     /// Stops the server.
