@@ -13,7 +13,7 @@ use crate::support::{eventually, is_long, unique};
 async fn a_killed_node_loses_nothing() {
     let db = database().await;
     let first = PrivateServer::rabbitmq().await;
-    let (second, third) = (first.beside().await, first.beside().await);
+    let (second, third) = tokio::join!(first.beside(), first.beside());
     let broker = first.broker().await;
     let vhost = broker.url.rsplit_once('/').unwrap().1.to_owned();
     let mut urls = Vec::new();
@@ -32,9 +32,12 @@ async fn a_killed_node_loses_nothing() {
     let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
     let process = Process::start_with("up", &db, &broker, &variables);
     process.wait_until_ready().await;
-    let queues = broker.ask("queues").await;
-    let types = queues.as_array().unwrap().iter().map(|queue| queue["type"].as_str().unwrap());
-    assert!(types.clone().count() >= 5 && types.clone().all(|it| it == "quorum"), "{queues:#}");
+    eventually("all queues are quorum queues", || async {
+        let queues = broker.ask("queues").await;
+        let types = queues.as_array().unwrap().iter().map(|queue| queue["type"].clone());
+        types.clone().count() >= 6 && types.clone().all(|it| it == "quorum")
+    })
+    .await;
 
     let (instances, rate) = if is_long() { (2000, 4000) } else { (60, 300) };
     let plan = cloud_at(instances, 91, rate);
