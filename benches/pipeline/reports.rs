@@ -78,6 +78,7 @@ async fn serve(database: Database) -> Result<String> {
     tokio::spawn(requests.append(database.clone(), Arc::clone(&health), stop.clone()));
     let state = State {
         pool: database.query_pool(4)?,
+        read_pool: database.query_pool(4)?,
         intake,
         health,
         sales_orders: SalesOrders::new(database.clone(), Arc::clone(&file)),

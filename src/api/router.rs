@@ -39,7 +39,7 @@ pub(super) fn router(state: State, address: SocketAddr) -> anyhow::Result<Router
         .with_state(state.clone());
     let (routes, description) = projection::ALL
         .iter()
-        .map(|projection| (projection.routes)().with_state(state.pool.clone()))
+        .map(|projection| (projection.routes)().with_state(state.read_pool.clone()))
         .fold(operate.merge(ours), OpenApiRouter::merge)
         .split_for_parts();
     let routes = routes.merge(docs::routes(description)?);

@@ -16,6 +16,8 @@ use crate::secret::Secret;
 pub struct State {
     /// Connections for queries, from [`Database::query_pool`]; statements qualify table names.
     pub pool: Pool,
+    /// As `pool`, for the answers of read models: of a standby, if there is one.
+    pub read_pool: Pool,
     /// Appends posted events to the log.
     pub intake: Intake,
     /// Faults of the services that this process needs.

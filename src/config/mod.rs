@@ -25,4 +25,6 @@ pub use retention::{PerfRetention, Retention, RetentionPeriod};
 pub use shown::show;
 pub use variable::{Fallback, Variable};
 pub use variables::{Config, LogFormat, VARIABLES};
-pub(crate) use variables::{METERING_SECRET, STACKLEDGER_TOKEN, STACKLEDGER_URL};
+pub(crate) use variables::{
+    METERING_SECRET, READ_DATABASE_URL, STACKLEDGER_TOKEN, STACKLEDGER_URL,
+};

@@ -62,6 +62,14 @@ variables! {
         /// The database; `None` if the variable is not set.
         database_url: Option<ConnectionString> = |raw| Ok(raw.given().map(ConnectionString::new)),
     }
+    READ_DATABASE_URL {
+        NoDefault: "DATABASE_URL",
+        help: "a streaming standby of the database, which answers the queries of read models, a moment \
+               later than the database itself; that answers while the standby is away",
+        secret: true,
+        /// A standby that answers the queries of read models; `None`: the database does.
+        read_database_url: Option<ConnectionString> = |raw| Ok(raw.given().map(ConnectionString::new)),
+    }
     DATABASE_CAPACITY {
         NoDefault: "not known",
         help: "size that the database may take, e.g. that of its disk, as bytes or like 500GB or 2TiB; \

@@ -1,16 +1,22 @@
 //! The edge to the database: connections, roles, migrations, and the distinction of transient errors.
 
 mod copy;
+mod standby;
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use deadpool_postgres::{Hook, HookError, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    ConfigConnectImpl, Connect, Hook, HookError, Manager, ManagerConfig, Pool, PoolBuilder,
+    RecyclingMethod, Runtime,
+};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
 use crate::config::ConfigError;
 use crate::secret::ConnectionString;
+
+use standby::{CONNECTION_AGE_MAX, StandbyFirst};
 
 pub use copy::{CopyRows, NotWritable, copy_in};
 
@@ -90,7 +96,8 @@ impl Database {
     ///
     /// Only if the settings of the pool contradict each other.
     pub fn pool(&self, size: usize, search_path: Option<&str>) -> Result<Pool> {
-        self.build_pool(size, session_settings(search_path))
+        let connect = ConfigConnectImpl { tls: NoTls };
+        Ok(self.build_pool(connect, size, session_settings(search_path)).build()?)
     }
 
     /// Creates a pool for answering requests, whose statements qualify all names. The server cancels a query before
@@ -100,21 +107,36 @@ impl Database {
     ///
     /// As [`Database::pool`].
     pub fn query_pool(&self, size: usize) -> Result<Pool> {
-        // The rows of one entity are on different pages, in order of time: reading the pages one after the other
-        // takes a disk four times as long. On a server without prefetching the setting is 0 and stays so.
-        let prefetch = "SELECT set_config('effective_io_concurrency', '32', false)
-                         WHERE current_setting('effective_io_concurrency')::int BETWEEN 1 AND 31";
-        let session = session_settings(None);
-        self.build_pool(size, format!("{session}; SET statement_timeout = '25s'; {prefetch}"))
+        let connect = ConfigConnectImpl { tls: NoTls };
+        Ok(self.build_pool(connect, size, query_settings()).build()?)
     }
 
-    fn build_pool(&self, size: usize, prepare: String) -> Result<Pool> {
-        let manager = Manager::from_config(
-            self.config.clone(),
-            NoTls,
-            ManagerConfig { recycling_method: RecyclingMethod::Fast },
-        );
-        let pool = Pool::builder(manager)
+    /// As [`Database::query_pool`], of connections to this standby of `primary`, or to that itself while the standby
+    /// does not answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Database::pool`].
+    pub fn standby_pool(&self, primary: &Database, size: usize) -> Result<Pool> {
+        let connect = StandbyFirst::new(primary.config.clone(), self.redacted_url.clone());
+        let pool = self.build_pool(connect, size, query_settings());
+        Ok(pool
+            .pre_recycle(Hook::sync_fn(|_, metrics| {
+                let is_young = metrics.age() < CONNECTION_AGE_MAX;
+                if is_young { Ok(()) } else { Err(HookError::message("it is old")) }
+            }))
+            .build()?)
+    }
+
+    fn build_pool(
+        &self,
+        connect: impl Connect + 'static,
+        size: usize,
+        prepare: String,
+    ) -> PoolBuilder {
+        let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_connect(self.config.clone(), connect, config);
+        Pool::builder(manager)
             .max_size(size)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(Duration::from_secs(10)))
@@ -126,8 +148,6 @@ impl Database {
                     async move { client.batch_execute(&prepare).await.map_err(HookError::Backend) },
                 )
             }))
-            .build()?;
-        Ok(pool)
     }
 
     /// Opens one connection outside a pool, as the application's role: for LISTEN, and for tasks that keep a
@@ -252,6 +272,16 @@ impl std::fmt::Display for Database {
 /// not permit that.
 const MAY_TAKE_ROLE: &str = "CASE WHEN current_setting('server_version_num')::int >= 160000
      THEN pg_has_role(current_user, oid, 'SET') ELSE pg_has_role(current_user, oid, 'MEMBER') END";
+
+/// The settings of a session that answers requests.
+fn query_settings() -> String {
+    // The rows of one entity are on different pages, in order of time: reading the pages one after the other
+    // takes a disk four times as long. On a server without prefetching the setting is 0 and stays so.
+    let prefetch = "SELECT set_config('effective_io_concurrency', '32', false)
+                     WHERE current_setting('effective_io_concurrency')::int BETWEEN 1 AND 31";
+    let session = session_settings(None);
+    format!("{session}; SET statement_timeout = '25s'; {prefetch}")
+}
 
 /// Returns the statements that every session starts with, so that the settings of a role or a database change no
 /// statement's meaning. The idle timeout limits how long a client that

@@ -149,6 +149,12 @@ pub const METRICS: &[Metric] = &[
         help: "1 if the database answers within 2 s, else 0",
     },
     Metric {
+        name: "stackledger_read_standby_up",
+        kind: Gauge,
+        labels: &[],
+        help: "1 if the standby of READ_DATABASE_URL accepted the last connection, else 0",
+    },
+    Metric {
         name: "stackledger_database_read_age_seconds",
         kind: Gauge,
         labels: &[],

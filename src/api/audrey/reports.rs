@@ -27,7 +27,7 @@ pub(super) async fn deployment(
     Query(parameters): Query<ReportParameters>,
 ) -> Result<Response, Problem> {
     let Segments([id]) = segments;
-    let mut client = state.pool.get().await?;
+    let mut client = state.read_pool.get().await?;
     let facts = load_facts_of_deployment(&mut client, &id).await?;
     let deployments = Deployments::of(&facts);
     let (last, former) = find_last_generation(&deployments, &id)?;
@@ -56,7 +56,7 @@ pub(super) async fn instance(
     Query(parameters): Query<ReportParameters>,
 ) -> Result<Response, Problem> {
     let Segments([id]) = segments;
-    let mut client = state.pool.get().await?;
+    let mut client = state.read_pool.get().await?;
     let facts = load_facts_of_instance(&mut client, &id).await?;
     let deployments = Deployments::of(&facts);
     let attempt = find_last_attempt(&deployments, &id)?;
@@ -86,7 +86,7 @@ pub(super) async fn service(
     Query(parameters): Query<ReportParameters>,
 ) -> Result<Response, Problem> {
     let Segments([id, name]) = segments;
-    let mut client = state.pool.get().await?;
+    let mut client = state.read_pool.get().await?;
     let facts = load_facts_of_instance(&mut client, &id).await?;
     let deployments = Deployments::of(&facts);
     let attempt = find_last_attempt(&deployments, &id)?;

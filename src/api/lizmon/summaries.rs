@@ -28,7 +28,7 @@ pub(super) async fn all(
     Query(clock): Query<Clock>,
 ) -> Result<Json<Summaries>, Problem> {
     let Segments([host]) = segments;
-    Ok(Json(summarize(&state.pool, &host, "", clock.at).await?))
+    Ok(Json(summarize(&state.read_pool, &host, "", clock.at).await?))
 }
 
 /// The summaries whose labels contain the text, in any case
@@ -47,7 +47,7 @@ pub(super) async fn matching(
     if is_epoch(&label) {
         return Err(not_allowed("samples are posted to this path"));
     }
-    Ok(Json(summarize(&state.pool, &host, &label, clock.at).await?))
+    Ok(Json(summarize(&state.read_pool, &host, &label, clock.at).await?))
 }
 
 /// Computes the summaries of a host whose labels contain the text, in any case.

@@ -84,8 +84,14 @@ pub(super) async fn run(env: &Environment, roles: Roles) -> Result<()> {
         let (intake, requests) = Intake::new(decoder);
         let appending = requests.append(database.clone(), Arc::clone(&health), stop.clone());
         tasks.spawn(async move { Ok(appending.await?) });
+        let pool = database.query_pool(QUERY_CONNECTIONS)?;
+        let read_pool = match env.standby().await? {
+            Some(standby) => standby.standby_pool(&database, QUERY_CONNECTIONS)?,
+            None => pool.clone(),
+        };
         let state = api::State {
-            pool: database.query_pool(QUERY_CONNECTIONS)?,
+            pool,
+            read_pool,
             intake,
             health: Arc::clone(&health),
             database: database.clone(),

@@ -111,6 +111,7 @@ impl Server {
         tokio::spawn(requests.append(db.database.clone(), Arc::clone(&health), stop.clone()));
         let state = State {
             pool: db.database.query_pool(8).unwrap(),
+            read_pool: db.database.query_pool(8).unwrap(),
             intake,
             health: Arc::clone(&health),
             database: db.database.clone(),

@@ -87,7 +87,7 @@ pub(super) async fn list(
     };
     let limit = silence_limit(&state, filter.at);
     let filter = DeploymentFilter { limit, status, state: stage };
-    let client = state.pool.get().await?;
+    let client = state.read_pool.get().await?;
     let after = after.as_ref().map(|(CursorTime(at), id)| (*at, id.as_str()));
     let items = deployment::list_deployments(&**client, filter, after, paging.rows()).await?;
     Ok(Json(paging.page(items, |deployment: &DeploymentSummary| {

@@ -19,7 +19,7 @@ pub(super) async fn show(
     Query(clock): Query<Clock>,
 ) -> Result<Json<view::Deployment>, Problem> {
     let Segments([id]) = segments;
-    let mut client = state.pool.get().await?;
+    let mut client = state.read_pool.get().await?;
     let facts = load::load_facts_of_deployment(&mut client, &id).await?;
     let deployments = Deployments::of(&facts);
     let (last, former) = load::find_last_generation(&deployments, &id)?;
