@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::bindable::BindableQueues;
+use super::delivery_limit::UnlimitedQueues;
 use super::depths;
 use super::link;
 use super::queue::Consumer;
@@ -59,6 +60,7 @@ pub async fn run(
             config: Arc::clone(&config),
             health: Arc::clone(&health),
             said_of_unrouted: unrouted::LastStatement::default(),
+            unlimited: Arc::default(),
             stop: stop.clone(),
         };
         let (broker, stop) = (Arc::new(broker), stop.clone());
@@ -87,6 +89,7 @@ struct Broker {
     config: Arc<Config>,
     health: Arc<Health>,
     said_of_unrouted: unrouted::LastStatement,
+    unlimited: Arc<UnlimitedQueues>,
     stop: CancellationToken,
 }
 
@@ -215,6 +218,7 @@ impl Broker {
                 database: self.database.clone(),
                 health: Arc::clone(&self.health),
                 bindable: bindable.clone(),
+                unlimited: Arc::clone(&self.unlimited),
                 stop: stop.clone(),
             };
             tasks.spawn(async move { consumer.run().await });

@@ -3,6 +3,8 @@
 //! database is away, and the connection was lost. So a queue with a limit is not consumed. In a queue that is not
 //! consumed, nothing is delivered, and nothing is dropped.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::broker::{DeliveryLimit, LimitOrigin, Management, ManagementError};
@@ -33,6 +35,26 @@ pub(super) enum Unsafe {
     Unreadable(#[from] ManagementError),
 }
 
+/// The queues of a broker that had no limit when it was last asked. What a broker said holds until it says something else:
+/// after the loss of a node, a cluster does not know for seconds which policies apply.
+#[derive(Debug, Default)]
+pub(super) struct UnlimitedQueues(Mutex<BTreeSet<String>>);
+
+impl UnlimitedQueues {
+    fn note(&self, queue: &str, is_unlimited: bool) {
+        let mut queues = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_unlimited {
+            queues.insert(queue.to_owned());
+        } else {
+            queues.remove(queue);
+        }
+    }
+
+    fn contains(&self, queue: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(queue)
+    }
+}
+
 /// Reads the limit of one queue, before and while it is consumed.
 pub(super) struct LimitCheck<'a> {
     pub management: &'a Management,
@@ -41,22 +63,30 @@ pub(super) struct LimitCheck<'a> {
     /// The queue's name as a part in [`Health`].
     pub part: &'a str,
     pub health: &'a Health,
+    pub unlimited: &'a UnlimitedQueues,
 }
 
 impl LimitCheck<'_> {
-    /// Returns once it is certain that the queue has no limit.
+    /// Returns once it is certain that the queue has no limit, or has got none as far as is known since it was.
     ///
     /// # Errors
     ///
-    /// When it has one, or the broker cannot be asked.
+    /// When it has one, or the broker could never be asked.
     pub async fn pass(&self) -> Result<(), Unsafe> {
         while self.is_needed() {
-            match self.read().await? {
-                DeliveryLimit::Off => break,
-                DeliveryLimit::Limited { limit, origin } => {
+            let was_unlimited = self.unlimited.contains(&self.queue.name);
+            match self.read().await {
+                Ok(DeliveryLimit::Off) => {
+                    self.unlimited.note(&self.queue.name, true);
+                    break;
+                }
+                Ok(DeliveryLimit::Limited { limit, origin }) => {
+                    self.unlimited.note(&self.queue.name, false);
                     return Err(Unsafe::Limited { limit, origin });
                 }
-                DeliveryLimit::Unknown => {
+                Ok(DeliveryLimit::Unknown) | Err(_) if was_unlimited => break,
+                Err(error) => return Err(error.into()),
+                Ok(DeliveryLimit::Unknown) => {
                     let reason = "the management API does not report the queue's policies yet";
                     if self.health.set_fault(self.part, reason) {
                         tracing::info!("{}: {reason}: waiting", self.part);
@@ -76,6 +106,7 @@ impl LimitCheck<'_> {
             if self.is_needed()
                 && let Ok(DeliveryLimit::Limited { limit, origin }) = self.read().await
             {
+                self.unlimited.note(&self.queue.name, false);
                 return Unsafe::Limited { limit, origin };
             }
         }

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::batch::Batch;
 use super::bindable::BindableQueues;
 use super::decoder::Decoder;
-use super::delivery_limit::{LimitCheck, Unsafe};
+use super::delivery_limit::{LimitCheck, UnlimitedQueues, Unsafe};
 use super::prefetch::Prefetch;
 use super::properties;
 use super::sink::{Sink, await_database};
@@ -60,6 +60,8 @@ pub(super) struct Consumer {
     pub database: Database,
     pub health: Arc<Health>,
     pub bindable: BindableQueues,
+    /// Outlives the connection.
+    pub unlimited: Arc<UnlimitedQueues>,
     /// Stops this connection. Messages not appended by then are redelivered to the next one, whose bindings must
     /// not wait for a database that is away.
     pub stop: CancellationToken,
@@ -106,6 +108,7 @@ impl Consumer {
             queue: &self.queue,
             part: &self.part,
             health: &self.health,
+            unlimited: &self.unlimited,
         };
         tokio::select! {
             passed = limit.pass() => passed?,

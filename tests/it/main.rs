@@ -16,4 +16,5 @@ mod projection;
 mod retention;
 mod sales;
 mod simulate;
+mod soak;
 mod support;

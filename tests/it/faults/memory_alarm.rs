@@ -21,7 +21,7 @@ async fn messages_are_consumed_while_publishers_are_blocked() {
     let broker = rabbitmq.broker().await;
     let process = Process::start("up", &db, &broker);
     process.wait_until_ready().await;
-    let plan = cloud(60, 71);
+    let plan = cloud(20, 71);
     {
         let mut locker = db.superuser().await;
         let lock = locker.transaction().await.unwrap();

@@ -12,6 +12,5 @@ mod cluster;
 mod disk;
 mod interruptions;
 mod memory_alarm;
-mod nodes;
 mod outages;
 mod standby;

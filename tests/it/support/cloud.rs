@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use stackledger::projection::ALL;
-use stackledger::simulate::truth::{TimingTruth, Truth};
+use stackledger::simulate::truth::{MeterTruth, TimingTruth, Truth};
 use stackledger::simulate::{
     MeteringOptions, Options, Plan, Route, compare_incomplete_builds, compare_instance,
     compare_meters, compare_timing, plan, sum_samples,
@@ -71,6 +71,23 @@ pub fn combine(one: &Truth, other: &Truth) -> Truth {
             None => both.timings.push(timing.clone()),
         }
     }
+    for meter in &other.meters {
+        let is_same = |own: &&mut MeterTruth| {
+            (&own.meter, &own.meter_type, &own.unit)
+                == (&meter.meter, &meter.meter_type, &meter.unit)
+        };
+        match both.meters.iter_mut().find(is_same) {
+            Some(own) => {
+                own.samples += meter.samples;
+                own.sum = (own.sum + meter.sum).normalize();
+                own.first_at = own.first_at.min(meter.first_at);
+                own.last_at = own.last_at.max(meter.last_at);
+            }
+            None => both.meters.push(meter.clone()),
+        }
+    }
+    both.meters.sort_by(|a, b| a.meter.cmp(&b.meter));
+    both.metered_projects.extend(other.metered_projects.iter().cloned());
     both
 }
 
