@@ -7,6 +7,6 @@ CREATE TABLE projection.size (
     PRIMARY KEY (name, at)
 );
 
-COMMENT ON TABLE  projection.size       IS 'Sizes of the last weeks; the last row of an hour is not replaced';
+COMMENT ON TABLE  projection.size       IS 'One row per size and hour, kept for five weeks';
 COMMENT ON COLUMN projection.size.name  IS 'database, log of FAMILY, or a read model';
 COMMENT ON COLUMN projection.size.bytes IS 'Size of tables and indexes on disk';

@@ -16,7 +16,7 @@ use tokio_postgres::{Client, NoTls};
 use crate::config::ConfigError;
 use crate::secret::ConnectionString;
 
-use standby::{CONNECTION_AGE_MAX, StandbyFirst};
+use standby::{CONNECTION_AGE_MAX, StandbyConnector};
 
 pub use copy::{CopyRows, NotWritable, copy_in};
 
@@ -118,7 +118,7 @@ impl Database {
     ///
     /// As [`Database::pool`].
     pub fn standby_pool(&self, primary: &Database, size: usize) -> Result<Pool> {
-        let connect = StandbyFirst::new(primary.config.clone(), self.redacted_url.clone());
+        let connect = StandbyConnector::new(primary.config.clone(), self.redacted_url.clone());
         let pool = self.build_pool(connect, size, query_settings());
         Ok(pool
             .pre_recycle(Hook::sync_fn(|_, metrics| {

@@ -15,17 +15,17 @@ use super::explain;
 pub(super) const CONNECTION_AGE_MAX: Duration = Duration::from_secs(60);
 
 /// Connects to the standby, or else to the primary.
-pub(super) struct StandbyFirst {
+pub(super) struct StandbyConnector {
     primary: Config,
     /// The standby's connection string without its password.
     redacted_url: String,
     is_away: AtomicBool,
 }
 
-impl StandbyFirst {
+impl StandbyConnector {
     pub fn new(primary: Config, redacted_url: String) -> Self {
         gauge!("stackledger_read_standby_up").set(1.0);
-        StandbyFirst { primary, redacted_url, is_away: AtomicBool::new(false) }
+        StandbyConnector { primary, redacted_url, is_away: AtomicBool::new(false) }
     }
 
     /// Logs that the standby is away or back, once.
@@ -46,7 +46,7 @@ impl StandbyFirst {
     }
 }
 
-impl Connect for StandbyFirst {
+impl Connect for StandbyConnector {
     fn connect(&self, standby: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
         let standby = standby.clone();
         Box::pin(async move {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
+use tokio_postgres::Client;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::File;
@@ -20,39 +21,42 @@ const RETRY_PAUSE: Duration = Duration::from_secs(60);
 /// Creates the log's partitions of the next days, at start and every hour. A partition that is missing
 /// all the same is created when its first message arrives.
 pub(super) async fn create_partitions(database: Database, stop: CancellationToken) -> Result<()> {
-    let mut hourly = tokio::time::interval(INTERVAL);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return Ok(()),
-            _ = hourly.tick() => {}
-        }
-        let result = match database.connect(None).await {
-            Ok(client) => log::ensure_days_ahead(&client, lifecycle::now()).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = result {
-            tracing::warn!(
-                "the partitions of the next days could not be created: {}",
-                db::explain(&error)
-            );
-        }
-    }
+    let fault = "the partitions of the next days could not be created";
+    each_hour(&database, &stop, fault, async |client| {
+        log::ensure_days_ahead(client, lifecycle::now()).await
+    })
+    .await;
+    Ok(())
 }
 
 /// Notes the sizes of the log and the read models, at start and every hour.
 pub(super) async fn note_sizes(database: Database, stop: CancellationToken) -> Result<()> {
+    each_hour(&database, &stop, "sizes could not be noted", async |client| {
+        capacity::note_sizes(client, lifecycle::now()).await
+    })
+    .await;
+    Ok(())
+}
+
+/// Does something with a connection at start and every hour, until asked to stop. A failure is logged.
+async fn each_hour(
+    database: &Database,
+    stop: &CancellationToken,
+    fault: &str,
+    task: impl AsyncFn(&Client) -> Result<(), tokio_postgres::Error>,
+) {
     let mut hourly = tokio::time::interval(INTERVAL);
     loop {
         tokio::select! {
-            () = stop.cancelled() => return Ok(()),
+            () = stop.cancelled() => return,
             _ = hourly.tick() => {}
         }
         let result = match database.connect(None).await {
-            Ok(client) => capacity::note_sizes(&client, lifecycle::now()).await,
+            Ok(client) => task(&client).await,
             Err(error) => Err(error),
         };
         if let Err(error) = result {
-            tracing::warn!("sizes could not be noted: {}", db::explain(&error));
+            tracing::warn!("{fault}: {}", db::explain(&error));
         }
     }
 }
